@@ -1,0 +1,102 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let package = Package(
+    name: "cardume",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "cardume", targets: ["Cardume"]),
+        .executable(name: "cardume-bench", targets: ["CardumeBench"]),
+        .library(name: "CardumeCore", targets: ["CardumeCore"]),
+        .library(name: "CardumeActors", targets: ["CardumeActors"]),
+        .library(name: "CardumeTesting", targets: ["CardumeTesting"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+    ],
+    targets: [
+        .target(
+            name: "CardumeCore",
+            dependencies: [.product(name: "DequeModule", package: "swift-collections")],
+            path: "Sources/Core"
+        ),
+        .target(
+            name: "CardumeActors",
+            dependencies: [
+                "CardumeCore"
+            ],
+            path: "Sources/Actors"
+        ),
+        .target(
+            name: "CardumeRuntime",
+            dependencies: [
+                "CardumeCore",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            path: "Sources/Runtime"
+        ),
+        .target(
+            name: "CardumeTesting",
+            dependencies: [
+                "CardumeCore",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            path: "Sources/Testing"
+        ),
+        .executableTarget(
+            name: "Cardume",
+            dependencies: [
+                "CardumeActors", "CardumeCore", "CardumeRuntime", "CardumeTesting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Sources/Cardume"
+        ),
+        .executableTarget(
+            name: "CardumeBench",
+            dependencies: [
+                "CardumeActors", "CardumeCore", "CardumeRuntime",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Sources/Bench"
+        ),
+    ]
+)
+
+// Strictness is set here, once, for every target.
+for target in package.targets {
+    target.swiftSettings = [
+        .swiftLanguageMode(.v6),
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
+}

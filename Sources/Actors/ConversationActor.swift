@@ -1,0 +1,363 @@
+import CardumeCore
+
+/// One conversation with something to do: runs its turns and sends its replies, one after the other.
+///
+/// Lives on its partition's executor, so the two call each other synchronously. While there is work, one task drains the
+/// mailbox; it is not structured under a parent because it starts synchronously, without a hop, on the shard: the
+/// partition counts it, and ends it through ``stop()`` and ``cancel()``.
+actor ConversationActor {
+    private enum Phase {
+        /// Can be interrupted at once without losing anything: waits for a slot, for a backoff, for the gateway's record.
+        case waiting
+        /// Runs a turn or a send, which is worth finishing at shutdown.
+        case working
+    }
+
+    nonisolated let id: Conversation.ID
+    private nonisolated let shard: Shard
+    private let partition: PartitionActor
+    private let settings: PartitionActor.Settings
+    private let environment: RuntimeEnvironment
+    private let epoch: Epoch
+
+    private var machine: ConversationMachine
+    private var context: [ContextMessage]?
+    private var phase = Phase.working
+    private var task: Task<Void, Never>?
+    private var restingSince: Duration
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { self.shard.executor.asUnownedSerialExecutor() }
+
+    init(
+        id: Conversation.ID, shard: Shard, partition: PartitionActor, settings: PartitionActor.Settings,
+        environment: RuntimeEnvironment, epoch: Epoch
+    ) {
+        self.id = id
+        self.shard = shard
+        self.partition = partition
+        self.settings = settings
+        self.environment = environment
+        self.epoch = epoch
+        let assistant = settings.assistant
+        self.machine = ConversationMachine(retry: assistant.retry, onDeadLetter: assistant.onDeadLetter)
+        self.restingSince = environment.clock.uptime
+    }
+
+    func deliver(_ item: ConversationMachine.Item) {
+        if self.machine.received(item) { self.start() }
+    }
+
+    /// Lets the running turn and its sends end; nothing new begins.
+    func stop() {
+        self.machine.stop()
+        if self.phase == .waiting { self.task?.cancel() }
+    }
+
+    /// Interrupts whatever runs.
+    func cancel() {
+        self.machine.stop()
+        self.task?.cancel()
+    }
+
+    func release() {
+        if self.machine.released() { self.start() }
+    }
+
+    /// How long nothing has happened; `nil` while there is work.
+    var idleTime: Duration? {
+        self.machine.isIdle ? self.environment.clock.uptime - self.restingSince : nil
+    }
+
+    private func start() {
+        self.tell { $0.operationBegan() }
+        self.task = Task.immediate { await self.drain() }
+    }
+
+    private func drain() async {
+        do {
+            try await self.loadIfNeeded()
+            try await self.drainMailbox()
+        } catch {
+            // Cancelled, or no longer the owner: what is unfinished stays in the log for whoever comes next.
+            self.machine.stop()
+            if let error = error as? StoreError { self.tell { $0.abandon(error) } }
+        }
+        self.restingSince = self.environment.clock.uptime
+        self.task = nil
+        self.tell { $0.operationEnded() }
+    }
+
+    private func loadIfNeeded() async throws {
+        guard self.context == nil else { return }
+        let turns = self.settings.assistant.contextTurns
+        let snapshot = try await self.environment.untilAvailable {
+            try await self.environment.journal.load(self.id, contextMessages: turns * 2)
+        }
+        self.context = snapshot.context
+        if snapshot.isHeld { self.machine.wasFoundHeld() }
+    }
+
+    private func drainMailbox() async throws {
+        while true {
+            switch self.machine.next() {
+            case .rest:
+                return
+            case .giveBack(let offsets):
+                self.environment.observer.record(.conversationHeld(self.id))
+                self.tell { $0.conversationHeld(self.id, returning: offsets) }
+            case .run(let item, let attempt):
+                try await self.perform(item, attempt: attempt)
+            }
+        }
+    }
+
+    // MARK: One item
+
+    private func perform(_ item: ConversationMachine.Item, attempt: Int) async throws {
+        let message = item.entry.message
+        do {
+            switch item.standing {
+            case .fresh:
+                try await self.runTurn(message, attempt: attempt)
+            case .suspect(let marks):
+                try await self.runSuspect(message, marks: marks, attempt: attempt)
+            case .committed(let intents):
+                try await self.send(intents, of: message, isInherited: true)
+            case .deadLetter:
+                break
+            }
+        } catch let failure as TurnFailure {
+            try await self.handle(failure, of: message, attempt: attempt)
+            return
+        } catch {
+            self.machine.interrupted()
+            throw error
+        }
+        self.settleHead()
+    }
+
+    private func settleHead() {
+        let entry = self.machine.finished()
+        self.tell { $0.finished(entry) }
+    }
+
+    private func handle(_ failure: TurnFailure, of message: InboundMessage, attempt: Int) async throws {
+        var generator = self.environment.generator
+        switch self.machine.failed(failure, using: &generator) {
+        case .retry(let delay):
+            let turn = self.turn(of: message, attempt: attempt)
+            self.environment.observer.record(.turnWillRetry(turn, failure, delay: delay))
+            try await self.wait(delay)
+        case .deadLetter(let attempts, let holds):
+            try await self.bury(message, failure, attempts: attempts, holds: holds)
+            self.settleHead()
+        }
+    }
+
+    private func bury(
+        _ message: InboundMessage, _ failure: TurnFailure, attempts: Int, holds: Bool
+    ) async throws {
+        let letter = DeadLetter(
+            message: message, assistant: self.settings.assistant.id, failure: failure, attempts: attempts,
+            at: self.environment.clock.wallTime, holdsConversation: holds
+        )
+        try await self.commit(.deadLetter(letter))
+        self.environment.observer.record(.deadLettered(letter))
+    }
+
+    /// Runs a message that may have killed the process before. It is marked first, so that the next owner knows; those that
+    /// were marked already run one at a time, so that the one that kills is told from those that stood beside it.
+    private func runSuspect(_ message: InboundMessage, marks: Int, attempt: Int) async throws {
+        guard marks < self.settings.crashMarkLimit else {
+            throw TurnFailure(
+                category: .crash, message: "was running each of the last \(marks + 1) times the process died",
+                isRetryable: false
+            )
+        }
+        if marks > 0 {
+            self.environment.observer.record(.crashSuspected(message, marks: marks))
+            try await self.acquire(self.settings.suspects, message.kind.priority)
+        }
+        defer { if marks > 0 { self.settings.suspects.release() } }
+        if attempt == 1 { try await self.commit(.crashMark(self.id, message.id)) }
+        try await self.runTurn(message, attempt: attempt)
+    }
+
+    // MARK: The turn
+
+    private func turn(of message: InboundMessage, attempt: Int) -> Turn {
+        Turn(
+            assistant: self.settings.assistant, conversation: self.id, messages: [message],
+            context: self.context ?? [], attempt: attempt
+        )
+    }
+
+    private func runTurn(_ message: InboundMessage, attempt: Int) async throws {
+        let turn = self.turn(of: message, attempt: attempt)
+        let result: TurnResult
+        let startedAt: Timestamp
+        try await self.acquire(self.settings.bulkhead, message.kind.priority)
+        do {
+            defer { self.settings.bulkhead.release() }
+            startedAt = self.environment.clock.wallTime
+            result = try await self.respond(to: turn)
+        }
+        let now = self.environment.clock.wallTime
+        let intents = self.intents(for: result.replies, to: message, at: now)
+        let commit = TurnCommit(
+            turn: turn.id, conversation: self.id, assistant: turn.assistant.id, messages: turn.messages,
+            intents: intents, usage: result.usage, attempt: attempt, startedAt: startedAt, finishedAt: now
+        )
+        if try await self.commit(.turn(commit)) == .duplicate { return }
+        self.remember(turn.messages, result.replies)
+        self.environment.observer.record(.turnSucceeded(turn, elapsed: now.elapsed(since: startedAt)))
+        try await self.send(intents, of: message, isInherited: false)
+    }
+
+    private func respond(to turn: Turn) async throws -> TurnResult {
+        do {
+            return try await self.environment.handler.respond(to: turn)
+        } catch let failure as TurnFailure {
+            throw failure
+        } catch {
+            // A handler that was interrupted may throw anything.
+            try Task.checkCancellation()
+            throw TurnFailure(category: .other, message: String(describing: error), isRetryable: true)
+        }
+    }
+
+    /// The first intent is journaled as `sending` together with the turn: its request follows at once.
+    private func intents(for replies: [Reply], to message: InboundMessage, at now: Timestamp) -> [SendIntent] {
+        let limit = self.environment.channel(self.id.channel)?.maximumTextLength ?? 4096
+        let parts = replies.flatMap { ReplyParts.split($0.text, limit: limit) }
+        return parts.enumerated().map { part, text in
+            SendIntent(
+                id: SendIntent.ID(conversation: self.id, turn: message.id, part: part),
+                replyAddress: message.replyAddress, text: text, traceID: message.traceID,
+                state: part == 0 ? .sending : .pending, attempts: part == 0 ? 1 : 0,
+                attemptedAt: part == 0 ? now : nil
+            )
+        }
+    }
+
+    private func remember(_ messages: [InboundMessage], _ replies: [Reply]) {
+        let lines =
+            messages.map { ContextMessage(role: .contact, text: $0.contextText) }
+            + replies.map { ContextMessage(role: .assistant, text: $0.text) }
+        self.context = Array(((self.context ?? []) + lines).suffix(self.settings.assistant.contextTurns * 2))
+    }
+
+    // MARK: Sends
+
+    private func send(_ intents: [SendIntent], of message: InboundMessage, isInherited: Bool) async throws {
+        var lost: TurnFailure?
+        for intent in intents where !intent.state.isFinal {
+            let end = try await self.send(intent, of: message, isInherited: isInherited)
+            switch end.state {
+            case .refused:
+                lost = TurnFailure(category: .refused, message: end.lastError ?? "", isRetryable: false)
+            case .parked:
+                lost = TurnFailure(category: .sendInDoubt, message: end.lastError ?? "", isRetryable: false)
+            case .pending, .sending, .unknown, .accepted: break
+            }
+        }
+        if let lost { throw lost }
+    }
+
+    private func send(
+        _ intent: SendIntent, of message: InboundMessage, isInherited: Bool
+    ) async throws -> SendIntent {
+        let channel = self.environment.channel(self.id.channel) ?? UnconfiguredChannel(id: self.id.channel)
+        let policy = SendMachine.Policy(
+            onAmbiguous: self.settings.assistant.onAmbiguousSend, sendTimeout: channel.sendTimeout,
+            recordDelay: self.settings.recordDelay, backoff: self.settings.assistant.retry
+        )
+        let clock = self.environment.clock
+        var generator = self.environment.generator
+        var machine = SendMachine(intent, policy: policy)
+        var journaled = intent
+        var step = machine.begin(isInherited: isInherited, at: clock.wallTime)
+        while true {
+            if machine.intent != journaled {
+                try await self.commit(.send(machine.intent))
+                self.report(machine.intent, after: journaled, receivedAt: message.receivedAt)
+                journaled = machine.intent
+            }
+            switch step {
+            case .send:
+                let outcome = await channel.send(machine.intent)
+                step = machine.sent(outcome, at: clock.wallTime, using: &generator)
+            case .reconcile:
+                let known = try await self.environment.untilAvailable {
+                    try await self.environment.journal.providerIDs(of: self.id)
+                }
+                let answer = await channel.reconcile(machine.intent, known: known)
+                step = machine.reconciled(answer, at: clock.wallTime)
+            case .wait(let delay):
+                if machine.intent.state == .pending {
+                    self.environment.observer.record(.sendWillRetry(machine.intent, delay: delay))
+                }
+                try await self.wait(delay)
+                step = machine.waited(at: clock.wallTime)
+            case .done:
+                return machine.intent
+            }
+        }
+    }
+
+    private func report(_ intent: SendIntent, after earlier: SendIntent, receivedAt: Timestamp) {
+        let observer = self.environment.observer
+        if earlier.state == .unknown { observer.record(.sendReconciled(intent)) }
+        switch intent.state {
+        case .accepted:
+            let elapsed = self.environment.clock.wallTime.elapsed(since: receivedAt)
+            observer.record(.replyAccepted(intent, elapsed: elapsed))
+        case .refused: observer.record(.sendRefused(intent))
+        case .unknown: observer.record(.sendInDoubt(intent))
+        case .pending, .sending, .parked: break
+        }
+    }
+
+    // MARK: The partition
+
+    /// Calls the partition without a hop: both are on the same executor.
+    private func tell(_ call: (isolated PartitionActor) -> Void) {
+        self.partition.assumeIsolated(call)
+    }
+
+    // MARK: Waiting
+
+    private func acquire(_ bulkhead: Bulkhead, _ priority: Priority) async throws {
+        self.phase = .waiting
+        defer { self.phase = .working }
+        try await bulkhead.acquire(priority)
+    }
+
+    private func wait(_ delay: Duration) async throws {
+        self.phase = .waiting
+        defer { self.phase = .working }
+        try await self.environment.clock.sleep(for: delay)
+    }
+
+    @discardableResult
+    private func commit(_ record: JournalRecord) async throws -> CommitOutcome {
+        try await self.environment.untilAvailable {
+            try await self.environment.journal.commit(record, epoch: self.epoch)
+        }
+    }
+}
+
+/// Stands for a number that the configuration no longer knows: its replies wait.
+private struct UnconfiguredChannel: MessageChannel {
+    let id: ChannelID
+    var maximumTextLength: Int { 4096 }
+    var sendTimeout: Duration { .zero }
+
+    func send(_ intent: SendIntent) async -> SendOutcome {
+        .unavailable(reason: "channel \(self.id) is not configured")
+    }
+
+    func reconcile(_ intent: SendIntent, known: Set<String>) async -> Reconciliation {
+        .unavailable(reason: "channel \(self.id) is not configured")
+    }
+}

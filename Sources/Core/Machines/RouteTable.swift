@@ -1,0 +1,107 @@
+/// The assistant a message starts with.
+public struct Route: Hashable, Sendable {
+    public var assistant: AssistantID
+    /// Whether the conversation stays with this assistant. A conversation that was only shown a menu does not: the next
+    /// message chooses.
+    public var isChosen: Bool
+
+    public init(assistant: AssistantID, isChosen: Bool = true) {
+        self.assistant = assistant
+        self.isChosen = isChosen
+    }
+
+    /// The route that a log applies, given who holds the conversation.
+    ///
+    /// A holder keeps the conversation for as long as its latest message is younger than `session`. Whatever else says,
+    /// nobody else takes over while something of the conversation is unsettled: two assistants would answer out of order.
+    public func resolved(
+        heldBy holder: ConversationHolder?, at now: Timestamp, session: Duration, hasUnsettled: () throws -> Bool
+    ) rethrows -> Route {
+        guard let holder else { return self }
+        if holder.route.isChosen, now.elapsed(since: holder.latestMessageAt) < session { return holder.route }
+        return try hasUnsettled() ? holder.route : self
+    }
+}
+
+/// Who holds a conversation.
+public struct ConversationHolder: Hashable, Sendable {
+    public var route: Route
+    public var latestMessageAt: Timestamp
+
+    public init(route: Route, latestMessageAt: Timestamp) {
+        self.route = route
+        self.latestMessageAt = latestMessageAt
+    }
+}
+
+/// How one channel chooses an assistant for a new conversation.
+public struct ChannelRoute: Sendable {
+    public struct Option: Sendable {
+        public var label: String
+        public var assistant: AssistantID
+
+        public init(label: String, assistant: AssistantID) {
+            self.label = label
+            self.assistant = assistant
+        }
+    }
+
+    /// Takes what nothing else claims.
+    public var assistant: AssistantID
+    /// A message that contains one of these words, whatever its case and accents, starts with that assistant.
+    public var keywords: [(word: String, assistant: AssistantID)]
+    /// Shown to a new conversation, when not empty; chosen by number or label.
+    public var menu: [Option]
+    /// What stands above the options.
+    public var menuTitle: String
+
+    public init(
+        assistant: AssistantID, keywords: [(word: String, assistant: AssistantID)] = [], menu: [Option] = [],
+        menuTitle: String = ""
+    ) {
+        self.assistant = assistant
+        self.keywords = keywords
+        self.menu = menu
+        self.menuTitle = menuTitle
+    }
+
+    /// The menu as the contact reads it.
+    public var menuText: String {
+        let lines = self.menu.enumerated().map { "\($0.offset + 1) - \($0.element.label)" }
+        return ([self.menuTitle] + lines).filter { !$0.isEmpty }.joined(separator: "\n")
+    }
+
+    /// Where `message` starts if its conversation is new.
+    public func route(_ message: InboundMessage) -> Route {
+        let text = FoldedText(message.text ?? "")
+        let chosen = self.menu.enumerated().first {
+            text.words == FoldedText($0.element.label).words || text.words == [String($0.offset + 1)]
+        }
+        if let chosen { return Route(assistant: chosen.element.assistant) }
+        if let keyword = self.keywords.first(where: { text.contains(FoldedText($0.word)) }) {
+            return Route(assistant: keyword.assistant)
+        }
+        return Route(assistant: self.assistant, isChosen: self.menu.isEmpty)
+    }
+}
+
+/// The routes of all channels.
+public struct RouteTable: Sendable {
+    private let channels: [ChannelID: ChannelRoute]
+    private let fallback: ChannelRoute?
+
+    /// - Parameter fallback: for channels that are not named; `nil` when such messages are refused.
+    public init(channels: [ChannelID: ChannelRoute], fallback: ChannelRoute? = nil) {
+        self.channels = channels
+        self.fallback = fallback
+    }
+
+    public subscript(channel: ChannelID) -> ChannelRoute? {
+        self.channels[channel] ?? self.fallback
+    }
+
+    /// The message with its route, or `nil` when nobody serves its channel.
+    public func append(for message: InboundMessage) -> LogAppend? {
+        self[message.conversation.channel].map { LogAppend(message: message, route: $0.route(message)) }
+    }
+}

@@ -1,0 +1,199 @@
+/// The course of one send intent, from before the first request until its end is known.
+///
+/// Gateways offer no idempotency key. So `sending` is journaled before every request; a request of which nobody can say
+/// whether it was carried out is never simply repeated: the gateway is asked first, and at most one request is repeated.
+public struct SendMachine {
+    public struct Policy: Sendable {
+        public var onAmbiguous: AmbiguousSendPolicy
+        /// How long a request may still be working at the gateway after it began.
+        public var sendTimeout: Duration
+        /// How long after that the gateway's record may still lack the message. Defaults to 3 s.
+        public var recordDelay: Duration
+        /// How often a gateway that cannot be asked is asked again. Defaults to 5.
+        public var reconciliations: Int
+        /// Backoff of sends that were certainly not carried out; its attempt limit does not apply.
+        public var backoff: RetryPolicy
+        /// How long after the first attempt a reply that cannot be sent is given up. Defaults to 24 h.
+        public var giveUpAfter: Duration
+
+        public init(
+            onAmbiguous: AmbiguousSendPolicy = .reconcileThenResend,
+            sendTimeout: Duration,
+            recordDelay: Duration = .seconds(3),
+            reconciliations: Int = 5,
+            backoff: RetryPolicy = RetryPolicy(),
+            giveUpAfter: Duration = .seconds(24 * 3600)
+        ) {
+            self.onAmbiguous = onAmbiguous
+            self.sendTimeout = sendTimeout
+            self.recordDelay = recordDelay
+            self.reconciliations = reconciliations
+            self.backoff = backoff
+            self.giveUpAfter = giveUpAfter
+        }
+    }
+
+    /// What to do next. Where `intent` has changed since the last step, it is journaled first.
+    public enum Step: Hashable, Sendable {
+        /// Write the request; report with ``sent(_:at:using:)``.
+        case send
+        /// Ask the gateway; report with ``reconciled(_:at:using:)``.
+        case reconcile
+        /// Wait, then ``waited(at:)``.
+        case wait(Duration)
+        /// The intent is final.
+        case done
+    }
+
+    private enum State {
+        case notBegun
+        /// Goes to `reconciling`, `retrying` or `finished`.
+        case sending
+        /// In doubt; the gateway is asked (again) after a wait.
+        case reconciling(tries: Int)
+        /// Certainly not sent; sent again after a wait.
+        case retrying
+        case finished
+    }
+
+    public private(set) var intent: SendIntent
+    private let policy: Policy
+    private var state = State.notBegun
+    private var firstAttemptAt: Timestamp?
+
+    public init(_ intent: SendIntent, policy: Policy) {
+        self.intent = intent
+        self.policy = policy
+    }
+
+    /// Whether the latest attempt can still be found missing by mistake.
+    private func recordIsComplete(at now: Timestamp) -> Bool {
+        now >= self.completeAt
+    }
+
+    private var completeAt: Timestamp {
+        (self.intent.attemptedAt ?? Timestamp(milliseconds: 0))
+            .advanced(by: self.policy.sendTimeout + self.policy.recordDelay)
+    }
+
+    /// The first step. An intent found in `sending` or `unknown` is one that an earlier owner left in doubt.
+    ///
+    /// - Parameter isInherited: `false` when this process has just journaled `sending` together with the turn.
+    public mutating func begin(isInherited: Bool, at now: Timestamp) -> Step {
+        guard case .notBegun = self.state else { preconditionFailure("\(self.intent.id): begun twice") }
+        self.firstAttemptAt = self.intent.attemptedAt ?? now
+        switch self.intent.state {
+        case .pending:
+            return self.beginAttempt(at: now)
+        case .sending where !isInherited:
+            self.state = .sending
+            return .send
+        case .sending:
+            self.intent.state = .unknown
+            self.intent.ambiguousAttempts += 1
+            self.intent.lastError = "the process that was sending it ended"
+            return self.ask()
+        case .unknown:
+            return self.ask()
+        case .accepted, .refused, .parked:
+            self.state = .finished
+            return .done
+        }
+    }
+
+    /// The request came to an end.
+    public mutating func sent(
+        _ outcome: SendOutcome, at now: Timestamp, using generator: inout some RandomNumberGenerator
+    ) -> Step {
+        guard case .sending = self.state else { preconditionFailure("\(self.intent.id): no request was begun") }
+        switch outcome {
+        case .accepted(let providerID):
+            return self.accept(providerID)
+        case .refused(let reason):
+            return self.finish(.refused, error: reason)
+        case .unavailable(let reason):
+            if now.elapsed(since: self.firstAttemptAt ?? now) >= self.policy.giveUpAfter {
+                return self.finish(.refused, error: reason)
+            }
+            self.state = .retrying
+            self.intent.state = .pending
+            self.intent.lastError = reason
+            return .wait(self.policy.backoff.delay(afterAttempt: self.intent.attempts, using: &generator))
+        case .unknown(let reason):
+            self.intent.state = .unknown
+            self.intent.ambiguousAttempts += 1
+            self.intent.lastError = reason
+            return self.ask()
+        }
+    }
+
+    /// The gateway answered the question.
+    public mutating func reconciled(_ answer: Reconciliation, at now: Timestamp) -> Step {
+        guard case .reconciling(let tries) = self.state else {
+            preconditionFailure("\(self.intent.id): nothing was asked")
+        }
+        switch answer {
+        case .found(let providerID):
+            return self.accept(providerID)
+        case .absent where self.recordIsComplete(at: now):
+            return self.resendOrPark(at: now)
+        case .absent:
+            // The request may still be working, or its record not be written yet: absence means nothing so far.
+            self.state = .reconciling(tries: tries)
+            return .wait(self.completeAt.elapsed(since: now))
+        case .unavailable(let reason):
+            self.intent.lastError = reason
+            guard tries + 1 < self.policy.reconciliations else { return self.resendOrPark(at: now) }
+            self.state = .reconciling(tries: tries + 1)
+            return .wait(self.policy.backoff.ceiling(afterAttempt: tries + 1))
+        }
+    }
+
+    /// A wait is over.
+    public mutating func waited(at now: Timestamp) -> Step {
+        switch self.state {
+        case .retrying:
+            return self.beginAttempt(at: now)
+        case .reconciling where self.policy.onAmbiguous == .alwaysResend:
+            return self.resendOrPark(at: now)
+        case .reconciling:
+            return .reconcile
+        case .notBegun, .sending, .finished:
+            preconditionFailure("\(self.intent.id): nothing to wait for")
+        }
+    }
+
+    private mutating func beginAttempt(at now: Timestamp) -> Step {
+        self.state = .sending
+        self.intent.state = .sending
+        self.intent.attempts += 1
+        self.intent.attemptedAt = now
+        return .send
+    }
+
+    private mutating func ask() -> Step {
+        self.state = .reconciling(tries: 0)
+        // The first question may be too early for an answer of "absent", but an early "found" ends the doubt at once.
+        return self.policy.onAmbiguous == .alwaysResend ? .wait(.zero) : .reconcile
+    }
+
+    private mutating func resendOrPark(at now: Timestamp) -> Step {
+        guard self.policy.onAmbiguous != .neverResend, self.intent.resends == 0 else {
+            return self.finish(.parked, error: self.intent.lastError)
+        }
+        self.intent.resends += 1
+        return self.beginAttempt(at: now)
+    }
+
+    private mutating func accept(_ providerID: String?) -> Step {
+        self.intent.providerID = providerID
+        return self.finish(.accepted, error: nil)
+    }
+
+    private mutating func finish(_ final: SendIntent.State, error: String?) -> Step {
+        self.state = .finished
+        self.intent.state = final
+        self.intent.lastError = error
+        return .done
+    }
+}

@@ -1,0 +1,76 @@
+import DequeModule
+
+/// Who may run next among those waiting for one bulkhead's slots.
+///
+/// Lower priority classes go first; within a class, first come first served. Waiting raises a request by one class per
+/// `ageing`, so that nothing starves; among equals, the one waiting longest goes first.
+public struct SlotAllocator<Waiter> {
+    private struct Request {
+        var id: UInt64
+        var waiter: Waiter
+        var since: Duration
+    }
+
+    private let ageing: Duration
+    private var queues: [Deque<Request>] = Array(repeating: [], count: Priority.allCases.count)
+
+    /// Slots in all; may be changed while slots are in use.
+    public private(set) var slots: Int
+    public private(set) var inUse = 0
+
+    /// - Parameters:
+    ///   - slots: from 1.
+    ///   - ageing: time in which a waiting request gains one class. Defaults to 5 s.
+    public init(slots: Int, ageing: Duration = .seconds(5)) {
+        self.slots = slots
+        self.ageing = ageing
+    }
+
+    public var waiting: Int { self.queues.reduce(0) { $0 + $1.count } }
+
+    /// Asks for a slot.
+    ///
+    /// - Parameters:
+    ///   - id: unlike that of any other waiting request; for ``cancelled(_:)``.
+    ///   - now: monotonic time since any fixed origin.
+    /// - Returns: whether the slot is granted at once. When not, a later ``released(at:)`` returns the waiter.
+    public mutating func requested(_ waiter: Waiter, id: UInt64, priority: Priority, at now: Duration) -> Bool {
+        // Whoever comes while others wait goes behind them, even if a slot is free: it is being handed over.
+        if self.inUse < self.slots, self.waiting == 0 {
+            self.inUse += 1
+            return true
+        }
+        self.queues[priority.rawValue].append(Request(id: id, waiter: waiter, since: now))
+        return false
+    }
+
+    /// Gives a slot back. Returns the waiter that has it now, if any.
+    public mutating func released(at now: Duration) -> Waiter? {
+        precondition(self.inUse > 0, "a slot was released that nobody had")
+        self.inUse -= 1
+        guard self.inUse < self.slots, let next = self.next(at: now) else { return nil }
+        self.inUse += 1
+        return self.queues[next].popFirst()?.waiter
+    }
+
+    /// Takes back a request. Returns its waiter, or `nil` when it had been granted meanwhile.
+    public mutating func cancelled(_ id: UInt64) -> Waiter? {
+        for index in self.queues.indices {
+            if let position = self.queues[index].firstIndex(where: { $0.id == id }) {
+                return self.queues[index].remove(at: position).waiter
+            }
+        }
+        return nil
+    }
+
+    private func next(at now: Duration) -> Int? {
+        self.queues.indices
+            .compactMap { index in self.queues[index].first.map { (index, $0.since) } }
+            .min { self.rank($0.0, $0.1, now) < self.rank($1.0, $1.1, now) }?.0
+    }
+
+    private func rank(_ index: Int, _ since: Duration, _ now: Duration) -> (Int64, Int64) {
+        let raised = (now - since).milliseconds / max(self.ageing.milliseconds, 1)
+        return (Int64(index) - raised, since.milliseconds)
+    }
+}

@@ -1,0 +1,126 @@
+/// The database of record: turns, what was said, sends, dead letters, holds. All calls may come from any task.
+///
+/// Implementations commit records of concurrent callers in groups; a call returns when its record is durable.
+public protocol Journal: Sendable {
+    /// Becomes the owner of a partition. Called once before it is read.
+    func acquire(_ partition: Partition.ID) async throws(StoreError) -> Ownership
+
+    /// Gives a partition back after its work has stopped: the next owner need not suspect what was running.
+    func release(_ partition: Partition.ID, epoch: Epoch) async throws(StoreError)
+
+    /// Makes `record` durable.
+    ///
+    /// - Returns: ``CommitOutcome/duplicate`` when the same turn was committed before; nothing was written then.
+    /// - Throws: ``StoreError/Code/fenced`` when `epoch` is stale; nothing was written then.
+    func commit(_ record: JournalRecord, epoch: Epoch) async throws(StoreError) -> CommitOutcome
+
+    /// What is known of entries that an earlier owner may have begun. Entries without an answer are fresh.
+    func standing(of entries: [LogEntry]) async throws(StoreError) -> [LogOffset: EntryStanding]
+
+    /// What a conversation's first turn in this process must know.
+    ///
+    /// - Parameter contextMessages: how many of the latest messages, both directions, to return.
+    func load(_ conversation: Conversation.ID, contextMessages: Int) async throws(StoreError) -> ConversationSnapshot
+
+    /// The gateway's ids of the latest messages sent to a conversation: what a search for another one must pass over.
+    func providerIDs(of conversation: Conversation.ID) async throws(StoreError) -> Set<String>
+
+    /// Keeps a body that could not be interpreted, for people to look at. Bounded: the oldest give way.
+    func recordRejected(_ webhook: RejectedWebhook) async throws(StoreError)
+}
+
+/// The right to work on a partition.
+public struct Ownership: Hashable, Sendable {
+    public var epoch: Epoch
+    /// The owner before this one did not say goodbye: what it was running may have killed it.
+    public var followsCrash: Bool
+
+    public init(epoch: Epoch, followsCrash: Bool) {
+        self.epoch = epoch
+        self.followsCrash = followsCrash
+    }
+}
+
+/// One atomic change of the journal.
+public enum JournalRecord: Sendable {
+    /// A turn ended well: its messages, its replies as send intents, its usage. Clears the messages' crash marks.
+    case turn(TurnCommit)
+    /// A send intent changed.
+    case send(SendIntent)
+    /// A message was given up. Clears its crash marks.
+    case deadLetter(DeadLetter)
+    /// A message is about to run although an earlier run may have killed the process. Adds one crash mark.
+    case crashMark(Conversation.ID, MessageID)
+    /// A conversation is held (its messages wait) or released.
+    case hold(Conversation.ID, Bool)
+}
+
+public enum CommitOutcome: Hashable, Sendable {
+    case committed
+    case duplicate
+}
+
+/// A finished turn, ready for the journal.
+public struct TurnCommit: Sendable {
+    public var turn: Turn.ID
+    public var conversation: Conversation.ID
+    public var assistant: AssistantID
+    public var messages: [InboundMessage]
+    /// In sending order. The first may be `sending` already, which saves a commit.
+    public var intents: [SendIntent]
+    public var usage: TokenUsage?
+    public var attempt: Int
+    public var startedAt: Timestamp
+    public var finishedAt: Timestamp
+
+    public init(
+        turn: Turn.ID, conversation: Conversation.ID, assistant: AssistantID, messages: [InboundMessage],
+        intents: [SendIntent], usage: TokenUsage?, attempt: Int, startedAt: Timestamp, finishedAt: Timestamp
+    ) {
+        self.turn = turn
+        self.conversation = conversation
+        self.assistant = assistant
+        self.messages = messages
+        self.intents = intents
+        self.usage = usage
+        self.attempt = attempt
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+    }
+}
+
+/// What the journal knows of an unsettled entry.
+public enum EntryStanding: Hashable, Sendable {
+    /// Its turn was committed; these are the turn's intents (empty but for the turn's first message).
+    case committed([SendIntent])
+    /// It became a dead letter.
+    case deadLetter
+    /// It was running under suspicion this many times when the process died.
+    case marked(Int)
+}
+
+public struct ConversationSnapshot: Hashable, Sendable {
+    /// Oldest first.
+    public var context: [ContextMessage]
+    public var isHeld: Bool
+
+    public init(context: [ContextMessage] = [], isHeld: Bool = false) {
+        self.context = context
+        self.isHeld = isHeld
+    }
+}
+
+/// A webhook that was authentic but could not be interpreted.
+public struct RejectedWebhook: Sendable {
+    public var source: String
+    public var reason: String
+    public var body: [UInt8]
+    public var receivedAt: Timestamp
+
+    public init(source: String, reason: String, body: [UInt8], receivedAt: Timestamp) {
+        self.source = source
+        self.reason = reason
+        self.body = body
+        self.receivedAt = receivedAt
+    }
+}

@@ -1,0 +1,46 @@
+/// A chat model. Called once per attempt of a turn; calls of different conversations overlap.
+public protocol LanguageModel: Sendable {
+    /// Honours task cancellation by throwing.
+    func complete(_ request: ModelRequest) async throws -> ModelResponse
+}
+
+public struct ModelRequest: Sendable {
+    public var assistant: AssistantID
+    public var conversation: Conversation.ID
+    /// System prompt; empty for none.
+    public var prompt: String
+    /// Oldest first; the last is the contact's.
+    public var messages: [ContextMessage]
+    public var traceID: String
+
+    public init(
+        assistant: AssistantID, conversation: Conversation.ID, prompt: String, messages: [ContextMessage],
+        traceID: String
+    ) {
+        self.assistant = assistant
+        self.conversation = conversation
+        self.prompt = prompt
+        self.messages = messages
+        self.traceID = traceID
+    }
+}
+
+public struct ModelResponse: Sendable {
+    public var text: String
+    /// `nil` when the server did not say.
+    public var usage: TokenUsage?
+
+    public init(text: String, usage: TokenUsage? = nil) {
+        self.text = text
+        self.usage = usage
+    }
+}
+
+/// What an assistant does with a turn.
+public protocol TurnHandler: Sendable {
+    /// Answers one turn. Runs at least once per message; runs of one conversation never overlap.
+    ///
+    /// Throwing a ``TurnFailure`` says whether to try again; any other error is retried. Cancelled at shutdown, which does
+    /// not count as an attempt.
+    func respond(to turn: Turn) async throws -> TurnResult
+}

@@ -1,0 +1,67 @@
+/// A message on its way into the log, with the assistant it starts with.
+public struct LogAppend: Sendable {
+    public var message: InboundMessage
+    public var route: Route
+
+    public init(message: InboundMessage, route: Route) {
+        self.message = message
+        self.route = route
+    }
+}
+
+/// What became of one message handed to ``PartitionLog/append(_:)``.
+public enum AppendOutcome: Hashable, Sendable {
+    /// Durable in the log of `partition`.
+    case appended(Partition.ID, LogOffset)
+    /// The same conversation and message id were appended within the deduplication window.
+    case duplicate
+}
+
+/// An unsettled message and its place.
+public struct LogEntry: Hashable, Sendable {
+    public var offset: LogOffset
+    public var message: InboundMessage
+
+    public init(offset: LogOffset, message: InboundMessage) {
+        self.offset = offset
+        self.message = message
+    }
+}
+
+/// The durable, ordered lists of unsettled messages, one for each (assistant, partition).
+///
+/// What is in the log is what is unsettled: its length is the queue's depth, in flight included. Reading changes nothing,
+/// so a former owner that still reads does no harm. All calls may come from any task, at any time, concurrently.
+public protocol PartitionLog: Sendable {
+    /// Fixed when the log was created.
+    var partitionCount: Int { get }
+
+    /// Appends messages, all or none, and returns one outcome for each, in order, once they are durable.
+    ///
+    /// In one atomic step for each message: drops it when its conversation and id were seen within the deduplication
+    /// window; resolves its route against who holds the conversation (``Route/resolved(heldBy:at:session:hasUnsettled:)``)
+    /// and remembers the outcome; marks it with ``InboundMessage/Details/showsMenu`` when no assistant is chosen yet;
+    /// appends it to the route's partition. Messages of one call keep their order within a conversation.
+    func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome]
+
+    /// The latest offset given out in any partition; ``LogOffset/start`` when nothing was ever appended.
+    func tail() async throws(StoreError) -> LogOffset
+
+    /// Up to `limit` entries after `offset`, oldest first. Fewer than `limit` means that there were no more.
+    func read(_ partition: Partition.ID, after offset: LogOffset, limit: Int) async throws(StoreError) -> [LogEntry]
+
+    /// The entries at `offsets` (ascending) that are still unsettled, oldest first.
+    func read(_ partition: Partition.ID, at offsets: [LogOffset]) async throws(StoreError) -> [LogEntry]
+
+    /// Removes entries. Called only after the journal has committed their turns. Unknown offsets are no error, so a call
+    /// whose outcome was lost may be repeated.
+    ///
+    /// - Throws: ``StoreError/Code/fenced`` when `epoch` is no longer the owner's.
+    func settle(_ offsets: [LogOffset], in partition: Partition.ID, epoch: Epoch) async throws(StoreError)
+
+    /// Unsettled entries of a partition, in flight included.
+    func depth(of partition: Partition.ID) async throws(StoreError) -> Int
+
+    /// Names a partition some time after it received entries; several appends may ring once. One consumer.
+    func doorbell() -> AsyncStream<Partition.ID>
+}

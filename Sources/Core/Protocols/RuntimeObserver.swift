@@ -1,0 +1,39 @@
+/// Something that happened in the runtime, for logs, counters and views.
+public enum RuntimeEvent: Sendable {
+    case turnSucceeded(Turn, elapsed: Duration)
+    /// Another attempt follows after `delay`.
+    case turnWillRetry(Turn, TurnFailure, delay: Duration)
+    case deadLettered(DeadLetter)
+    /// A reply was taken by the gateway; `elapsed` since its message arrived.
+    case replyAccepted(SendIntent, elapsed: Duration)
+    /// Certainly not sent; another attempt follows after `delay`.
+    case sendWillRetry(SendIntent, delay: Duration)
+    /// May have been sent.
+    case sendInDoubt(SendIntent)
+    /// A doubt ended: `accepted` (found), `sending` (sent again) or `parked`.
+    case sendReconciled(SendIntent)
+    case sendRefused(SendIntent)
+    /// The log or journal did not answer; the call is repeated after `delay`.
+    case storeUnavailable(StoreError, delay: Duration)
+    /// Running this message may have killed the process `marks` times.
+    case crashSuspected(InboundMessage, marks: Int)
+    case conversationHeld(Conversation.ID)
+}
+
+/// Takes events as they happen, on the shard they happen on. Must not block.
+public protocol RuntimeObserver: Sendable {
+    func record(_ event: RuntimeEvent)
+}
+
+/// Hands every event to several observers, in order.
+public struct CompositeObserver: RuntimeObserver {
+    private let observers: [any RuntimeObserver]
+
+    public init(_ observers: [any RuntimeObserver]) {
+        self.observers = observers
+    }
+
+    public func record(_ event: RuntimeEvent) {
+        for observer in self.observers { observer.record(event) }
+    }
+}

@@ -1,0 +1,49 @@
+/// One bot: its prompt, its model and the rules by which its conversations run. Configuration, not code.
+public struct Assistant: Sendable {
+    public var id: AssistantID
+    /// System prompt.
+    public var prompt: String
+    /// Turns of this assistant that may run at once in one process. From 1.
+    public var slots: Int
+    /// How many earlier turns the model is shown.
+    public var contextTurns: Int
+    public var retry: RetryPolicy
+    public var onDeadLetter: DeadLetterPolicy
+    public var onAmbiguousSend: AmbiguousSendPolicy
+
+    public init(
+        id: AssistantID,
+        prompt: String = "",
+        slots: Int = 64,
+        contextTurns: Int = 10,
+        retry: RetryPolicy = RetryPolicy(),
+        onDeadLetter: DeadLetterPolicy = .continue,
+        onAmbiguousSend: AmbiguousSendPolicy = .reconcileThenResend
+    ) {
+        self.id = id
+        self.prompt = prompt
+        self.slots = slots
+        self.contextTurns = contextTurns
+        self.retry = retry
+        self.onDeadLetter = onDeadLetter
+        self.onAmbiguousSend = onAmbiguousSend
+    }
+}
+
+/// What becomes of a conversation one of whose messages became a dead letter.
+public enum DeadLetterPolicy: String, Sendable, CaseIterable {
+    /// The next message runs.
+    case `continue`
+    /// The next messages wait, in order, until somebody releases the conversation.
+    case hold
+}
+
+/// What to do with a reply of which nobody can say whether the gateway sent it.
+public enum AmbiguousSendPolicy: String, Sendable, CaseIterable {
+    /// Ask the gateway; send again, once, when it has no such message or cannot tell.
+    case reconcileThenResend = "reconcile-then-resend"
+    /// Ask the gateway; never send again.
+    case neverResend = "never-resend"
+    /// Send again, once, without asking.
+    case alwaysResend = "always-resend"
+}

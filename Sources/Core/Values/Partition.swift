@@ -1,0 +1,51 @@
+/// One ordered share of an assistant's queue.
+public enum Partition {
+    /// Number of partitions of a new log. Fixed at creation.
+    public static let defaultCount = 64
+
+    public struct ID: Hashable, Sendable, CustomStringConvertible {
+        public let assistant: AssistantID
+        /// `0 ..< partition count`.
+        public let number: Int
+
+        public init(assistant: AssistantID, number: Int) {
+            self.assistant = assistant
+            self.number = number
+        }
+
+        public var description: String { "\(self.assistant)/\(self.number)" }
+    }
+}
+
+/// Where an entry stands in its partition's log. Grows with every append; never reused within a log's life.
+///
+/// Two words, so that a Redis stream id (`milliseconds-sequence`) and an SQLite row id both fit.
+public struct LogOffset: Hashable, Comparable, Sendable, CustomStringConvertible {
+    public let major: UInt64
+    public let minor: UInt64
+
+    public init(major: UInt64, minor: UInt64 = 0) {
+        self.major = major
+        self.minor = minor
+    }
+
+    /// Before every entry.
+    public static let start = LogOffset(major: 0)
+
+    public static func < (lhs: Self, rhs: Self) -> Bool {
+        (lhs.major, lhs.minor) < (rhs.major, rhs.minor)
+    }
+
+    public var description: String { "\(self.major)-\(self.minor)" }
+}
+
+/// The generation of an ownership. A stale one can commit nothing.
+public struct Epoch: Hashable, Comparable, Sendable {
+    public let rawValue: Int64
+
+    public init(rawValue: Int64) {
+        self.rawValue = rawValue
+    }
+
+    public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
+}

@@ -1,0 +1,77 @@
+/// One run of an assistant on one conversation.
+public struct Turn: Sendable {
+    /// Named after its first message, so that a repeated turn conflicts with the one before it and is recognised.
+    public typealias ID = MessageID
+
+    public var assistant: Assistant
+    public var conversation: Conversation.ID
+    /// At least one, in order.
+    public var messages: [InboundMessage]
+    /// What was said before, oldest first.
+    public var context: [ContextMessage]
+    /// From 1.
+    public var attempt: Int
+
+    public init(
+        assistant: Assistant, conversation: Conversation.ID, messages: [InboundMessage], context: [ContextMessage],
+        attempt: Int
+    ) {
+        self.assistant = assistant
+        self.conversation = conversation
+        self.messages = messages
+        self.context = context
+        self.attempt = attempt
+    }
+
+    public var id: ID { self.messages[0].id }
+}
+
+/// One line of a conversation's history, as a model is shown it.
+public struct ContextMessage: Hashable, Sendable {
+    public enum Role: String, Sendable {
+        case contact
+        case assistant
+    }
+
+    public var role: Role
+    public var text: String
+
+    public init(role: Role, text: String) {
+        self.role = role
+        self.text = text
+    }
+}
+
+/// What one turn says to the contact.
+public struct Reply: Hashable, Sendable {
+    public var text: String
+
+    public init(text: String) {
+        self.text = text
+    }
+}
+
+/// What a turn gave.
+public struct TurnResult: Sendable {
+    /// In sending order. May be empty.
+    public var replies: [Reply]
+    public var usage: TokenUsage?
+
+    public init(replies: [Reply] = [], usage: TokenUsage? = nil) {
+        self.replies = replies
+        self.usage = usage
+    }
+}
+
+/// Tokens a model counted. `prompt` includes cached ones, `completion` includes reasoning.
+public struct TokenUsage: Hashable, Sendable {
+    public var model: String
+    public var prompt: Int
+    public var completion: Int
+
+    public init(model: String, prompt: Int, completion: Int) {
+        self.model = model
+        self.prompt = prompt
+        self.completion = completion
+    }
+}

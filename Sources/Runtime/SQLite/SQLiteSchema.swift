@@ -1,0 +1,71 @@
+import CardumeCore
+import GRDB
+
+/// The tables of the embedded store and how they came to be. A migration, once released, never changes.
+enum SQLiteSchema {
+    /// `CARD`: marks a file as ours.
+    static let applicationID: Int32 = 0x4341_5244
+
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1 log and journal") { db in
+            try db.execute(sql: "PRAGMA application_id = \(Self.applicationID)")
+            try db.execute(sql: Self.version1)
+        }
+        return migrator
+    }
+
+    private static let version1 = """
+        CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE assistants (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+
+        -- The partition log: unsettled messages. `lane` is assistant id << 16 | partition; the id is the offset.
+        CREATE TABLE queue (
+            id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, conversation TEXT NOT NULL, message_id TEXT NOT NULL,
+            kind TEXT NOT NULL, text TEXT, sent_at INTEGER, received_at INTEGER NOT NULL, contact_name TEXT,
+            reply_address TEXT NOT NULL, trace_id TEXT NOT NULL, details TEXT
+        );
+        CREATE INDEX queue_by_lane ON queue (lane);
+        -- Deduplication. Shares its ids with `queue`; the newest row is never purged, so no offset is given out twice.
+        CREATE TABLE seen (
+            id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, message_id TEXT NOT NULL, at INTEGER NOT NULL,
+            UNIQUE (conversation, message_id)
+        );
+        -- Which assistant holds a conversation.
+        CREATE TABLE holders (
+            conversation TEXT PRIMARY KEY, assistant INTEGER NOT NULL, is_chosen INTEGER NOT NULL,
+            latest_at INTEGER NOT NULL
+        ) WITHOUT ROWID;
+
+        -- The journal.
+        CREATE TABLE turns (
+            conversation TEXT NOT NULL, turn TEXT NOT NULL, assistant INTEGER NOT NULL, attempt INTEGER NOT NULL,
+            started_at INTEGER NOT NULL, finished_at INTEGER NOT NULL, model TEXT, prompt_tokens INTEGER,
+            completion_tokens INTEGER, PRIMARY KEY (conversation, turn)
+        ) WITHOUT ROWID;
+        CREATE TABLE messages (
+            id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, role TEXT NOT NULL, message_id TEXT, kind TEXT,
+            text TEXT NOT NULL, sent_at INTEGER, at INTEGER NOT NULL
+        );
+        CREATE INDEX messages_by_conversation ON messages (conversation);
+        CREATE TABLE sends (
+            conversation TEXT NOT NULL, turn TEXT NOT NULL, part INTEGER NOT NULL, reply_address TEXT NOT NULL,
+            text TEXT NOT NULL, trace_id TEXT NOT NULL, state TEXT NOT NULL, attempts INTEGER NOT NULL,
+            attempted_at INTEGER, ambiguous_attempts INTEGER NOT NULL, resends INTEGER NOT NULL, provider_id TEXT,
+            last_error TEXT, PRIMARY KEY (conversation, turn, part)
+        ) WITHOUT ROWID;
+        CREATE TABLE dead_letters (
+            id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, message_id TEXT NOT NULL, assistant TEXT NOT NULL,
+            category TEXT NOT NULL, error TEXT NOT NULL, attempts INTEGER NOT NULL, at INTEGER NOT NULL,
+            message TEXT NOT NULL, UNIQUE (conversation, message_id)
+        );
+        CREATE TABLE crash_marks (
+            conversation TEXT NOT NULL, message_id TEXT NOT NULL, marks INTEGER NOT NULL,
+            PRIMARY KEY (conversation, message_id)
+        ) WITHOUT ROWID;
+        CREATE TABLE holds (conversation TEXT PRIMARY KEY) WITHOUT ROWID;
+        CREATE TABLE rejected_webhooks (
+            id INTEGER PRIMARY KEY, source TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL, at INTEGER NOT NULL
+        );
+        """
+}

@@ -1,0 +1,221 @@
+public import CardumeCore
+import FoundationEssentials
+import GRDB
+
+extension SQLiteStore: Journal {
+    /// The process that has the folder's lock owns every partition.
+    public func acquire(_ partition: Partition.ID) async throws(StoreError) -> Ownership {
+        _ = self.state.withLock { $0.acquired.insert(partition) }
+        return self.ownership
+    }
+
+    /// When the last partition is given back, the file is marked as closed in good order.
+    public func release(_ partition: Partition.ID, epoch: Epoch) async throws(StoreError) {
+        let isLast = self.state.withLock { state in
+            state.acquired.remove(partition)
+            return state.acquired.isEmpty
+        }
+        guard isLast else { return }
+        try await self.committer.write { db in
+            try self.checkFence(epoch)
+            try db.execute(sql: "DELETE FROM crash_marks")
+            try Self.set(db, "is_closed", 1)
+        }
+    }
+
+    public func commit(_ record: JournalRecord, epoch: Epoch) async throws(StoreError) -> CommitOutcome {
+        try await self.committer.write { db in
+            try self.checkFence(epoch)
+            switch record {
+            case .turn(let turn): return try self.commit(turn, db)
+            case .send(let intent): try Self.write(intent, db)
+            case .deadLetter(let letter): try self.write(letter, db)
+            case .crashMark(let conversation, let message): try self.mark(conversation, message, db)
+            case .hold(let conversation, let isHeld): try Self.hold(conversation, isHeld, db)
+            }
+            return .committed
+        }
+    }
+
+    public func standing(of entries: [LogEntry]) async throws(StoreError) -> [LogOffset: EntryStanding] {
+        guard !entries.isEmpty else { return [:] }
+        return try await self.reading { db in
+            var standings: [LogOffset: EntryStanding] = [:]
+            for entry in entries { standings[entry.offset] = try Self.standing(of: entry.message, db) }
+            return standings
+        }
+    }
+
+    public func load(
+        _ conversation: Conversation.ID, contextMessages: Int
+    ) async throws(StoreError) -> ConversationSnapshot {
+        try await self.reading { db in
+            let messages = try db.cachedStatement(
+                sql: "SELECT role, text FROM messages WHERE conversation = ? ORDER BY id DESC LIMIT ?")
+            let context = try Row.fetchAll(messages, arguments: [conversation.rawValue, contextMessages]).map {
+                ContextMessage(role: ContextMessage.Role(rawValue: $0[0]) ?? .contact, text: $0[1])
+            }
+            let hold = try db.cachedStatement(sql: "SELECT 1 FROM holds WHERE conversation = ?")
+            let isHeld = try Bool.fetchOne(hold, arguments: [conversation.rawValue]) ?? false
+            return ConversationSnapshot(context: context.reversed(), isHeld: isHeld)
+        }
+    }
+
+    public func providerIDs(of conversation: Conversation.ID) async throws(StoreError) -> Set<String> {
+        try await self.reading { db in
+            try String.fetchSet(
+                db,
+                sql: """
+                    SELECT provider_id FROM sends WHERE conversation = ? AND provider_id IS NOT NULL
+                    ORDER BY attempted_at DESC LIMIT 200
+                    """, arguments: [conversation.rawValue])
+        }
+    }
+
+    public func recordRejected(_ webhook: RejectedWebhook) async throws(StoreError) {
+        try await self.committer.write { db in
+            try db.execute(
+                sql: "INSERT INTO rejected_webhooks (source, reason, body, at) VALUES (?, ?, ?, ?)",
+                arguments: [
+                    webhook.source, webhook.reason, Data(webhook.body.prefix(Self.rejectedBodyLimit)),
+                    webhook.receivedAt.milliseconds,
+                ])
+            try db.execute(
+                sql: "DELETE FROM rejected_webhooks WHERE id <= ?",
+                arguments: [db.lastInsertedRowID - Self.rejectedWebhookLimit])
+        }
+    }
+
+    /// Rejected webhooks kept, and bytes kept of each.
+    private static let rejectedWebhookLimit: Int64 = 1_000
+    private static let rejectedBodyLimit = 65_536
+
+    private func reading<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        do {
+            return try await self.pool.read(body)
+        } catch {
+            throw StoreError(sqlite: error)
+        }
+    }
+
+    // MARK: Turns
+
+    private func commit(_ turn: TurnCommit, _ db: Database) throws -> CommitOutcome {
+        let assistant = try self.rowID(of: turn.assistant, db)
+        let statement = try db.cachedStatement(
+            sql: "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+        statement.setUncheckedArguments([
+            turn.conversation.rawValue, turn.turn.rawValue, assistant, turn.attempt, turn.startedAt.milliseconds,
+            turn.finishedAt.milliseconds, turn.usage?.model, turn.usage?.prompt, turn.usage?.completion,
+        ])
+        try statement.execute()
+        guard db.changesCount == 1 else { return .duplicate }
+        let insert = try db.cachedStatement(
+            sql: """
+                INSERT INTO messages (conversation, role, message_id, kind, text, sent_at, at) VALUES (?, ?, ?, ?, ?, ?, ?)
+                """)
+        for message in turn.messages {
+            insert.setUncheckedArguments([
+                message.conversation.rawValue, ContextMessage.Role.contact.rawValue, message.id.rawValue,
+                message.kind.rawValue, message.contextText, message.sentAt, message.receivedAt.milliseconds,
+            ])
+            try insert.execute()
+            try self.clearMark(message.conversation, message.id, db)
+        }
+        for intent in turn.intents {
+            insert.setUncheckedArguments([
+                turn.conversation.rawValue, ContextMessage.Role.assistant.rawValue, nil, nil, intent.text, nil,
+                turn.finishedAt.milliseconds,
+            ])
+            try insert.execute()
+            try Self.write(intent, db)
+        }
+        return .committed
+    }
+
+    private static func write(_ intent: SendIntent, _ db: Database) throws {
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+                state = excluded.state, attempts = excluded.attempts, attempted_at = excluded.attempted_at,
+                ambiguous_attempts = excluded.ambiguous_attempts, resends = excluded.resends,
+                provider_id = excluded.provider_id, last_error = excluded.last_error
+                """)
+        statement.setUncheckedArguments([
+            intent.id.conversation.rawValue, intent.id.turn.rawValue, intent.id.part, intent.replyAddress, intent.text,
+            intent.traceID, intent.state.rawValue, intent.attempts, intent.attemptedAt?.milliseconds,
+            intent.ambiguousAttempts, intent.resends, intent.providerID, intent.lastError,
+        ])
+        try statement.execute()
+    }
+
+    // MARK: Dead letters and holds
+
+    private func write(_ letter: DeadLetter, _ db: Database) throws {
+        let message = letter.message
+        try db.execute(
+            sql: """
+                INSERT INTO dead_letters (conversation, message_id, assistant, category, error, attempts, at, message)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+                """,
+            arguments: [
+                message.conversation.rawValue, message.id.rawValue, letter.assistant.rawValue,
+                letter.failure.category.rawValue, letter.failure.message, letter.attempts, letter.at.milliseconds,
+                String(decoding: try JSONEncoder().encode(message), as: UTF8.self),
+            ])
+        if letter.holdsConversation { try Self.hold(message.conversation, true, db) }
+        try self.clearMark(message.conversation, message.id, db)
+    }
+
+    private static func hold(_ conversation: Conversation.ID, _ isHeld: Bool, _ db: Database) throws {
+        let sql =
+            isHeld
+            ? "INSERT INTO holds VALUES (?) ON CONFLICT DO NOTHING" : "DELETE FROM holds WHERE conversation = ?"
+        try db.execute(sql: sql, arguments: [conversation.rawValue])
+    }
+
+    // MARK: Crash marks
+
+    private func mark(_ conversation: Conversation.ID, _ message: MessageID, _ db: Database) throws {
+        self.state.withLock { $0.mayHaveCrashMarks = true }
+        try db.execute(
+            sql: "INSERT INTO crash_marks VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET marks = marks + 1",
+            arguments: [conversation.rawValue, message.rawValue])
+    }
+
+    private func clearMark(_ conversation: Conversation.ID, _ message: MessageID, _ db: Database) throws {
+        guard self.state.withLock({ $0.mayHaveCrashMarks }) else { return }
+        let statement = try db.cachedStatement(sql: "DELETE FROM crash_marks WHERE conversation = ? AND message_id = ?")
+        try statement.execute(arguments: [conversation.rawValue, message.rawValue])
+    }
+
+    // MARK: Taking over
+
+    private static func standing(of message: InboundMessage, _ db: Database) throws -> EntryStanding? {
+        let key: StatementArguments = [message.conversation.rawValue, message.id.rawValue]
+        let turn = try db.cachedStatement(sql: "SELECT 1 FROM turns WHERE conversation = ? AND turn = ?")
+        let letter = try db.cachedStatement(sql: "SELECT 1 FROM dead_letters WHERE conversation = ? AND message_id = ?")
+        if try Bool.fetchOne(letter, arguments: key) ?? false { return .deadLetter }
+        if try Bool.fetchOne(turn, arguments: key) ?? false {
+            let sends = try db.cachedStatement(
+                sql: "SELECT * FROM sends WHERE conversation = ? AND turn = ? ORDER BY part")
+            return .committed(try Row.fetchAll(sends, arguments: key).map(Self.intent))
+        }
+        let marks = try db.cachedStatement(sql: "SELECT marks FROM crash_marks WHERE conversation = ? AND message_id = ?")
+        return try Int.fetchOne(marks, arguments: key).map(EntryStanding.marked)
+    }
+
+    private static func intent(_ row: Row) -> SendIntent {
+        SendIntent(
+            id: SendIntent.ID(
+                conversation: Conversation.ID(row["conversation"] as String), turn: Turn.ID(row["turn"] as String),
+                part: row["part"]),
+            replyAddress: row["reply_address"], text: row["text"], traceID: row["trace_id"],
+            state: SendIntent.State(rawValue: row["state"]) ?? .unknown, attempts: row["attempts"],
+            attemptedAt: (row["attempted_at"] as Int64?).map { Timestamp(milliseconds: $0) },
+            ambiguousAttempts: row["ambiguous_attempts"], resends: row["resends"], providerID: row["provider_id"],
+            lastError: row["last_error"])
+    }
+}

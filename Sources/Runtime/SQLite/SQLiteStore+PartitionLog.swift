@@ -1,0 +1,205 @@
+public import CardumeCore
+import FoundationEssentials
+import GRDB
+
+extension SQLiteStore: PartitionLog {
+    public func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome] {
+        let outcomes = try await self.committer.write { db in
+            try messages.map { try self.append($0, db) }
+        }
+        self.ring(
+            Set(
+                outcomes.compactMap {
+                    if case .appended(let partition, _) = $0 { partition } else { nil }
+                }))
+        return outcomes
+    }
+
+    public func tail() async throws(StoreError) -> LogOffset {
+        self.state.withLock { LogOffset(major: $0.nextOffset - 1) }
+    }
+
+    public func read(
+        _ partition: Partition.ID, after offset: LogOffset, limit: Int
+    ) async throws(StoreError) -> [LogEntry] {
+        guard let lane = self.lane(partition) else { return [] }
+        return try await self.entries(
+            sql: "SELECT * FROM queue WHERE lane = ? AND id > ? ORDER BY id LIMIT ?",
+            arguments: [lane, Int64(offset.major), limit])
+    }
+
+    public func read(
+        _ partition: Partition.ID, at offsets: [LogOffset]
+    ) async throws(StoreError) -> [LogEntry] {
+        let ids = offsets.map { String($0.major) }.joined(separator: ",")
+        return try await self.entries(sql: "SELECT * FROM queue WHERE id IN (\(ids)) ORDER BY id", arguments: [])
+    }
+
+    public func settle(
+        _ offsets: [LogOffset], in partition: Partition.ID, epoch: Epoch
+    ) async throws(StoreError) {
+        try await self.committer.write { db in
+            try self.checkFence(epoch)
+            let statement = try db.cachedStatement(sql: "DELETE FROM queue WHERE id = ?")
+            for offset in offsets {
+                statement.setUncheckedArguments([Int64(offset.major)])
+                try statement.execute()
+            }
+        }
+    }
+
+    public func depth(of partition: Partition.ID) async throws(StoreError) -> Int {
+        guard let lane = self.lane(partition) else { return 0 }
+        do {
+            return try await self.pool.read { db in
+                try Int.fetchOne(db, sql: "SELECT count(*) FROM queue WHERE lane = ?", arguments: [lane]) ?? 0
+            }
+        } catch {
+            throw StoreError(sqlite: error)
+        }
+    }
+
+    func checkFence(_ epoch: Epoch) throws {
+        guard epoch == self.ownership.epoch else {
+            throw StoreError(.fenced, "epoch \(epoch.rawValue) is stale, the owner's is \(self.ownership.epoch.rawValue)")
+        }
+    }
+
+    // MARK: Appending
+
+    private func append(_ append: LogAppend, _ db: Database) throws -> AppendOutcome {
+        let message = append.message
+        let now = message.receivedAt
+        let offset = self.state.withLock { state in
+            defer { state.nextOffset += 1 }
+            return state.nextOffset
+        }
+        guard try self.isNew(message, offset, db) else { return .duplicate }
+        let route = try append.route.resolved(
+            heldBy: self.holder(of: message.conversation, db), at: now, session: self.settings.session,
+            hasUnsettled: { try self.hasUnsettled(message.conversation, db) })
+        let assistant = try self.rowID(of: route.assistant, db)
+        let partition = Partition.ID(
+            assistant: route.assistant, number: message.conversation.partitionNumber(of: self.partitionCount))
+        try self.remember(route, assistant, message, db)
+        try Self.insert(message, offset, lane: Self.lane(assistant, partition.number), showsMenu: !route.isChosen, db)
+        return .appended(partition, LogOffset(major: offset))
+    }
+
+    /// Remembers the message's id. An id older than the window counts as new again.
+    private func isNew(_ message: InboundMessage, _ offset: UInt64, _ db: Database) throws -> Bool {
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO seen VALUES (?, ?, ?, ?)
+                ON CONFLICT (conversation, message_id) DO UPDATE SET id = excluded.id, at = excluded.at WHERE at < ?
+                """)
+        statement.setUncheckedArguments([
+            Int64(offset), message.conversation.rawValue, message.id.rawValue, message.receivedAt.milliseconds,
+            message.receivedAt.milliseconds - self.settings.dedupeWindow.milliseconds,
+        ])
+        try statement.execute()
+        return db.changesCount == 1
+    }
+
+    private func holder(of conversation: Conversation.ID, _ db: Database) throws -> ConversationHolder? {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT name, is_chosen, latest_at FROM holders JOIN assistants ON assistants.id = assistant
+                WHERE conversation = ?
+                """)
+        return try Row.fetchOne(statement, arguments: [conversation.rawValue]).map {
+            ConversationHolder(
+                route: Route(assistant: AssistantID($0[0] as String), isChosen: $0[1]),
+                latestMessageAt: Timestamp(milliseconds: $0[2]))
+        }
+    }
+
+    private func hasUnsettled(_ conversation: Conversation.ID, _ db: Database) throws -> Bool {
+        let number = conversation.partitionNumber(of: self.partitionCount)
+        return try self.state.withLock { Array($0.assistants.values) }.contains { assistant in
+            try Bool.fetchOne(
+                db, sql: "SELECT 1 FROM queue WHERE lane = ? AND conversation = ? LIMIT 1",
+                arguments: [Self.lane(assistant, number), conversation.rawValue]) ?? false
+        }
+    }
+
+    private func remember(_ route: Route, _ assistant: Int64, _ message: InboundMessage, _ db: Database) throws {
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO holders VALUES (?, ?, ?, ?) ON CONFLICT (conversation) DO UPDATE SET
+                assistant = excluded.assistant, is_chosen = excluded.is_chosen, latest_at = excluded.latest_at
+                """)
+        statement.setUncheckedArguments([
+            message.conversation.rawValue, assistant, route.isChosen, message.receivedAt.milliseconds,
+        ])
+        try statement.execute()
+    }
+
+    private static func insert(
+        _ message: InboundMessage, _ offset: UInt64, lane: Int64, showsMenu: Bool, _ db: Database
+    ) throws {
+        var details = message.details
+        details.showsMenu = showsMenu ? true : nil
+        let statement = try db.cachedStatement(sql: "INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        statement.setUncheckedArguments([
+            Int64(offset), lane, message.conversation.rawValue, message.id.rawValue, message.kind.rawValue, message.text,
+            message.sentAt, message.receivedAt.milliseconds, message.contactName, message.replyAddress, message.traceID,
+            details == .none ? nil : String(decoding: try JSONEncoder().encode(details), as: UTF8.self),
+        ])
+        try statement.execute()
+    }
+
+    // MARK: Lanes
+
+    private static func lane(_ assistant: Int64, _ partition: Int) -> Int64 { assistant << 16 | Int64(partition) }
+
+    /// `nil` when the assistant never had a message.
+    private func lane(_ partition: Partition.ID) -> Int64? {
+        self.state.withLock { $0.assistants[partition.assistant] }.map { Self.lane($0, partition.number) }
+    }
+
+    /// The row id of an assistant, made on its first use.
+    func rowID(of assistant: AssistantID, _ db: Database) throws -> Int64 {
+        if let id = self.state.withLock({ $0.assistants[assistant] }) { return id }
+        let existing = try Int64.fetchOne(
+            db, sql: "SELECT id FROM assistants WHERE name = ?", arguments: [assistant.rawValue])
+        if let existing { return self.remember(assistant, existing, db) }
+        try db.execute(sql: "INSERT INTO assistants (name) VALUES (?)", arguments: [assistant.rawValue])
+        return self.remember(assistant, db.lastInsertedRowID, db)
+    }
+
+    /// Keeps the row id in memory once its transaction is committed.
+    private func remember(_ assistant: AssistantID, _ id: Int64, _ db: Database) -> Int64 {
+        db.afterNextTransaction { _ in
+            self.state.withLock { $0.assistants[assistant] = id }
+        }
+        return id
+    }
+
+    // MARK: Reading
+
+    private func entries(sql: String, arguments: StatementArguments) async throws(StoreError) -> [LogEntry] {
+        do {
+            return try await self.pool.read { db in
+                let statement = try db.cachedStatement(sql: sql)
+                statement.setUncheckedArguments(arguments)
+                return try Array(Row.fetchCursor(statement).map { try Self.entry($0) })
+            }
+        } catch {
+            throw StoreError(sqlite: error)
+        }
+    }
+
+    private static func entry(_ row: Row) throws -> LogEntry {
+        let details: InboundMessage.Details =
+            try (row[11] as String?).map { try JSONDecoder().decode(InboundMessage.Details.self, from: Data($0.utf8)) }
+            ?? .none
+        return LogEntry(
+            offset: LogOffset(major: UInt64(row[0] as Int64)),
+            message: InboundMessage(
+                id: MessageID(row[3] as String), conversation: Conversation.ID(row[2] as String),
+                kind: MessageKind(rawValue: row[4]) ?? .unknown, text: row[5], sentAt: row[6],
+                receivedAt: Timestamp(milliseconds: row[7]), contactName: row[8], replyAddress: row[9], traceID: row[10],
+                details: details))
+    }
+}

@@ -1,0 +1,215 @@
+public import CardumeCore
+import FoundationEssentials
+package import GRDB
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// The embedded deployment's log and journal: one SQLite file, used by one process.
+///
+/// Writes go through one group committer; reads run beside them (WAL). Every commit is on disk before its caller hears of it
+/// (`synchronous = FULL`).
+public final class SQLiteStore: Sendable {
+    public struct Settings: Sendable {
+        /// Created when missing.
+        public var folder: String
+        /// Fixed when the file is created. Defaults to 64.
+        public var partitionCount: Int
+        /// How long a message id is remembered. Defaults to 24 h.
+        public var dedupeWindow: Duration
+        /// How long a silent conversation stays with its assistant. Defaults to 24 h.
+        public var session: Duration
+
+        public init(
+            folder: String, partitionCount: Int = Partition.defaultCount, dedupeWindow: Duration = .seconds(24 * 3600),
+            session: Duration = .seconds(24 * 3600)
+        ) {
+            self.folder = folder
+            self.partitionCount = partitionCount
+            self.dedupeWindow = dedupeWindow
+            self.session = session
+        }
+    }
+
+    struct State: Sendable {
+        var nextOffset: UInt64
+        /// Row ids of assistants, by name.
+        var assistants: [AssistantID: Int64]
+        var acquired: Set<Partition.ID> = []
+        /// Whether `crash_marks` may hold rows.
+        var mayHaveCrashMarks: Bool
+    }
+
+    public static let fileName = "cardume.sqlite"
+
+    let settings: Settings
+    let pool: DatabasePool
+    let committer: GroupCommitter
+    let ownership: Ownership
+    let state: Mutex<State>
+    private let lock: FolderLock
+    private let bell: (stream: AsyncStream<Partition.ID>, continuation: AsyncStream<Partition.ID>.Continuation)
+
+    public var partitionCount: Int { self.settings.partitionCount }
+
+    /// Opens the file, migrates it, and locks the folder against other processes.
+    ///
+    /// - Throws: a ``StoreError`` that says what is wrong with the folder or the file.
+    public init(settings: Settings) throws(StoreError) {
+        let lock = try FolderLock(folder: settings.folder)
+        do {
+            let path = settings.folder + "/" + Self.fileName
+            let pool = try DatabasePool(path: path, configuration: Self.configuration)
+            try Self.check(pool, path: path)
+            try SQLiteSchema.migrator.migrate(pool)
+            let (ownership, state) = try pool.write { db in
+                try Self.fixPartitionCount(db, settings: settings)
+                return (try Self.takeOver(db), try Self.state(db))
+            }
+            self.ownership = ownership
+            self.state = Mutex(state)
+            self.pool = pool
+        } catch {
+            throw StoreError(sqlite: error)
+        }
+        self.settings = settings
+        self.committer = GroupCommitter(pool: self.pool)
+        self.lock = lock
+        self.bell = AsyncStream.makeStream()
+    }
+
+    /// How every connection is set up; also that of the benchmark's plain loop.
+    package static var configuration: Configuration {
+        var configuration = Configuration()
+        configuration.label = "cardume"
+        configuration.maximumReaderCount = 4
+        configuration.prepareDatabase { db in
+            guard !db.configuration.readonly else { return }
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            // A checkpoint of 16 MiB at a time costs a fraction of one every 4 MiB.
+            try db.execute(sql: "PRAGMA wal_autocheckpoint = 4096")
+        }
+        return configuration
+    }
+
+    /// Ends the doorbell and closes the file. No call may be in progress.
+    public func close() {
+        self.bell.continuation.finish()
+        try? self.pool.close()
+    }
+
+    /// Forgets message ids older than the deduplication window, in small steps. Called now and then.
+    public func purgeSeen(at now: Timestamp) async throws(StoreError) {
+        let limit = now.milliseconds - self.settings.dedupeWindow.milliseconds
+        var removed = 0
+        repeat {
+            removed = try await self.committer.write { db in
+                // Ids grow with time, so the oldest stand first and no index on the time is needed.
+                try db.execute(
+                    sql: """
+                        DELETE FROM seen WHERE id IN (SELECT id FROM seen ORDER BY id LIMIT 500)
+                        AND at < ? AND id < (SELECT max(id) FROM seen)
+                        """, arguments: [limit])
+                return db.changesCount
+            }
+        } while removed == 500
+    }
+
+    public func doorbell() -> AsyncStream<Partition.ID> { self.bell.stream }
+
+    func ring(_ partitions: Set<Partition.ID>) {
+        for partition in partitions { self.bell.continuation.yield(partition) }
+    }
+
+    // MARK: Opening
+
+    private static func check(_ pool: DatabasePool, path: String) throws {
+        try pool.read { db in
+            let applicationID = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+            let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
+            guard isEmpty || applicationID == SQLiteSchema.applicationID else {
+                throw StoreError(.corrupt, "\(path) is a database of another program")
+            }
+            if try SQLiteSchema.migrator.hasBeenSuperseded(db) {
+                throw StoreError(.newerSchema, "\(path) was written by a newer version of Cardume; install that or a later one")
+            }
+        }
+    }
+
+    private static func setting(_ db: Database, _ name: String) throws -> Int64? {
+        try Int64.fetchOne(db, sql: "SELECT value FROM settings WHERE name = ?", arguments: [name])
+    }
+
+    static func set(_ db: Database, _ name: String, _ value: Int64) throws {
+        try db.execute(
+            sql: "INSERT INTO settings VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            arguments: [name, value])
+    }
+
+    private static func fixPartitionCount(_ db: Database, settings: Settings) throws {
+        guard let existing = try Self.setting(db, "partitions") else {
+            return try Self.set(db, "partitions", Int64(settings.partitionCount))
+        }
+        guard existing == settings.partitionCount else {
+            throw StoreError(
+                .incompatible,
+                "\(settings.folder) was created with \(existing) partitions, the configuration says \(settings.partitionCount)"
+            )
+        }
+    }
+
+    /// A new epoch for this process. Whether the one before it said goodbye decides what may have killed it.
+    private static func takeOver(_ db: Database) throws -> Ownership {
+        let epoch = (try Self.setting(db, "epoch") ?? 0) + 1
+        let wasClosed = try Self.setting(db, "is_closed") ?? 1
+        try Self.set(db, "epoch", epoch)
+        try Self.set(db, "is_closed", 0)
+        return Ownership(epoch: Epoch(rawValue: epoch), followsCrash: wasClosed == 0)
+    }
+
+    private static func state(_ db: Database) throws -> State {
+        let latest = try Int64.fetchOne(
+            db, sql: "SELECT max(coalesce((SELECT max(id) FROM seen), 0), coalesce((SELECT max(id) FROM queue), 0))") ?? 0
+        let rows = try Row.fetchAll(db, sql: "SELECT id, name FROM assistants")
+        let assistants = rows.map { (AssistantID($0["name"] as String), $0["id"] as Int64) }
+        return State(
+            nextOffset: UInt64(latest) + 1,
+            assistants: Dictionary(assistants) { first, _ in first },
+            mayHaveCrashMarks: try Int.fetchOne(db, sql: "SELECT count(*) FROM crash_marks") != 0
+        )
+    }
+}
+
+/// An advisory lock on the data folder, held until the process ends.
+private final class FolderLock: Sendable {
+    private let descriptor: Int32
+
+    init(folder: String) throws(StoreError) {
+        do {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        } catch {
+            throw StoreError(.unavailable, "cannot create the data folder \(folder): \(String(cString: strerror(errno)))")
+        }
+        let path = folder + "/cardume.lock"
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw StoreError(.unavailable, "cannot write to the data folder \(folder): \(String(cString: strerror(errno)))")
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            _ = closeDescriptor(descriptor)
+            throw StoreError(.locked, "another Cardume process is using \(folder)")
+        }
+        self.descriptor = descriptor
+    }
+
+    deinit {
+        _ = closeDescriptor(self.descriptor)
+    }
+}
+
+/// `close(2)`, which inside a class would be shadowed by its own methods.
+private func closeDescriptor(_ descriptor: Int32) -> Int32 { close(descriptor) }
