@@ -138,6 +138,7 @@ actor ConversationActor {
 
     private func settleHead() {
         let entry = self.machine.finished()
+        self.environment.observer.record(.finished(entry.message))
         self.tell { $0.finished(entry) }
     }
 
@@ -270,7 +271,7 @@ actor ConversationActor {
         let channel = self.environment.channel(self.id.channel) ?? UnconfiguredChannel(id: self.id.channel)
         let policy = SendMachine.Policy(
             onAmbiguous: self.settings.assistant.onAmbiguousSend, sendTimeout: channel.sendTimeout,
-            recordDelay: self.settings.recordDelay, backoff: self.settings.assistant.retry
+            recordDelay: channel.recordDelay, backoff: self.settings.assistant.retry
         )
         let clock = self.environment.clock
         var generator = self.environment.generator
@@ -352,6 +353,7 @@ private struct UnconfiguredChannel: MessageChannel {
     let id: ChannelID
     var maximumTextLength: Int { 4096 }
     var sendTimeout: Duration { .zero }
+    var recordDelay: Duration { .zero }
 
     func send(_ intent: SendIntent) async -> SendOutcome {
         .unavailable(reason: "channel \(self.id) is not configured")

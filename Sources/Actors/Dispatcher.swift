@@ -12,8 +12,6 @@ public final class Dispatcher: Sendable {
         /// Observed crashes after which a message is given up. Defaults to 2: with the first, unobserved one, a message that
         /// kills the process kills it three times.
         public var crashMarkLimit = 2
-        /// How long after a send the gateway's record may still lack it. Defaults to 3 s.
-        public var recordDelay: Duration = .seconds(3)
 
         public init() {}
     }
@@ -39,8 +37,7 @@ public final class Dispatcher: Sendable {
                 let id = Partition.ID(assistant: assistant.id, number: number)
                 let own = PartitionActor.Settings(
                     assistant: assistant, bulkhead: bulkhead, suspects: suspects, credits: settings.credits,
-                    perConversation: settings.perConversation, crashMarkLimit: settings.crashMarkLimit,
-                    recordDelay: settings.recordDelay
+                    perConversation: settings.perConversation, crashMarkLimit: settings.crashMarkLimit
                 )
                 // By number alone: a conversation's partitions of all assistants are on one shard.
                 let shard = shards[number % shards.count]

@@ -14,8 +14,6 @@ public actor PartitionActor {
         var perConversation: Int
         /// Runs under observation after which a message that was running at each crash is given up.
         var crashMarkLimit: Int
-        /// How long after a send the gateway's record may still lack it.
-        var recordDelay: Duration
     }
 
     public nonisolated let id: Partition.ID

@@ -14,8 +14,7 @@ enum PlainLoop {
         // Opening the store makes the tables.
         let store = try SQLiteStore(settings: SQLiteStore.Settings(folder: folder))
         store.close()
-        let pool = try DatabasePool(
-            path: folder + "/" + SQLiteStore.fileName, configuration: SQLiteStore.configuration)
+        let pool = try SQLiteStore.openPool(path: folder + "/" + SQLiteStore.fileName)
         defer { try? pool.close() }
         let clock = ContinuousClock()
         let wall = SystemClock()

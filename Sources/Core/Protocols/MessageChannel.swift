@@ -6,6 +6,9 @@ public protocol MessageChannel: Sendable {
     /// How long a request that was begun may still be working at the gateway.
     var sendTimeout: Duration { get }
 
+    /// How long after ``sendTimeout`` the gateway's own record may still lack a message that it sent.
+    var recordDelay: Duration { get }
+
     /// Sends one part of a reply, at most once. Called after `sending` is durable. Never throws: what cannot be known for
     /// certain is ``SendOutcome/unknown(reason:)``.
     func send(_ intent: SendIntent) async -> SendOutcome

@@ -1,6 +1,8 @@
 /// Something that happened in the runtime, for logs, counters and views.
 public enum RuntimeEvent: Sendable {
     case turnSucceeded(Turn, elapsed: Duration)
+    /// A message has left the queue: answered, or a dead letter.
+    case finished(InboundMessage)
     /// Another attempt follows after `delay`.
     case turnWillRetry(Turn, TurnFailure, delay: Duration)
     case deadLettered(DeadLetter)

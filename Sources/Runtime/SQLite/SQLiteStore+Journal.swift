@@ -195,16 +195,20 @@ extension SQLiteStore: Journal {
 
     private static func standing(of message: InboundMessage, _ db: Database) throws -> EntryStanding? {
         let key: StatementArguments = [message.conversation.rawValue, message.id.rawValue]
-        let turn = try db.cachedStatement(sql: "SELECT 1 FROM turns WHERE conversation = ? AND turn = ?")
-        let letter = try db.cachedStatement(sql: "SELECT 1 FROM dead_letters WHERE conversation = ? AND message_id = ?")
-        if try Bool.fetchOne(letter, arguments: key) ?? false { return .deadLetter }
-        if try Bool.fetchOne(turn, arguments: key) ?? false {
+        let known = try db.cachedStatement(
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM dead_letters WHERE conversation = ?1 AND message_id = ?2),
+                EXISTS (SELECT 1 FROM turns WHERE conversation = ?1 AND turn = ?2),
+                (SELECT marks FROM crash_marks WHERE conversation = ?1 AND message_id = ?2)
+                """)
+        guard let row = try Row.fetchOne(known, arguments: key) else { return nil }
+        if row[0] as Bool { return .deadLetter }
+        if row[1] as Bool {
             let sends = try db.cachedStatement(
                 sql: "SELECT * FROM sends WHERE conversation = ? AND turn = ? ORDER BY part")
             return .committed(try Row.fetchAll(sends, arguments: key).map(Self.intent))
         }
-        let marks = try db.cachedStatement(sql: "SELECT marks FROM crash_marks WHERE conversation = ? AND message_id = ?")
-        return try Int.fetchOne(marks, arguments: key).map(EntryStanding.marked)
+        return (row[2] as Int?).map(EntryStanding.marked)
     }
 
     private static func intent(_ row: Row) -> SendIntent {

@@ -1,0 +1,24 @@
+public import CardumeCore
+
+/// Prints replies instead of sending them: the channel of a runtime that has no gateway yet.
+public struct ConsoleChannel: MessageChannel {
+    private let print: @Sendable (SendIntent) -> Void
+
+    /// - Parameter print: writes one reply where people see it.
+    public init(print: @escaping @Sendable (SendIntent) -> Void) {
+        self.print = print
+    }
+
+    public var maximumTextLength: Int { 65_536 }
+    public var sendTimeout: Duration { .zero }
+    public var recordDelay: Duration { .zero }
+
+    public func send(_ intent: SendIntent) async -> SendOutcome {
+        self.print(intent)
+        return .accepted(providerID: nil)
+    }
+
+    public func reconcile(_ intent: SendIntent, known: Set<String>) async -> Reconciliation {
+        .unavailable(reason: "a console keeps no record")
+    }
+}

@@ -1,0 +1,293 @@
+public import CardumeCore
+import Foundation
+
+/// The whole configuration, checked.
+public struct CardumeConfiguration: Sendable {
+    public struct Model: Sendable {
+        public var baseURL: String
+        /// `nil` for servers that need none.
+        public var key: String?
+        public var name: String
+        public var timeout: Duration
+        public var temperature: Double?
+        public var maximumTokens: Int?
+        public var maximumTokensField: String
+    }
+
+    public struct OfflineRule: Sendable {
+        public var word: String
+        public var answer: String
+    }
+
+    public struct AssistantSettings: Sendable {
+        public var assistant: Assistant
+        /// `nil`: the offline model answers.
+        public var model: Model?
+        public var offline: [OfflineRule]
+        public var offlineDefault: String?
+    }
+
+    public enum ChannelKind: String, Sendable {
+        case console
+        case evolution
+        case meta
+    }
+
+    public struct ChannelSettings: Sendable {
+        /// The Evolution instance or Meta phone number id; `*` for all others.
+        public var id: ChannelID
+        public var kind: ChannelKind
+        public var baseURL: String
+        public var key: String
+        public var apiVersion: String
+        public var timeout: Duration
+        public var recordDelay: Duration
+        public var route: ChannelRoute
+    }
+
+    public enum LogFormat: String, Sendable {
+        case auto
+        case json
+        case text
+    }
+
+    public var dataFolder: String
+    public var partitionCount: Int
+    public var shards: Int
+    public var dedupeWindow: Duration
+    public var session: Duration
+    public var credits: Int
+    public var conversationCredits: Int
+    public var idleTime: Duration
+    public var shutdownDeadline: Duration
+    public var logLevel: String
+    public var logFormat: LogFormat
+    public var http: HTTPSettings
+    public var assistants: [AssistantSettings]
+    public var channels: [ChannelSettings]
+    /// For `config print`.
+    public var values: ConfigurationValues
+
+    /// - Parameters:
+    ///   - path: the YAML file; `nil` for none, which leaves defaults and the environment.
+    /// - Throws: ``ConfigurationProblems``, all at once.
+    public static func load(path: String?, environment: [String: String]) throws -> CardumeConfiguration {
+        var yaml = ""
+        if let path {
+            do {
+                yaml = try String(contentsOfFile: path, encoding: .utf8)
+            } catch {
+                throw ConfigurationProblems(problems: [
+                    ConfigurationProblem(place: path, key: "", message: "the configuration file cannot be read")
+                ])
+            }
+        }
+        return try CardumeConfiguration(yaml: yaml, file: path ?? "(no file)", environment: environment)
+    }
+
+    public init(yaml: String, file: String, environment: [String: String]) throws {
+        let values = try ConfigurationValues(yaml: yaml, file: file, environment: environment)
+        let root = ConfigurationSection(values: values, path: [])
+        self.values = values
+        self.dataFolder = root.text("data_folder")
+        self.partitionCount = root.integer("partitions")
+        self.shards = root.integer("shards")
+        self.dedupeWindow = root.duration("dedupe_window")
+        self.session = root.duration("session")
+        self.credits = root.integer("credits")
+        self.conversationCredits = root.integer("conversation_credits")
+        self.idleTime = root.duration("idle_time")
+        self.shutdownDeadline = root.duration("shutdown_deadline")
+        self.logLevel = root.section("log").text("level")
+        self.logFormat = LogFormat(rawValue: root.section("log").text("format")) ?? .auto
+        self.http = HTTPSettings(root)
+        let model = root.section("model")
+        self.assistants = values.names(under: ["assistants"]).map {
+            AssistantSettings(id: AssistantID($0), root.section("assistants").section($0), model)
+        }
+        if self.assistants.isEmpty {
+            self.assistants = [AssistantSettings(default: "atendimento", model)]
+        }
+        let first = self.assistants[0].assistant.id
+        self.channels = values.names(under: ["channels"]).map {
+            ChannelSettings(id: ChannelID($0), root.section("channels").section($0), first)
+        }
+        if self.channels.isEmpty { self.channels = [ChannelSettings(consoleFor: first)] }
+        try self.crossCheck()
+    }
+
+    /// What no single key can tell.
+    private func crossCheck() throws {
+        var problems: [ConfigurationProblem] = []
+        let known = Set(self.assistants.map(\.assistant.id.rawValue))
+        for effective in self.values.all {
+            guard case .assistant = effective.key.kind, !known.contains(effective.text) else { continue }
+            let nearest = NearestName.of(effective.text, among: known.sorted())
+            problems.append(
+                ConfigurationProblem(
+                    place: effective.place, key: effective.path.joined(separator: "."),
+                    message: "there is no assistant \"\(effective.text)\""
+                        + (nearest.map { "; did you mean \"\($0)\"?" } ?? "")))
+        }
+        for channel in self.channels {
+            let path = ["channels", channel.id.rawValue]
+            func missing(_ key: String) {
+                problems.append(
+                    ConfigurationProblem(
+                        place: self.values.place(path + ["kind"]), key: (path + [key]).joined(separator: "."),
+                        message: "required for a channel of kind \(channel.kind.rawValue)"))
+            }
+            if channel.kind == .evolution, channel.baseURL.isEmpty { missing("base_url") }
+            if channel.kind != .console, channel.key.isEmpty { missing("key") }
+        }
+        if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
+    }
+
+    /// How channels choose assistants.
+    public var routes: RouteTable {
+        let named = self.channels.filter { $0.id != "*" }.map { ($0.id, $0.route) }
+        return RouteTable(
+            channels: Dictionary(uniqueKeysWithValues: named), fallback: self.channels.first { $0.id == "*" }?.route)
+    }
+}
+
+/// A view of the values below one path. Every key it is asked for is in the table.
+struct ConfigurationSection {
+    let values: ConfigurationValues
+    let path: [String]
+
+    func section(_ name: String) -> ConfigurationSection {
+        ConfigurationSection(values: self.values, path: self.path + [name])
+    }
+
+    var items: [ConfigurationSection] { self.values.names(under: self.path).map(self.section) }
+
+    func optional(_ key: String) -> String? {
+        self.values.text(self.path + [key]).flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    func text(_ key: String) -> String { self.values.text(self.path + [key]) ?? "" }
+    func flag(_ key: String) -> Bool { self.text(key) == "true" }
+    func integer(_ key: String) -> Int { Int(self.text(key)) ?? 0 }
+    func duration(_ key: String) -> Duration { ConfigurationDuration.parse(self.text(key)) ?? .zero }
+}
+
+extension CardumeConfiguration.AssistantSettings {
+    fileprivate init(id: AssistantID, _ section: ConfigurationSection, _ model: ConfigurationSection) {
+        self.assistant = Assistant(
+            id: id,
+            prompt: section.text("prompt"),
+            slots: section.integer("slots"),
+            contextTurns: section.integer("context_turns"),
+            retry: RetryPolicy(
+                maximumAttempts: section.integer("attempts"), base: section.duration("backoff"),
+                cap: section.duration("backoff_cap")),
+            onDeadLetter: DeadLetterPolicy(rawValue: section.text("on_dead_letter")) ?? .continue,
+            onAmbiguousSend: AmbiguousSendPolicy(rawValue: section.text("on_ambiguous_send")) ?? .reconcileThenResend)
+        self.model = CardumeConfiguration.Model(section.section("model"), else: model)
+        self.offline = section.section("offline").items.map {
+            CardumeConfiguration.OfflineRule(word: $0.text("when"), answer: $0.text("say"))
+        }
+        self.offlineDefault = section.optional("offline_default")
+    }
+
+    /// The one assistant of a configuration that names none.
+    fileprivate init(default id: AssistantID, _ model: ConfigurationSection) {
+        self.assistant = Assistant(id: id)
+        self.model = CardumeConfiguration.Model(model, else: model)
+        self.offline = []
+        self.offlineDefault = nil
+    }
+}
+
+extension CardumeConfiguration.Model {
+    /// `nil` when there is no key and the server is not said to need none.
+    fileprivate init?(_ own: ConfigurationSection, else common: ConfigurationSection) {
+        func value(_ key: String) -> String? { own.optional(key) ?? common.optional(key) }
+        let key = value("key")
+        guard key != nil || value("keyless") == "true" else { return nil }
+        self.baseURL = value("base_url") ?? ""
+        self.key = key
+        self.name = value("name") ?? ""
+        self.timeout = value("timeout").flatMap(ConfigurationDuration.parse) ?? .seconds(60)
+        self.temperature = value("temperature").flatMap(Double.init)
+        self.maximumTokens = value("max_tokens").flatMap { Int($0) }
+        self.maximumTokensField = value("max_tokens_field") ?? ""
+    }
+}
+
+extension CardumeConfiguration.ChannelSettings {
+    fileprivate init(id: ChannelID, _ section: ConfigurationSection, _ firstAssistant: AssistantID) {
+        self.id = id
+        self.kind = CardumeConfiguration.ChannelKind(rawValue: section.text("kind")) ?? .console
+        self.baseURL = section.text("base_url")
+        self.key = section.text("key")
+        self.apiVersion = section.text("api_version")
+        self.timeout = section.duration("timeout")
+        self.recordDelay = section.duration("record_delay")
+        let keywords = section.section("keywords")
+        let menu = section.section("menu")
+        self.route = ChannelRoute(
+            assistant: section.optional("assistant").map { AssistantID($0) } ?? firstAssistant,
+            keywords: section.values.names(under: keywords.path).map { ($0, AssistantID(keywords.text($0))) },
+            menu: menu.section("options").items.map {
+                ChannelRoute.Option(label: $0.text("label"), assistant: AssistantID($0.text("assistant")))
+            },
+            menuTitle: menu.text("title"))
+    }
+
+    /// The channel of a configuration that names none.
+    fileprivate init(consoleFor assistant: AssistantID) {
+        self.id = "*"
+        self.kind = .console
+        self.baseURL = ""
+        self.key = ""
+        self.apiVersion = ""
+        self.timeout = .seconds(70)
+        self.recordDelay = .seconds(3)
+        self.route = ChannelRoute(assistant: assistant)
+    }
+}
+
+/// Doors in, and who may use them.
+public struct HTTPSettings: Sendable {
+    /// How a door is guarded.
+    public struct Guarded<Secret: Sendable>: Sendable {
+        /// `nil` when none is configured: then nobody gets in, unless the door is open.
+        public var secret: Secret?
+        /// Asked for in the configuration.
+        public var isOpen: Bool
+    }
+
+    public struct EvolutionSecret: Sendable {
+        public var key: String?
+        public var jwtSecret: String?
+        public var jwtLeeway: Duration
+    }
+
+    public var host: String
+    public var port: Int
+    public var bodyLimit: Int
+    public var api: Guarded<String>
+    public var evolution: Guarded<EvolutionSecret>
+    public var meta: Guarded<String>
+    public var metaVerifyToken: String?
+
+    init(_ root: ConfigurationSection) {
+        let http = root.section("http")
+        self.host = http.text("host")
+        self.port = http.integer("port")
+        self.bodyLimit = http.integer("body_limit")
+        let api = root.section("api")
+        self.api = Guarded(secret: api.optional("token"), isOpen: api.flag("open"))
+        let evolution = root.section("evolution_webhook")
+        let secret = EvolutionSecret(
+            key: evolution.optional("key"), jwtSecret: evolution.optional("jwt_secret"),
+            jwtLeeway: evolution.duration("jwt_leeway"))
+        self.evolution = Guarded(
+            secret: secret.key == nil && secret.jwtSecret == nil ? nil : secret, isOpen: evolution.flag("open"))
+        let meta = root.section("meta_webhook")
+        self.meta = Guarded(secret: meta.optional("app_secret"), isOpen: meta.flag("open"))
+        self.metaVerifyToken = meta.optional("verify_token")
+    }
+}

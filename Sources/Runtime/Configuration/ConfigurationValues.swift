@@ -1,0 +1,118 @@
+import Configuration
+import Foundation
+
+/// The effective value of every key: environment before file before default.
+public struct ConfigurationValues: Sendable {
+    public enum Source: String, Sendable {
+        case `default`
+        case file
+        case environment
+    }
+
+    /// One key with the value it has.
+    public struct Effective: Sendable {
+        public let path: [String]
+        public let key: ConfigurationKey
+        public let text: String
+        public let source: Source
+        let place: String
+    }
+
+    private let names: [[String]: [String]]
+    private let effective: [[String]: Effective]
+
+    /// Names given below `path`, in the file's order.
+    func names(under path: [String]) -> [String] { self.names[path] ?? [] }
+
+    /// The text at `path`; `nil` when it has neither value nor default.
+    func text(_ path: [String]) -> String? { self.effective[path]?.text }
+
+    func place(_ path: [String]) -> String { self.effective[path]?.place ?? "" }
+
+    /// All effective values, in the table's order.
+    public var all: [Effective] {
+        ConfigurationKey.all.flatMap { key in
+            Self.paths(of: key, self.names).compactMap { self.effective[$0] }
+        }
+    }
+
+    /// - Parameters:
+    ///   - yaml: the file's text; empty for none.
+    ///   - file: how messages name the file.
+    /// - Throws: ``ConfigurationProblems``, all at once.
+    public init(yaml: String, file: String, environment: [String: String]) throws {
+        let document = ConfigurationDocument(yaml: yaml, file: file)
+        var problems = document.problems
+        var effective: [[String]: Effective] = [:]
+        let reader = ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: environment))
+        for key in ConfigurationKey.all {
+            for path in Self.paths(of: key, document.names) {
+                do {
+                    effective[path] = try Self.resolve(key, path, document, reader)
+                } catch let problem as ConfigurationProblem {
+                    problems.append(problem)
+                }
+            }
+        }
+        guard problems.isEmpty else { throw ConfigurationProblems(problems: problems) }
+        self.names = document.names
+        self.effective = effective
+    }
+
+    /// `key` with every name and item that the document has in the places of `*` and `#`.
+    private static func paths(of key: ConfigurationKey, _ names: [[String]: [String]]) -> [[String]] {
+        key.components.reduce([[]]) { paths, component in
+            paths.flatMap { path in
+                component == "*" || component == "#"
+                    ? (names[path] ?? []).map { path + [$0] } : [path + [component]]
+            }
+        }
+    }
+
+    /// The name of the environment variable that overrides `path`.
+    public static func environmentName(of path: [String]) -> String {
+        (["cardume"] + path).joined(separator: "_").uppercased().unicodeScalars
+            .map { $0.isASCII && ($0.properties.isAlphabetic || $0.properties.numericType != nil) ? String($0) : "_" }.joined()
+    }
+
+    private static func resolve(
+        _ key: ConfigurationKey, _ path: [String], _ document: ConfigurationDocument, _ environment: ConfigReader
+    ) throws -> Effective? {
+        let filePath = path.dropLast() + [(path.last ?? "") + "_file"]
+        if key.isInEnvironment {
+            let name = self.environmentName(of: path)
+            if let text = environment.string(forKey: ConfigKey([name]), isSecret: key.isSecret) {
+                if let problem = key.problem(with: text) {
+                    throw ConfigurationProblem(place: name, key: path.joined(separator: "."), message: problem)
+                }
+                return Effective(path: path, key: key, text: text, source: .environment, place: name)
+            }
+            if key.isSecret, let file = environment.string(forKey: ConfigKey([name + "_FILE"])) {
+                let text = try self.secret(in: file, place: name + "_FILE", path)
+                return Effective(path: path, key: key, text: text, source: .environment, place: name + "_FILE")
+            }
+        }
+        if let value = document.values[path] {
+            return Effective(path: path, key: key, text: value.text, source: .file, place: value.place)
+        }
+        if key.isSecret, let value = document.values[Array(filePath)] {
+            let text = try self.secret(in: value.text, place: value.place, path)
+            return Effective(path: path, key: key, text: text, source: .file, place: value.place)
+        }
+        return key.defaultValue.map { Effective(path: path, key: key, text: $0, source: .default, place: "") }
+    }
+
+    /// A secret's file holds the secret and at most one line end.
+    private static func secret(in file: String, place: String, _ path: [String]) throws -> String {
+        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+            throw ConfigurationProblem(
+                place: place, key: path.joined(separator: "."), message: "the secret's file \(file) cannot be read")
+        }
+        let secret = text.hasSuffix("\r\n") ? text.dropLast() : text.hasSuffix("\n") ? text.dropLast() : Substring(text)
+        guard !secret.isEmpty else {
+            throw ConfigurationProblem(
+                place: place, key: path.joined(separator: "."), message: "the secret's file \(file) is empty")
+        }
+        return String(secret)
+    }
+}

@@ -1,0 +1,105 @@
+import CardumeCore
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+extension HTTPGateway {
+    /// What a webhook's sender is told.
+    private struct Receipt: Encodable {
+        /// `queued`, `duplicate`, `ignored` or `recorded`.
+        let status: String
+        var accepted = 0
+        var duplicates = 0
+        var reason: String?
+    }
+
+    /// Evolution repeats what is answered with 5xx, and drops what is answered with 400 or 401.
+    func evolution(_ request: Request, _ context: Context) async throws -> Response {
+        guard
+            await self.authenticator.allowsEvolution(
+                apikey: request.headers[.apikey], authorization: request.headers[.authorization])
+        else { throw APIError.unauthorized }
+        let body = try await request.bytes(upTo: self.settings.bodyLimit)
+        let arrival = Arrival(receivedAt: self.clock(), traceID: context.traceID)
+        let webhook: NormalisedWebhook
+        do {
+            webhook = try EvolutionNormaliser.normalise(body, arrival: arrival)
+        } catch {
+            await self.recordRejected(body, "evolution", error, arrival)
+            throw APIError.badRequest(error.reason)
+        }
+        return try await self.receipt(webhook, "evolution", request, context)
+    }
+
+    /// Meta repeats whatever is not answered with 200 for days, so a signed body that makes no sense is recorded instead.
+    func meta(_ request: Request, _ context: Context) async throws -> Response {
+        let body = try await request.bytes(upTo: self.settings.bodyLimit)
+        guard self.authenticator.allowsMeta(signature: request.headers[.hubSignature], body: body) else {
+            throw APIError.unauthorized
+        }
+        let arrival = Arrival(receivedAt: self.clock(), traceID: context.traceID)
+        let webhook: NormalisedWebhook
+        do {
+            webhook = try MetaNormaliser.normalise(body, arrival: arrival)
+        } catch {
+            await self.recordRejected(body, "meta", error, arrival)
+            return try JSONAnswer(Receipt(status: "recorded", reason: error.reason)).response(from: request, context: context)
+        }
+        return try await self.receipt(webhook, "meta", request, context)
+    }
+
+    func verifyMeta(_ request: Request, _ context: Context) async throws -> Response {
+        guard let challenge = request.query("hub.challenge"),
+            self.authenticator.allowsVerification(mode: request.query("hub.mode"), token: request.query("hub.verify_token"))
+        else { return Response(status: .forbidden) }
+        return Response(
+            status: .ok, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: challenge)))
+    }
+
+    private func receipt(
+        _ webhook: NormalisedWebhook, _ source: String, _ request: Request, _ context: Context
+    ) async throws -> Response {
+        let outcomes = try await self.accept(webhook.messages, from: source)
+        for (message, outcome) in zip(webhook.messages, outcomes) {
+            self.logger.debug(
+                "message accepted",
+                metadata: [
+                    "trace_id": "\(message.traceID)", "message_id": "\(message.id)",
+                    "conversation": "\(message.conversation)", "outcome": "\(outcome)",
+                ])
+        }
+        for notice in webhook.notices { self.log(notice) }
+        let duplicates = outcomes.count { $0 == .duplicate }
+        let accepted = outcomes.count - duplicates
+        return try JSONAnswer(
+            Receipt(
+                status: accepted > 0 ? "queued" : duplicates > 0 ? "duplicate" : "ignored",
+                accepted: accepted, duplicates: duplicates, reason: webhook.ignored)
+        ).response(from: request, context: context)
+    }
+
+    private func log(_ notice: GatewayNotice) {
+        switch notice {
+        case .delivery(let id, let status) where ["failed", "ERROR"].contains(status):
+            self.logger.warning("a message sent earlier was not delivered", metadata: ["provider_id": "\(id)"])
+        case .delivery(let id, let status):
+            self.logger.debug("delivery status", metadata: ["provider_id": "\(id)", "status": "\(status)"])
+        case .connection(let instance, let state):
+            self.logger.notice("gateway connection", metadata: ["channel": "\(instance)", "state": "\(state)"])
+        }
+    }
+
+    private func recordRejected(
+        _ body: [UInt8], _ source: String, _ rejection: WireRejection, _ arrival: Arrival
+    ) async {
+        let metadata: [String: String] = ["source": source, "reason": rejection.reason, "trace_id": arrival.traceID]
+        self.logger.warning("webhook rejected", metadata: metadata.mapValues { "\($0)" })
+        do {
+            try await self.journal.recordRejected(
+                RejectedWebhook(source: source, reason: rejection.reason, body: body, receivedAt: arrival.receivedAt))
+        } catch {
+            self.logger.error("rejected webhook not recorded", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,145 @@
+public import CardumeCore
+import Foundation
+import HTTPTypes
+public import Hummingbird
+public import Logging
+public import NIOCore
+
+/// The program's doors: webhooks, the API and health.
+public struct HTTPGateway: Sendable {
+    typealias Context = GatewayContext
+    typealias Handler = @Sendable (Request, Context) async throws -> Response
+
+    let settings: HTTPSettings
+    let intake: MessageIntake
+    let journal: any Journal
+    let waiter: ReplyWaiter
+    let health: HealthMonitor
+    let release: @Sendable (Conversation.ID) async throws -> Void
+    let clock: @Sendable () -> Timestamp
+    let logger: Logger
+    let authenticator: WebhookAuthenticator
+
+    /// - Parameters:
+    ///   - release: sets a held conversation going again.
+    ///   - clock: wall time.
+    public init(
+        settings: HTTPSettings, intake: MessageIntake, journal: any Journal, waiter: ReplyWaiter, health: HealthMonitor,
+        release: @escaping @Sendable (Conversation.ID) async throws -> Void,
+        clock: @escaping @Sendable () -> Timestamp, logger: Logger
+    ) {
+        self.settings = settings
+        self.intake = intake
+        self.journal = journal
+        self.waiter = waiter
+        self.health = health
+        self.release = release
+        self.clock = clock
+        self.logger = logger
+        self.authenticator = WebhookAuthenticator(settings: settings)
+    }
+
+    /// The server, ready to run.
+    ///
+    /// - Parameter onListening: called with the port once connections are accepted.
+    public func service(
+        on group: any EventLoopGroup, onListening: @escaping @Sendable (Int) async -> Void
+    ) -> some ApplicationProtocol {
+        var quiet = Logger(label: "cardume.http")
+        quiet.logLevel = .error
+        return Application(
+            router: self.router(),
+            configuration: ApplicationConfiguration(
+                address: .hostname(self.settings.host, port: self.settings.port), serverName: "cardume"),
+            onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },
+            eventLoopGroupProvider: .shared(group),
+            logger: quiet)
+    }
+
+    private func router() -> Router<Context> {
+        let router = Router(context: Context.self)
+        router.add(middleware: AnswerMiddleware(logger: self.logger))
+        self.serve(router, "/webhook/evolution", [.post: self.evolution])
+        // The server appends the event's name to the path when it is set to send "by events"; the body says it again.
+        self.serve(router, "/webhook/evolution/:event", [.post: self.evolution])
+        self.serve(router, "/webhook/meta", [.get: self.verifyMeta, .post: self.meta])
+        self.serve(router, "/v1/messages", [.post: self.postMessage])
+        self.serve(router, "/v1/conversations/:conversation/release", [.post: self.releaseConversation])
+        self.serve(router, "/health", [.get: self.health.summary])
+        self.serve(router, "/health/live", [.get: self.health.live])
+        self.serve(router, "/health/ready", [.get: self.health.ready])
+        return router
+    }
+
+    /// Serves `handlers` at `path`, and answers other methods with 405.
+    private func serve(
+        _ router: Router<Context>, _ path: RouterPath, _ handlers: [HTTPRequest.Method: Handler]
+    ) {
+        let allowed = handlers.keys.map(\.rawValue).sorted().joined(separator: ", ")
+        for method: HTTPRequest.Method in [.get, .head, .post, .put, .patch, .delete, .options] {
+            if let handler = handlers[method] {
+                router.on(path, method: method) { request, context in try await handler(request, context) }
+            } else {
+                router.on(path, method: method) { _, _ -> Response in
+                    throw APIError(
+                        status: .methodNotAllowed, code: "method_not_allowed", message: "use \(allowed)",
+                        headers: [.allow: allowed])
+                }
+            }
+        }
+    }
+
+    /// Appends what a webhook brought. Its sender hears of success only when all of it is durable.
+    func accept(_ messages: [InboundMessage], from source: String) async throws -> [AppendOutcome] {
+        do {
+            return try await self.intake.accept(messages)
+        } catch let error as UnknownChannel {
+            self.logger.error(
+                "message for a channel that is not configured", metadata: ["channel": "\(error.channel)", "source": "\(source)"])
+            throw APIError.unavailable("channel \(error.channel) is not configured")
+        } catch {
+            self.logger.error("message not accepted", metadata: ["error": "\(error)", "source": "\(source)"])
+            throw APIError.unavailable("the message could not be stored; send it again")
+        }
+    }
+}
+
+/// Gives every answer its trace id, turns every error into JSON, and logs what fails.
+private struct AnswerMiddleware: RouterMiddleware {
+    let logger: Logger
+
+    @concurrent func handle(
+        _ request: Request, context: GatewayContext,
+        next: @concurrent (Request, GatewayContext) async throws -> Response
+    ) async throws -> Response {
+        var context = context
+        context.traceID = request.findTraceID()
+        let traceID = context.traceID
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch let error as APIError {
+            response = try error.response(from: request, context: context)
+        } catch let error as HTTPError where error.status == .notFound {
+            response = try APIError(status: .notFound, code: "not_found", message: "no such path")
+                .response(from: request, context: context)
+        } catch let error as any HTTPResponseError {
+            response = try APIError(status: error.status, code: "error", message: "\(error.status.reasonPhrase)")
+                .response(from: request, context: context)
+        } catch {
+            self.logger.error("request failed", metadata: ["error": "\(error)", "path": "\(request.uri.path)"])
+            response = try APIError(status: .internalServerError, code: "internal", message: "unexpected error")
+                .response(from: request, context: context)
+        }
+        response.headers[.traceID] = traceID
+        if response.status.code >= 400 {
+            self.logger.notice(
+                "request refused",
+                metadata: [
+                    "status": "\(response.status.code)", "method": "\(request.method.rawValue)", "path": "\(request.uri.path)",
+                    "trace_id": "\(traceID)",
+                ])
+        }
+        return response
+    }
+}

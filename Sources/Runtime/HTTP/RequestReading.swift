@@ -1,0 +1,124 @@
+import CardumeCore
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+extension HTTPField.Name {
+    static let traceID = HTTPField.Name("X-Trace-ID")!
+    static let apikey = HTTPField.Name("apikey")!
+    static let hubSignature = HTTPField.Name("X-Hub-Signature-256")!
+    static let traceparent = HTTPField.Name("traceparent")!
+}
+
+/// A request's context, with the trace it belongs to.
+struct GatewayContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    /// 32 lower-case hex digits.
+    var traceID = ""
+
+    init(source: Source) {
+        self.coreContext = CoreRequestContextStorage(source: source)
+    }
+}
+
+extension Request {
+    /// The whole body.
+    ///
+    /// - Throws: an ``APIError`` with 413 when it is longer than `limit`; what was announced too long is not read at all.
+    func bytes(upTo limit: Int) async throws -> [UInt8] {
+        if let length = self.headers[.contentLength].flatMap(Int.init), length > limit { throw APIError.tooLarge(limit) }
+        do {
+            let buffer = try await self.body.collect(upTo: limit)
+            return Array(buffer.readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw APIError.tooLarge(limit)
+        }
+    }
+
+    /// The trace this request belongs to: `traceparent`'s, `X-Trace-ID`'s, or a new one.
+    func findTraceID() -> String {
+        let parts = self.headers[.traceparent]?.split(separator: "-") ?? []
+        if parts.count >= 4, let id = Self.traceID(parts[1]) { return id }
+        if let id = self.headers[.traceID].flatMap({ Self.traceID(Substring($0)) }) { return id }
+        let (high, low) = (UInt64.random(in: 1 ... .max), UInt64.random(in: .min ... .max))
+        return Self.hex(high) + Self.hex(low)
+    }
+
+    private static func traceID(_ text: Substring) -> String? {
+        let id = text.lowercased()
+        let isHex = id.utf8.count == 32 && id.utf8.allSatisfy { "0123456789abcdef".utf8.contains($0) }
+        return isHex && id.contains { $0 != "0" } ? id : nil
+    }
+
+    private static func hex(_ value: UInt64) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// A query parameter. Names may contain dots; `+` is a space.
+    func query(_ name: String) -> String? {
+        for pair in (self.uri.query ?? "").split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                .map { $0.split(separator: "+", omittingEmptySubsequences: false).joined(separator: " ").removingPercentEncoding }
+            if parts[0] == name { return parts.count > 1 ? parts[1] : "" }
+        }
+        return nil
+    }
+}
+
+/// An error as API callers see it: `{"error":{"code":…,"message":…}}`.
+struct APIError: Error, HTTPResponseError {
+    let status: HTTPResponse.Status
+    let code: String
+    let message: String
+    var headers: HTTPFields = [:]
+
+    static let unauthorized = APIError(
+        status: .unauthorized, code: "unauthorized", message: "the key, token or signature is missing or wrong")
+    static func tooLarge(_ limit: Int) -> APIError {
+        APIError(status: .contentTooLarge, code: "too_large", message: "the body is larger than \(limit) bytes")
+    }
+    static func badRequest(_ message: String) -> APIError {
+        APIError(status: .badRequest, code: "bad_request", message: message)
+    }
+    static func unavailable(_ message: String) -> APIError {
+        APIError(
+            status: .serviceUnavailable, code: "unavailable", message: message, headers: [.retryAfter: "5"])
+    }
+
+    private struct Body: Encodable {
+        struct Detail: Encodable {
+            let code: String
+            let message: String
+        }
+        let error: Detail
+    }
+
+    func response(from request: Request, context: some RequestContext) throws -> Response {
+        var response = try JSONAnswer(
+            status: self.status, Body(error: Body.Detail(code: self.code, message: self.message))
+        ).response(from: request, context: context)
+        for field in self.headers { response.headers.append(field) }
+        return response
+    }
+}
+
+/// A JSON answer with its status.
+struct JSONAnswer<Content: Encodable>: ResponseGenerator {
+    let status: HTTPResponse.Status
+    let content: Content
+
+    init(status: HTTPResponse.Status = .ok, _ content: Content) {
+        self.status = status
+        self.content = content
+    }
+
+    func response(from request: Request, context: some RequestContext) throws -> Response {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return Response(
+            status: self.status, headers: [.contentType: "application/json"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: try encoder.encode(self.content))))
+    }
+}

@@ -1,0 +1,82 @@
+import Foundation
+public import Logging
+import Synchronization
+
+/// Writes one line per event to a stream, as JSON for collectors or as text for people.
+public struct LineLogHandler: LogHandler {
+    public enum Format: Sendable {
+        case json
+        case text
+    }
+
+    public var logLevel: Logger.Level
+    public var metadata: Logger.Metadata = [:]
+    private let label: String
+    private let format: Format
+    private let output: @Sendable (String) -> Void
+
+    /// - Parameter output: writes a whole line, without its end. May be called from any thread.
+    public init(
+        label: String, level: Logger.Level, format: Format,
+        output: @escaping @Sendable (String) -> Void = StandardOutput.write
+    ) {
+        self.label = label
+        self.logLevel = level
+        self.format = format
+        self.output = output
+    }
+
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { self.metadata[key] }
+        set { self.metadata[key] = newValue }
+    }
+
+    public func log(event: LogEvent) {
+        var fields = self.metadata
+        if let own = event.metadata { fields.merge(own) { _, new in new } }
+        if let error = event.error { fields["error"] = "\(error)" }
+        let sorted = fields.sorted { $0.key < $1.key }
+        let time = Date().formatted(.iso8601.time(includingFractionalSeconds: true).dateSeparator(.dash))
+        switch self.format {
+        case .json:
+            var line = "{\"time\":\"\(time)\",\"level\":\"\(event.level)\",\"logger\":\(Self.json(self.label))"
+            line += ",\"message\":\(Self.json(event.message.description))"
+            for (key, value) in sorted { line += ",\(Self.json(key)):\(Self.json(value.description))" }
+            self.output(line + "}")
+        case .text:
+            let fields = sorted.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+            let level = event.level.rawValue.uppercased()
+            self.output("\(time.dropFirst(11)) \(level) \(event.message)\(fields.isEmpty ? "" : "  " + fields)")
+        }
+    }
+
+    /// `text` as a JSON string.
+    static func json(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case let scalar where scalar.value < 0x20 || scalar.value == 0x7F:
+                let hex = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
+
+/// Whole lines to standard output, never interleaved.
+public enum StandardOutput {
+    private static let lock = Mutex(())
+
+    public static func write(_ line: String) {
+        self.lock.withLock { _ in
+            FileHandle.standardOutput.write(Data((line + "\n").utf8))
+        }
+    }
+}

@@ -1,0 +1,77 @@
+public import CardumeCore
+public import Logging
+
+/// Writes the runtime's events to the log, each with its trace, message, conversation and assistant.
+public struct LoggingObserver: RuntimeObserver {
+    private let logger: Logger
+
+    public init(logger: Logger) {
+        self.logger = logger
+    }
+
+    public func record(_ event: RuntimeEvent) {
+        switch event {
+        case .turnSucceeded(let turn, let elapsed):
+            self.logger.debug("turn succeeded", metadata: Self.fields(turn, ["turn_ms": "\(elapsed.milliseconds)"]))
+        case .finished(let message):
+            self.logger.debug("message finished", metadata: Self.fields(message))
+        case .turnWillRetry(let turn, let failure, let delay):
+            self.logger.warning(
+                "turn failed, will be tried again",
+                metadata: Self.fields(
+                    turn, ["error": "\(failure)", "delay_ms": "\(delay.milliseconds)", "attempt": "\(turn.attempt)"]))
+        case .deadLettered(let letter):
+            self.logger.error(
+                "message became a dead letter",
+                metadata: Self.fields(
+                    letter.message,
+                    ["assistant": "\(letter.assistant)", "error": "\(letter.failure)", "attempts": "\(letter.attempts)"]))
+        case .replyAccepted(let intent, let elapsed):
+            self.logger.info(
+                "reply sent",
+                metadata: Self.fields(
+                    intent, ["provider_id": "\(intent.providerID ?? "")", "elapsed_ms": "\(elapsed.milliseconds)"]))
+        case .sendWillRetry(let intent, let delay):
+            self.logger.warning(
+                "reply not sent, will be tried again",
+                metadata: Self.fields(intent, ["delay_ms": "\(delay.milliseconds)"]))
+        case .sendInDoubt(let intent):
+            self.logger.warning("reply may or may not have been sent", metadata: Self.fields(intent))
+        case .sendReconciled(let intent):
+            let message: Logger.Message =
+                intent.state == .accepted ? "reply was found at the gateway" : "reply was not found at the gateway"
+            self.logger.notice(message, metadata: Self.fields(intent, ["state": "\(intent.state.rawValue)"]))
+        case .sendRefused(let intent):
+            self.logger.error("reply refused by the gateway", metadata: Self.fields(intent))
+        case .storeUnavailable(let error, let delay):
+            self.logger.error(
+                "store unavailable, trying again", metadata: ["error": "\(error)", "delay_ms": "\(delay.milliseconds)"])
+        case .crashSuspected(let message, let marks):
+            self.logger.warning(
+                "message was running when the process died; running it alone",
+                metadata: Self.fields(message, ["crash_marks": "\(marks)"]))
+        case .conversationHeld(let conversation):
+            self.logger.warning("conversation is held", metadata: ["conversation": "\(conversation)"])
+        }
+    }
+
+    private static func fields(_ message: InboundMessage, _ more: Logger.Metadata = [:]) -> Logger.Metadata {
+        let own: Logger.Metadata = [
+            "trace_id": "\(message.traceID)", "message_id": "\(message.id)", "conversation": "\(message.conversation)",
+        ]
+        return own.merging(more) { _, new in new }
+    }
+
+    private static func fields(_ turn: Turn, _ more: Logger.Metadata) -> Logger.Metadata {
+        self.fields(turn.messages[0], more.merging(["assistant": "\(turn.assistant.id)"]) { _, new in new })
+    }
+
+    private static func fields(_ intent: SendIntent, _ more: Logger.Metadata = [:]) -> Logger.Metadata {
+        var own: Logger.Metadata = [
+            "trace_id": "\(intent.traceID)", "message_id": "\(intent.id.turn)", "part": "\(intent.id.part)",
+            "conversation": "\(intent.id.conversation)",
+        ]
+        if let error = intent.lastError { own["error"] = "\(error)" }
+        return own.merging(more) { _, new in new }
+    }
+}
