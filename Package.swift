@@ -63,8 +63,7 @@ let package = Package(
         .target(
             name: "CardumeTesting",
             dependencies: [
-                "CardumeCore",
-                .product(name: "DequeModule", package: "swift-collections"),
+                "CardumeActors", "CardumeCore",
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             path: "Sources/Testing"
@@ -74,8 +73,12 @@ let package = Package(
             dependencies: [
                 "CardumeActors", "CardumeCore", "CardumeRuntime", "CardumeTesting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             path: "Sources/Cardume"
         ),

@@ -128,12 +128,4 @@ public final class Dispatcher: Sendable {
         for partition in self.partitions.values { count += await partition.conversationCount }
         return count
     }
-
-    /// Why a partition gave up, if any did.
-    public func failure() async -> StoreError? {
-        for partition in self.partitions.values {
-            if let failure = await partition.failure { return failure }
-        }
-        return nil
-    }
 }

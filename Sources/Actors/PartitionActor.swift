@@ -180,11 +180,9 @@ public actor PartitionActor {
     func abandon(_ error: StoreError) {
         guard self.abandonment == nil else { return }
         self.abandonment = error
+        self.environment.observer.record(.partitionAbandoned(self.id, error))
         self.cancel()
     }
-
-    /// Why this partition gave up, if it did.
-    var failure: StoreError? { self.abandonment }
 
     // MARK: Settling
 

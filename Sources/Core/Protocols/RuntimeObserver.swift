@@ -20,6 +20,8 @@ public enum RuntimeEvent: Sendable {
     /// Running this message may have killed the process `marks` times.
     case crashSuspected(InboundMessage, marks: Int)
     case conversationHeld(Conversation.ID)
+    /// A partition cannot go on: somebody else owns it, or the store is beyond repair.
+    case partitionAbandoned(Partition.ID, StoreError)
 }
 
 /// Takes events as they happen, on the shard they happen on. Must not block.

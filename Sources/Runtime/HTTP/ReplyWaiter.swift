@@ -14,7 +14,12 @@ public final class ReplyWaiter: RuntimeObserver {
         var continuation: CheckedContinuation<Void, Never>?
     }
 
-    private let waits = Mutex<[Key: Wait]>([:])
+    private struct State {
+        var waits: [Key: Wait] = [:]
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
 
     public init() {}
 
@@ -22,12 +27,12 @@ public final class ReplyWaiter: RuntimeObserver {
         switch event {
         case .replyAccepted(let intent, _):
             let key = Key(conversation: intent.id.conversation, message: intent.id.turn)
-            self.waits.withLock { $0[key]?.replies.append(intent.text) }
+            self.state.withLock { $0.waits[key]?.replies.append(intent.text) }
         case .finished(let message):
             let key = Key(conversation: message.conversation, message: message.id)
-            let continuation = self.waits.withLock { waits in
-                waits[key]?.isFinished = true
-                return waits[key]?.continuation.take()
+            let continuation = self.state.withLock { state in
+                state.waits[key]?.isFinished = true
+                return state.waits[key]?.continuation.take()
             }
             continuation?.resume()
         default:
@@ -44,8 +49,8 @@ public final class ReplyWaiter: RuntimeObserver {
         isExpected: (Result) -> Bool
     ) async throws -> (result: Result, replies: [String], isFinished: Bool) {
         let key = Key(conversation: message.conversation, message: message.id)
-        self.waits.withLock { $0[key] = Wait() }
-        defer { self.waits.withLock { $0[key] = nil } }
+        self.state.withLock { $0.waits[key] = Wait() }
+        defer { self.state.withLock { $0.waits[key] = nil } }
         let result = try await append()
         guard isExpected(result) else { return (result, [], false) }
         await withTaskGroup(of: Void.self) { group in
@@ -54,22 +59,31 @@ public final class ReplyWaiter: RuntimeObserver {
             await group.next()
             group.cancelAll()
         }
-        let wait = self.waits.withLock { $0[key] }
+        let wait = self.state.withLock { $0.waits[key] }
         return (result, wait?.replies ?? [], wait?.isFinished ?? false)
+    }
+
+    /// Ends all waits, present and future: the process is going down, and a caller that waits would keep it.
+    public func close() {
+        let waiting = self.state.withLock { state in
+            state.isClosed = true
+            return state.waits.keys.compactMap { state.waits[$0]?.continuation.take() }
+        }
+        for continuation in waiting { continuation.resume() }
     }
 
     private func finish(of key: Key) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let mustWait = self.waits.withLock { waits in
-                    guard waits[key]?.isFinished == false, !Task.isCancelled else { return false }
-                    waits[key]?.continuation = continuation
+                let mustWait = self.state.withLock { state in
+                    guard state.waits[key]?.isFinished == false, !state.isClosed, !Task.isCancelled else { return false }
+                    state.waits[key]?.continuation = continuation
                     return true
                 }
                 if !mustWait { continuation.resume() }
             }
         } onCancel: {
-            self.waits.withLock { $0[key]?.continuation.take() }?.resume()
+            self.state.withLock { $0.waits[key]?.continuation.take() }?.resume()
         }
     }
 }

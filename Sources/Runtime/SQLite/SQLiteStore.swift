@@ -49,7 +49,8 @@ public final class SQLiteStore: Sendable {
     let settings: Settings
     let pool: DatabasePool
     let committer: GroupCommitter
-    let ownership: Ownership
+    /// This process's.
+    public let ownership: Ownership
     let state: Mutex<State>
     private let lock: FolderLock
     private let bell: (stream: AsyncStream<Partition.ID>, continuation: AsyncStream<Partition.ID>.Continuation)

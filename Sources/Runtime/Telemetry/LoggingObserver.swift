@@ -52,6 +52,8 @@ public struct LoggingObserver: RuntimeObserver {
                 metadata: Self.fields(message, ["crash_marks": "\(marks)"]))
         case .conversationHeld(let conversation):
             self.logger.warning("conversation is held", metadata: ["conversation": "\(conversation)"])
+        case .partitionAbandoned(let partition, let error):
+            self.logger.critical("partition given up", metadata: ["partition": "\(partition)", "error": "\(error)"])
         }
     }
 

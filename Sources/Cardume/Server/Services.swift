@@ -1,0 +1,93 @@
+import CardumeActors
+import CardumeCore
+import CardumeRuntime
+import Foundation
+import Logging
+import NIOCore
+import ServiceLifecycle
+import UnixSignals
+
+/// Ends the process at the second signal: whoever sends it does not want to wait.
+struct SecondSignal: Service {
+    let signals: [UnixSignal]
+    let logger: Logger
+
+    func run() async throws {
+        var count = 0
+        for await signal in await UnixSignalsSequence(trapping: self.signals).cancelOnGracefulShutdown() {
+            count += 1
+            if count == 2 {
+                self.logger.warning("second signal, ending at once", metadata: ["signal": "\(signal)"])
+                _exit(130)
+            }
+        }
+    }
+}
+
+/// The first to hear of shutdown: readiness ends and nobody is kept waiting for a reply.
+struct DrainNotice: Service {
+    let health: HealthMonitor
+    let waiter: ReplyWaiter
+    let logger: Logger
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        self.logger.notice("stopping: no new work; running turns and sends may end")
+        self.health.enter(.draining)
+        self.waiter.close()
+    }
+}
+
+/// Forgets message ids that are older than the deduplication window.
+struct Housekeeping: Service {
+    let store: SQLiteStore
+    let logger: Logger
+    private let clock = SystemClock()
+
+    init(store: SQLiteStore, logger: Logger) {
+        self.store = store
+        self.logger = logger
+    }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while (try? await self.clock.sleep(for: .seconds(600))) != nil {
+                do {
+                    try await self.store.purgeSeen(at: self.clock.wallTime)
+                } catch {
+                    self.logger.error("old message ids not removed", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
+}
+
+/// Notices that a partition was given up, which the process does not survive.
+final class FailureObserver: RuntimeObserver {
+    private let stream = AsyncStream<StoreError>.makeStream()
+
+    func record(_ event: RuntimeEvent) {
+        if case .partitionAbandoned(_, let error) = event { self.stream.continuation.yield(error) }
+    }
+
+    /// Waits for the first; `nil` when cancelled. One caller.
+    var first: StoreError? {
+        get async { await self.stream.stream.first { _ in true } }
+    }
+}
+
+enum ServerFailure {
+    /// A failed start in one line.
+    static func describe(_ error: any Error, host: String, port: Int) -> String {
+        if let error = error as? IOError {
+            switch error.errnoCode {
+            case EADDRINUSE: return "cannot listen on \(host):\(port): the port is in use"
+            case EACCES: return "cannot listen on \(host):\(port): not permitted"
+            case EADDRNOTAVAIL: return "cannot listen on \(host):\(port): this machine has no such address"
+            default: return "cannot listen on \(host):\(port): \(String(cString: strerror(error.errnoCode)))"
+            }
+        }
+        if error is SocketAddressError { return "cannot listen on \(host):\(port): the host is unknown" }
+        return "\(error)"
+    }
+}

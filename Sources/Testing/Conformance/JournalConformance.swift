@@ -1,0 +1,123 @@
+public import CardumeCore
+
+/// What every ``Journal`` promises. Run against an empty one.
+public struct JournalConformance {
+    private let journal: any Journal
+    private let now = Timestamp(milliseconds: 1_795_176_000_000)
+
+    public init(_ journal: any Journal) {
+        self.journal = journal
+    }
+
+    /// - Throws: a ``ConformanceFailure`` at the first broken promise.
+    public func run() async throws {
+        let partition = Partition.ID(assistant: Sample.assistant, number: 0)
+        let ownership = try await self.journal.acquire(partition)
+        try expect(!ownership.followsCrash, "a new journal follows no crash")
+        let epoch = ownership.epoch
+        try await self.recognisesRepeatedTurns(epoch)
+        try await self.followsSends(epoch)
+        try await self.keepsContext(epoch)
+        try await self.holdsAndReleases(epoch)
+        try await self.countsCrashMarks(epoch)
+        try await self.fences(epoch)
+        try await self.journal.release(partition, epoch: epoch)
+    }
+
+    private func turn(_ message: InboundMessage, replies: [String]) -> TurnCommit {
+        let intents = replies.enumerated().map { part, text in
+            SendIntent(
+                id: SendIntent.ID(conversation: message.conversation, turn: message.id, part: part),
+                replyAddress: message.replyAddress, text: text, traceID: message.traceID,
+                state: part == 0 ? .sending : .pending, attempts: part == 0 ? 1 : 0, attemptedAt: part == 0 ? self.now : nil)
+        }
+        return TurnCommit(
+            turn: message.id, conversation: message.conversation, assistant: Sample.assistant, messages: [message],
+            intents: intents, usage: TokenUsage(model: "m", prompt: 1, completion: 2), attempt: 1, startedAt: self.now,
+            finishedAt: self.now)
+    }
+
+    private func standing(_ message: InboundMessage) async throws -> EntryStanding? {
+        let offset = LogOffset(major: 1)
+        return try await self.journal.standing(of: [LogEntry(offset: offset, message: message)])[offset]
+    }
+
+    private func recognisesRepeatedTurns(_ epoch: Epoch) async throws {
+        let message = Sample.message("turn", from: "1")
+        try expect(try await self.standing(message) == nil, "an unknown message has no standing")
+        let turn = self.turn(message, replies: ["um", "dois"])
+        try expect(try await self.journal.commit(.turn(turn), epoch: epoch) == .committed, "a turn is committed once")
+        let other = self.turn(message, replies: ["outra"])
+        try expect(try await self.journal.commit(.turn(other), epoch: epoch) == .duplicate, "and recognised again")
+        try expect(
+            try await self.standing(message) == .committed(turn.intents), "a repeated turn changes nothing")
+    }
+
+    private func followsSends(_ epoch: Epoch) async throws {
+        let message = Sample.message("send", from: "2")
+        let turn = self.turn(message, replies: ["oi"])
+        _ = try await self.journal.commit(.turn(turn), epoch: epoch)
+        var intent = turn.intents[0]
+        intent.state = .accepted
+        intent.providerID = "3EB0"
+        intent.ambiguousAttempts = 1
+        intent.resends = 1
+        intent.attempts = 2
+        _ = try await self.journal.commit(.send(intent), epoch: epoch)
+        try expect(try await self.standing(message) == .committed([intent]), "a send's latest state is kept")
+        try expect(
+            try await self.journal.providerIDs(of: message.conversation) == ["3EB0"], "provider ids are found again")
+    }
+
+    private func keepsContext(_ epoch: Epoch) async throws {
+        let contact = Sample.message("c-0", from: "3").conversation
+        for index in 0..<5 {
+            let message = Sample.message("c-\(index)", from: "3", text: "pergunta \(index)")
+            _ = try await self.journal.commit(.turn(self.turn(message, replies: ["resposta \(index)"])), epoch: epoch)
+        }
+        let snapshot = try await self.journal.load(contact, contextMessages: 4)
+        let lines = (3...4).flatMap {
+            [
+                ContextMessage(role: .contact, text: "pergunta \($0)"),
+                ContextMessage(role: .assistant, text: "resposta \($0)"),
+            ]
+        }
+        try expect(snapshot.context == lines, "the latest messages come back, oldest first")
+    }
+
+    private func holdsAndReleases(_ epoch: Epoch) async throws {
+        let message = Sample.message("dead", from: "4")
+        let letter = DeadLetter(
+            message: message, assistant: Sample.assistant,
+            failure: TurnFailure(category: .timeout, message: "late", isRetryable: true), attempts: 3, at: self.now,
+            holdsConversation: true)
+        _ = try await self.journal.commit(.deadLetter(letter), epoch: epoch)
+        _ = try await self.journal.commit(.deadLetter(letter), epoch: epoch)
+        try expect(try await self.standing(message) == .deadLetter, "a dead letter is known as one")
+        try expect(
+            try await self.journal.load(message.conversation, contextMessages: 1).isHeld, "its conversation is held")
+        _ = try await self.journal.commit(.hold(message.conversation, false), epoch: epoch)
+        try expect(
+            try await !self.journal.load(message.conversation, contextMessages: 1).isHeld, "until it is released")
+    }
+
+    private func countsCrashMarks(_ epoch: Epoch) async throws {
+        let message = Sample.message("mark", from: "5")
+        for _ in 0..<2 { _ = try await self.journal.commit(.crashMark(message.conversation, message.id), epoch: epoch) }
+        try expect(try await self.standing(message) == .marked(2), "crash marks add up")
+        _ = try await self.journal.commit(.turn(self.turn(message, replies: [])), epoch: epoch)
+        try expect(try await self.standing(message) == .committed([]), "a committed turn clears them")
+    }
+
+    private func fences(_ epoch: Epoch) async throws {
+        let message = Sample.message("fence", from: "6")
+        do {
+            let turn = JournalRecord.turn(self.turn(message, replies: ["oi"]))
+            _ = try await self.journal.commit(turn, epoch: Epoch(rawValue: epoch.rawValue - 1))
+            throw ConformanceFailure(description: "broken promise: a stale epoch commits nothing")
+        } catch let error as StoreError {
+            try expect(error.code == .fenced, "a stale owner is told that it is fenced")
+        }
+        try expect(try await self.standing(message) == nil, "a stale epoch wrote nothing")
+    }
+}

@@ -1,0 +1,140 @@
+public import CardumeCore
+
+/// What every ``PartitionLog`` promises. Run against an empty log with the default windows (24 h).
+public struct PartitionLogConformance {
+    private let log: any PartitionLog
+    private let epoch: Epoch
+
+    /// - Parameter epoch: the present owner's.
+    public init(_ log: any PartitionLog, epoch: Epoch) {
+        self.log = log
+        self.epoch = epoch
+    }
+
+    /// - Throws: a ``ConformanceFailure`` at the first broken promise.
+    public func run() async throws {
+        try await self.keepsMessagesWhole()
+        try await self.readsInOrder()
+        try await self.dropsDuplicates()
+        try await self.settles()
+        try await self.fences()
+        try await self.keepsTheHolder()
+        try await self.letsAMenuChoose()
+        try await self.ringsAfterAppends()
+    }
+
+    private func keepsMessagesWhole() async throws {
+        var message = Sample.message("whole", from: "1", text: "a\u{0}é ≠ é\r\n👩‍👩‍👧‍👦")
+        message.kind = .image
+        message.details = InboundMessage.Details(
+            quotedMessageID: "Q", selectionID: "S", media: InboundMessage.Media(id: "m", url: "u", mimeType: "t", fileName: "f"))
+        let (partition, offset) = try Sample.partition(try await self.log.append([Sample.append(message)])[0])
+        let entries = try await self.log.read(partition, after: .start, limit: 10)
+        let entry = entries.first { $0.offset == offset }
+        try expect(entry?.message == message, "a message comes back as it went in")
+        try expect(
+            entry?.message.text.map { Array($0.utf8) } == message.text.map { Array($0.utf8) }, "text is kept byte for byte")
+        try await self.log.settle([offset], in: partition, epoch: self.epoch)
+    }
+
+    private func readsInOrder() async throws {
+        let outcomes = try await self.log.append((0..<25).map { Sample.append(Sample.message("order-\($0)", from: "2")) })
+        let places = try outcomes.map(Sample.partition)
+        let partition = places[0].0
+        try expect(places.allSatisfy { $0.0 == partition }, "a conversation stays in one partition")
+        try expect(places.map(\.1) == places.map(\.1).sorted(), "offsets grow")
+        let first = try await self.log.read(partition, after: .start, limit: 10)
+        try expect(first.map(\.offset) == places.prefix(10).map(\.1), "reading begins with the oldest")
+        let rest = try await self.log.read(partition, after: first[9].offset, limit: 100)
+        try expect(rest.map(\.offset) == places.dropFirst(10).map(\.1), "reading goes on after a cursor")
+        let some = try await self.log.read(partition, at: [places[3].1, places[20].1])
+        try expect(some.map(\.offset) == [places[3].1, places[20].1], "entries are read by offset")
+        let tail = try await self.log.tail()
+        try expect(tail >= places[24].1, "the tail is not before the latest entry")
+        try await self.log.settle(places.map(\.1), in: partition, epoch: self.epoch)
+    }
+
+    private func dropsDuplicates() async throws {
+        let message = Sample.message("twice", from: "3")
+        let (partition, offset) = try Sample.partition(try await self.log.append([Sample.append(message)])[0])
+        try expect(try await self.log.append([Sample.append(message)]) == [.duplicate], "a repeated message is dropped")
+        try await self.log.settle([offset], in: partition, epoch: self.epoch)
+        try expect(
+            try await self.log.append([Sample.append(message)]) == [.duplicate], "also after it was settled")
+        let other = try await self.log.append([Sample.append(Sample.message("twice", from: "4"))])
+        let place = try Sample.partition(other[0])
+        let late = Sample.message("twice", from: "3", at: 1_795_176_000_000 + 24 * 3_600_000 + 1)
+        let again = try Sample.partition(try await self.log.append([Sample.append(late)])[0])
+        try expect(again.1 > offset, "after the window, the message is new")
+        try await self.log.settle([place.1], in: place.0, epoch: self.epoch)
+        try await self.log.settle([again.1], in: again.0, epoch: self.epoch)
+    }
+
+    private func settles() async throws {
+        let outcomes = try await self.log.append((0..<3).map { Sample.append(Sample.message("settle-\($0)", from: "5")) })
+        let places = try outcomes.map(Sample.partition)
+        let partition = places[0].0
+        try expect(try await self.log.depth(of: partition) == 3, "the depth counts what is unsettled")
+        try await self.log.settle([places[1].1], in: partition, epoch: self.epoch)
+        try await self.log.settle([places[1].1], in: partition, epoch: self.epoch)
+        let left = try await self.log.read(partition, after: .start, limit: 10)
+        try expect(left.map(\.offset) == [places[0].1, places[2].1], "only the settled entry is gone")
+        try await self.log.settle([places[0].1, places[2].1], in: partition, epoch: self.epoch)
+        try expect(try await self.log.depth(of: partition) == 0, "nothing is left")
+    }
+
+    private func fences() async throws {
+        let (partition, offset) = try Sample.partition(
+            try await self.log.append([Sample.append(Sample.message("fence", from: "6"))])[0])
+        do {
+            try await self.log.settle([offset], in: partition, epoch: Epoch(rawValue: self.epoch.rawValue - 1))
+            throw ConformanceFailure(description: "broken promise: a stale owner settles nothing")
+        } catch let error as StoreError {
+            try expect(error.code == .fenced, "a stale owner is told that it is fenced")
+        }
+        try expect(try await self.log.depth(of: partition) == 1, "a stale owner's call changed nothing")
+        try await self.log.settle([offset], in: partition, epoch: self.epoch)
+    }
+
+    private func keepsTheHolder() async throws {
+        let first = try Sample.partition(
+            try await self.log.append([Sample.append(Sample.message("holder-1", from: "7"), to: "financeiro")])[0])
+        let second = try Sample.partition(
+            try await self.log.append([Sample.append(Sample.message("holder-2", from: "7"), to: "comercial")])[0])
+        try expect(second.0 == first.0, "a conversation stays with the assistant that holds it")
+        let later = Sample.message("holder-3", from: "7", at: 1_795_176_000_000 + 25 * 3_600_000)
+        let third = try Sample.partition(try await self.log.append([Sample.append(later, to: "comercial")])[0])
+        try expect(third.0 == first.0, "also after the session, while something is unsettled")
+        try await self.log.settle([first.1, second.1, third.1], in: first.0, epoch: self.epoch)
+        let latest = Sample.message("holder-4", from: "7", at: 1_795_176_000_000 + 51 * 3_600_000)
+        let fourth = try Sample.partition(try await self.log.append([Sample.append(latest, to: "comercial")])[0])
+        try expect(fourth.0.assistant == "comercial", "after the session, the route decides again")
+        try await self.log.settle([fourth.1], in: fourth.0, epoch: self.epoch)
+    }
+
+    private func letsAMenuChoose() async throws {
+        let menu = Route(assistant: "suporte", isChosen: false)
+        let shown = try Sample.partition(
+            try await self.log.append([LogAppend(message: Sample.message("menu-1", from: "8"), route: menu)])[0])
+        let early = try Sample.partition(
+            try await self.log.append([Sample.append(Sample.message("menu-2", from: "8"), to: "comercial")])[0])
+        try expect(early.0 == shown.0, "nobody takes over while something is unsettled")
+        let entries = try await self.log.read(shown.0, after: .start, limit: 10)
+        try expect(entries.allSatisfy { $0.message.details.showsMenu == true }, "such messages are shown the menu")
+        try await self.log.settle([shown.1, early.1], in: shown.0, epoch: self.epoch)
+        let chosen = try Sample.partition(
+            try await self.log.append([Sample.append(Sample.message("menu-3", from: "8"), to: "comercial")])[0])
+        try expect(chosen.0.assistant == "comercial", "then the choice holds")
+        let entry = try await self.log.read(chosen.0, after: .start, limit: 10).first
+        try expect(entry?.message.details.showsMenu == nil, "and no menu is shown")
+        try await self.log.settle([chosen.1], in: chosen.0, epoch: self.epoch)
+    }
+
+    private func ringsAfterAppends() async throws {
+        let bell = self.log.doorbell()
+        let (partition, offset) = try Sample.partition(
+            try await self.log.append([Sample.append(Sample.message("ring", from: "9"))])[0])
+        for await rung in bell where rung == partition { break }
+        try await self.log.settle([offset], in: partition, epoch: self.epoch)
+    }
+}

@@ -1,0 +1,222 @@
+public import CardumeCore
+import Synchronization
+
+/// A log and a journal in memory, with the same contracts as the real ones. Survives as long as the object does: a second
+/// runtime over the same store is a restart.
+public final class MemoryStore: PartitionLog, Journal {
+    private struct Key: Hashable {
+        let conversation: Conversation.ID
+        let message: MessageID
+    }
+
+    private struct State {
+        var nextOffset: UInt64 = 1
+        var queues: [Partition.ID: [LogEntry]] = [:]
+        var seen: [Key: Timestamp] = [:]
+        var holders: [Conversation.ID: ConversationHolder] = [:]
+        var turns: [Key: TurnCommit] = [:]
+        var context: [Conversation.ID: [ContextMessage]] = [:]
+        var sends: [SendIntent.ID: SendIntent] = [:]
+        var deadLetters: [Key: DeadLetter] = [:]
+        var marks: [Key: Int] = [:]
+        var holds: Set<Conversation.ID> = []
+        var rejected: [RejectedWebhook] = []
+        var epoch: Int64 = 1
+        var acquired: Set<Partition.ID> = []
+        var followsCrash = false
+        var outage: StoreError?
+    }
+
+    public let partitionCount: Int
+    private let dedupeWindow: Duration
+    private let session: Duration
+    private let state = Mutex(State())
+    private let bell = AsyncStream<Partition.ID>.makeStream()
+
+    public init(
+        partitionCount: Int = 4, dedupeWindow: Duration = .seconds(24 * 3600), session: Duration = .seconds(24 * 3600)
+    ) {
+        self.partitionCount = partitionCount
+        self.dedupeWindow = dedupeWindow
+        self.session = session
+    }
+
+    // MARK: For tests
+
+    /// Makes every call fail with `error`, until it is `nil` again.
+    public func fail(with error: StoreError?) { self.state.withLock { $0.outage = error } }
+
+    /// What a new owner finds after this one died.
+    public func crash() {
+        self.state.withLock {
+            $0.epoch += 1
+            $0.followsCrash = true
+            $0.acquired = []
+        }
+    }
+
+    public var deadLetters: [DeadLetter] {
+        self.state.withLock { $0.deadLetters.values.sorted { $0.message.id < $1.message.id } }
+    }
+
+    public var sends: [SendIntent] {
+        self.state.withLock { $0.sends.values.sorted { $0.id.description < $1.id.description } }
+    }
+
+    public var unsettled: Int { self.state.withLock { $0.queues.values.reduce(0) { $0 + $1.count } } }
+
+    public func finish() { self.bell.continuation.finish() }
+
+    // MARK: PartitionLog
+
+    public func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome] {
+        let outcomes = try self.access { state in messages.map { self.append($0, &state) } }
+        for case .appended(let partition, _) in outcomes { self.bell.continuation.yield(partition) }
+        return outcomes
+    }
+
+    private func append(_ append: LogAppend, _ state: inout State) -> AppendOutcome {
+        var message = append.message
+        let key = Key(conversation: message.conversation, message: message.id)
+        if let at = state.seen[key], message.receivedAt.elapsed(since: at) < self.dedupeWindow { return .duplicate }
+        state.seen[key] = message.receivedAt
+        let number = message.conversation.partitionNumber(of: self.partitionCount)
+        let route = append.route.resolved(
+            heldBy: state.holders[message.conversation], at: message.receivedAt, session: self.session,
+            hasUnsettled: {
+                state.queues.contains { partition, entries in
+                    partition.number == number && entries.contains { $0.message.conversation == message.conversation }
+                }
+            })
+        state.holders[message.conversation] = ConversationHolder(route: route, latestMessageAt: message.receivedAt)
+        message.details.showsMenu = route.isChosen ? nil : true
+        let partition = Partition.ID(assistant: route.assistant, number: number)
+        let offset = LogOffset(major: state.nextOffset)
+        state.nextOffset += 1
+        state.queues[partition, default: []].append(LogEntry(offset: offset, message: message))
+        return .appended(partition, offset)
+    }
+
+    public func tail() async throws(StoreError) -> LogOffset {
+        try self.access { LogOffset(major: $0.nextOffset - 1) }
+    }
+
+    public func read(
+        _ partition: Partition.ID, after offset: LogOffset, limit: Int
+    ) async throws(StoreError) -> [LogEntry] {
+        try self.access { Array(($0.queues[partition] ?? []).filter { $0.offset > offset }.prefix(limit)) }
+    }
+
+    public func read(_ partition: Partition.ID, at offsets: [LogOffset]) async throws(StoreError) -> [LogEntry] {
+        try self.access { ($0.queues[partition] ?? []).filter { offsets.contains($0.offset) } }
+    }
+
+    public func settle(
+        _ offsets: [LogOffset], in partition: Partition.ID, epoch: Epoch
+    ) async throws(StoreError) {
+        try self.access(epoch) { $0.queues[partition]?.removeAll { offsets.contains($0.offset) } }
+    }
+
+    public func depth(of partition: Partition.ID) async throws(StoreError) -> Int {
+        try self.access { $0.queues[partition]?.count ?? 0 }
+    }
+
+    public func doorbell() -> AsyncStream<Partition.ID> { self.bell.stream }
+
+    // MARK: Journal
+
+    public func acquire(_ partition: Partition.ID) async throws(StoreError) -> Ownership {
+        try self.access { state in
+            state.acquired.insert(partition)
+            return Ownership(epoch: Epoch(rawValue: state.epoch), followsCrash: state.followsCrash)
+        }
+    }
+
+    public func release(_ partition: Partition.ID, epoch: Epoch) async throws(StoreError) {
+        try self.access(epoch) { state in
+            state.acquired.remove(partition)
+            guard state.acquired.isEmpty else { return }
+            state.marks = [:]
+            state.followsCrash = false
+        }
+    }
+
+    public func commit(_ record: JournalRecord, epoch: Epoch) async throws(StoreError) -> CommitOutcome {
+        try self.access(epoch) { state in
+            switch record {
+            case .turn(let turn):
+                let key = Key(conversation: turn.conversation, message: turn.turn)
+                guard state.turns[key] == nil else { return .duplicate }
+                state.turns[key] = turn
+                state.context[turn.conversation, default: []] +=
+                    turn.messages.map { ContextMessage(role: .contact, text: $0.contextText) }
+                    + turn.intents.map { ContextMessage(role: .assistant, text: $0.text) }
+                for intent in turn.intents { state.sends[intent.id] = intent }
+                for message in turn.messages {
+                    state.marks[Key(conversation: message.conversation, message: message.id)] = nil
+                }
+            case .send(let intent):
+                state.sends[intent.id] = intent
+            case .deadLetter(let letter):
+                let key = Key(conversation: letter.message.conversation, message: letter.message.id)
+                if state.deadLetters[key] == nil { state.deadLetters[key] = letter }
+                if letter.holdsConversation { state.holds.insert(letter.message.conversation) }
+                state.marks[key] = nil
+            case .crashMark(let conversation, let message):
+                state.marks[Key(conversation: conversation, message: message), default: 0] += 1
+            case .hold(let conversation, let isHeld):
+                if isHeld { state.holds.insert(conversation) } else { state.holds.remove(conversation) }
+            }
+            return .committed
+        }
+    }
+
+    public func standing(of entries: [LogEntry]) async throws(StoreError) -> [LogOffset: EntryStanding] {
+        try self.access { state in
+            var standings: [LogOffset: EntryStanding] = [:]
+            for entry in entries {
+                let key = Key(conversation: entry.message.conversation, message: entry.message.id)
+                if state.deadLetters[key] != nil {
+                    standings[entry.offset] = .deadLetter
+                } else if let turn = state.turns[key] {
+                    standings[entry.offset] = .committed(turn.intents.compactMap { state.sends[$0.id] })
+                } else if let marks = state.marks[key] {
+                    standings[entry.offset] = .marked(marks)
+                }
+            }
+            return standings
+        }
+    }
+
+    public func load(
+        _ conversation: Conversation.ID, contextMessages: Int
+    ) async throws(StoreError) -> ConversationSnapshot {
+        try self.access { state in
+            ConversationSnapshot(
+                context: Array((state.context[conversation] ?? []).suffix(contextMessages)),
+                isHeld: state.holds.contains(conversation))
+        }
+    }
+
+    public func providerIDs(of conversation: Conversation.ID) async throws(StoreError) -> Set<String> {
+        try self.access { state in
+            Set(state.sends.values.filter { $0.id.conversation == conversation }.compactMap(\.providerID))
+        }
+    }
+
+    public func recordRejected(_ webhook: RejectedWebhook) async throws(StoreError) {
+        try self.access { $0.rejected.append(webhook) }
+    }
+
+    /// Checks for an outage and, where given, the fence.
+    private func access<Result: Sendable>(
+        _ epoch: Epoch? = nil, _ body: (inout State) -> Result
+    ) throws(StoreError) -> Result {
+        let result: Swift.Result<Result, StoreError> = self.state.withLock { state in
+            if let outage = state.outage { return .failure(outage) }
+            if let epoch, epoch.rawValue != state.epoch { return .failure(StoreError(.fenced, "stale epoch")) }
+            return .success(body(&state))
+        }
+        return try result.get()
+    }
+}

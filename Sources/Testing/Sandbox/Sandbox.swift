@@ -1,0 +1,241 @@
+import CardumeCore
+import Foundation
+import HTTPTypes
+public import Hummingbird
+import Logging
+
+/// A fake model server and a fake Evolution server behind one port, for trying and testing without either.
+///
+/// `POST /v1/chat/completions` answers `Recebi: <the last message>`; `POST /message/sendText/{instance}` records a send;
+/// `POST /chat/findMessages/{instance}` answers truthfully; `GET /sandbox/sends` lists what was sent.
+public struct Sandbox: Sendable {
+    public let state: SandboxState
+    private let host: String
+    private let port: Int
+
+    /// - Parameter port: 0 takes a free one.
+    public init(settings: SandboxSettings = SandboxSettings(), host: String = "127.0.0.1", port: Int = 0) {
+        self.state = SandboxState(settings: settings)
+        self.host = host
+        self.port = port
+    }
+
+    /// The server, ready to run.
+    ///
+    /// - Parameter onListening: called with the port once connections are accepted.
+    public func service(onListening: @escaping @Sendable (Int) async -> Void) -> some ApplicationProtocol {
+        var quiet = Logger(label: "cardume.sandbox")
+        quiet.logLevel = .error
+        let router = Router()
+        router.post("/v1/chat/completions") { request, context in try await self.complete(request, context) }
+        router.post("/message/sendText/:instance") { request, context in try await self.sendText(request, context) }
+        router.post("/chat/findMessages/:instance") { request, context in try await self.findMessages(request, context) }
+        router.get("/sandbox/sends") { _, _ in try Self.json(self.state.sends) }
+        return Application(
+            router: router,
+            configuration: ApplicationConfiguration(address: .hostname(self.host, port: self.port)),
+            onServerRunning: { await onListening($0.localAddress?.port ?? 0) },
+            logger: quiet)
+    }
+
+    // MARK: Model
+
+    private struct Completion: Decodable {
+        struct Message: Decodable {
+            let role: String
+            let content: String?
+        }
+        let model: String
+        let messages: [Message]
+    }
+
+    @concurrent private func complete(_ request: Request, _ context: some RequestContext) async throws -> Response {
+        if let denied = try self.denied(request.headers[.authorization], "Bearer ") { return denied }
+        let body = try await Self.decode(Completion.self, request)
+        let text = body.messages.last?.content ?? ""
+        let message = request.headers[HTTPField.Name("X-Client-Request-Id")!] ?? text
+        let (latency, fails) = self.state.beginModelCall(message: message, text: text)
+        try await Task.sleep(for: latency)
+        guard !fails else {
+            return try Self.json(
+                ["error": ["message": "The server is overloaded", "type": "server_error", "code": "server_is_overloaded"]],
+                status: .serviceUnavailable)
+        }
+        let answer = "Recebi: \(text)"
+        return try Self.json(
+            Answer(
+                id: "chatcmpl-\(UUID().uuidString)", model: body.model,
+                choices: [Answer.Choice(message: Answer.Message(content: answer))],
+                usage: Answer.Usage(prompt_tokens: text.count / 4 + 1, completion_tokens: answer.count / 4 + 1)))
+    }
+
+    private struct Answer: Encodable {
+        struct Message: Encodable {
+            let role = "assistant"
+            let content: String
+        }
+        struct Choice: Encodable {
+            let index = 0
+            let message: Message
+            let finish_reason = "stop"
+        }
+        struct Usage: Encodable {
+            let prompt_tokens: Int
+            let completion_tokens: Int
+        }
+        let id: String
+        let object = "chat.completion"
+        let model: String
+        let choices: [Choice]
+        let usage: Usage
+    }
+
+    // MARK: Evolution
+
+    private struct SendText: Decodable {
+        let number: String
+        let text: String
+    }
+
+    @concurrent private func sendText(_ request: Request, _ context: some RequestContext) async throws -> Response {
+        if let denied = try self.denied(request.headers[HTTPField.Name("apikey")!], "") { return denied }
+        let instance = context.parameters.get("instance")?.removingPercentEncoding ?? ""
+        let body = try await Self.decode(SendText.self, request)
+        let (latency, fault) = self.state.beginSend()
+        try await Task.sleep(for: latency)
+        switch fault {
+        case .refused:
+            return try Self.evolutionError(
+                .badRequest, "Bad Request", [["jid": body.number, "exists": false]])
+        case .unavailable:
+            return try Self.evolutionError(
+                .notFound, "Not Found", ["The \"\(instance)\" instance does not exist"])
+        case .errorBeforeSend:
+            return Response(status: .badGateway, body: ResponseBody(byteBuffer: ByteBuffer(string: "<html>502</html>")))
+        case .errorAfterSend:
+            _ = self.record(instance, body)
+            return try Self.evolutionError(.badRequest, "Bad Request", ["PrismaClientKnownRequestError"])
+        case .hangAfterSend:
+            _ = self.record(instance, body)
+            try await Task.sleep(for: self.state.settings.hang)
+            return Response(status: .gatewayTimeout)
+        case nil:
+            return try Self.json(Record(self.record(instance, body)), status: .created)
+        }
+    }
+
+    private func record(_ instance: String, _ body: SendText) -> SandboxSend {
+        self.state.record(
+            instance: instance, number: body.number, text: body.text, at: Int64(Date().timeIntervalSince1970 * 1_000))
+    }
+
+    private struct FindMessages: Decodable {
+        struct Where: Decodable {
+            struct Key: Decodable {
+                let remoteJid: String?
+                let fromMe: Bool?
+            }
+            struct Range: Decodable {
+                let gte: String?
+                let lte: String?
+            }
+            let key: Key?
+            let messageTimestamp: Range?
+        }
+        let `where`: Where?
+        let page: Int?
+        let offset: Int?
+    }
+
+    private struct Record: Encodable {
+        struct Key: Encodable {
+            let remoteJid: String
+            let fromMe = true
+            let id: String
+        }
+        struct Content: Encodable {
+            let conversation: String
+        }
+        let key: Key
+        let status = "PENDING"
+        let message: Content
+        let messageType = "conversation"
+        let messageTimestamp: Int64
+
+        init(_ send: SandboxSend) {
+            self.key = Key(remoteJid: send.number, id: send.id)
+            self.message = Content(conversation: send.text)
+            self.messageTimestamp = send.at / 1_000
+        }
+    }
+
+    private struct Found: Encodable {
+        struct Page: Encodable {
+            let total: Int
+            let pages: Int
+            let currentPage: Int
+            let records: [Record]
+        }
+        let messages: Page
+    }
+
+    @concurrent private func findMessages(_ request: Request, _ context: some RequestContext) async throws -> Response {
+        if let denied = try self.denied(request.headers[HTTPField.Name("apikey")!], "") { return denied }
+        let instance = context.parameters.get("instance")?.removingPercentEncoding ?? ""
+        let body = try await Self.decode(FindMessages.self, request)
+        let visible = Int64(Date().timeIntervalSince1970 * 1_000) - self.state.settings.recordDelay.milliseconds
+        let range = body.where?.messageTimestamp
+        // Like the real server: either bound alone is ignored.
+        let bounds = zip([range?.gte].compactMap(Self.seconds), [range?.lte].compactMap(Self.seconds)).first { $0 <= $1 }
+        let address = body.where?.key?.remoteJid
+        func isMatch(_ send: SandboxSend) -> Bool {
+            guard send.instance == instance, send.at <= visible else { return false }
+            if let address, send.number != address { return false }
+            return bounds.map { ($0.0...$0.1).contains(send.at / 1_000) } ?? true
+        }
+        let matches = Array(self.state.sends.reversed()).filter(isMatch)
+        let size = max(1, body.offset ?? 50)
+        let page = max(1, body.page ?? 1)
+        return try Self.json(
+            Found(
+                messages: Found.Page(
+                    total: matches.count, pages: (matches.count + size - 1) / size, currentPage: page,
+                    records: matches.dropFirst((page - 1) * size).prefix(size).map(Record.init))))
+    }
+
+    private static func seconds(_ text: String?) -> Int64? {
+        text.flatMap { try? Date($0, strategy: .iso8601) }.map { Int64($0.timeIntervalSince1970) }
+    }
+
+    // MARK: Both
+
+    private func denied(_ header: String?, _ prefix: String) throws -> Response? {
+        let key = self.state.settings.key
+        guard !key.isEmpty, header != prefix + key else { return nil }
+        return try Self.evolutionError(.unauthorized, "Unauthorized", ["Unauthorized"])
+    }
+
+    private static func decode<Body: Decodable>(_ type: Body.Type, _ request: Request) async throws -> Body {
+        let buffer = try await request.body.collect(upTo: 8 << 20)
+        do {
+            return try JSONDecoder().decode(type, from: Data(buffer.readableBytesView))
+        } catch {
+            throw HTTPError(.badRequest, message: "\(error)")
+        }
+    }
+
+    private static func evolutionError(
+        _ status: HTTPResponse.Status, _ error: String, _ message: [Any]
+    ) throws -> Response {
+        let body: [String: Any] = ["status": status.code, "error": error, "response": ["message": message]]
+        return Response(
+            status: status, headers: [.contentType: "application/json"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: try JSONSerialization.data(withJSONObject: body))))
+    }
+
+    private static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
+        Response(
+            status: status, headers: [.contentType: "application/json"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: try JSONEncoder().encode(value))))
+    }
+}

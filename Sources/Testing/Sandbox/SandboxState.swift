@@ -1,0 +1,83 @@
+import Synchronization
+
+/// One message the sandbox's Evolution server has sent.
+public struct SandboxSend: Hashable, Sendable, Codable {
+    public let instance: String
+    /// As the caller gave it.
+    public let number: String
+    public let text: String
+    public let id: String
+    /// Milliseconds since 1970.
+    public let at: Int64
+}
+
+/// What the sandbox's servers remember.
+public final class SandboxState: Sendable {
+    private struct Memory {
+        var sends: [SandboxSend] = []
+        var modelCalls = 0
+        var sendRequests = 0
+        var messagesThatFailed: Set<String> = []
+        var generator: any RandomNumberGenerator & Sendable
+        var settings: SandboxSettings
+    }
+
+    private let memory: Mutex<Memory>
+
+    public init(settings: SandboxSettings) {
+        let generator: any RandomNumberGenerator & Sendable =
+            settings.seed.map { SeededGenerator(seed: $0) } ?? SystemRandomNumberGenerator()
+        self.memory = Mutex(Memory(generator: generator, settings: settings))
+    }
+
+    public var settings: SandboxSettings { self.memory.withLock { $0.settings } }
+
+    /// Changes the servers' behaviour while they run.
+    public func update(_ change: @Sendable (inout SandboxSettings) -> Void) {
+        self.memory.withLock { change(&$0.settings) }
+    }
+
+    /// Every message sent so far, in order.
+    public var sends: [SandboxSend] { self.memory.withLock { $0.sends } }
+    public var modelCalls: Int { self.memory.withLock { $0.modelCalls } }
+    /// Requests to send, whatever became of them.
+    public var sendRequests: Int { self.memory.withLock { $0.sendRequests } }
+
+    /// - Parameter message: what tells one message's calls from another's.
+    func beginModelCall(message: String, text: String) -> (latency: Duration, fails: Bool) {
+        self.memory.withLock { memory in
+            memory.modelCalls += 1
+            let settings = memory.settings
+            let latency = Self.duration(in: settings.modelLatency, &memory.generator)
+            if !settings.modelPoison.isEmpty, text.contains(settings.modelPoison) { return (latency, true) }
+            let isUnlucky = Double.random(in: 0..<1, using: &memory.generator) < settings.modelFailures
+            return (latency, isUnlucky && memory.messagesThatFailed.insert(message).inserted)
+        }
+    }
+
+    func beginSend() -> (latency: Duration, fault: SandboxSettings.SendFault?) {
+        self.memory.withLock { memory in
+            memory.sendRequests += 1
+            let settings = memory.settings
+            let latency = Self.duration(in: settings.sendLatency, &memory.generator)
+            let isUnlucky = Double.random(in: 0..<1, using: &memory.generator) < settings.sendFaults
+            return (latency, isUnlucky ? settings.sendFault : nil)
+        }
+    }
+
+    func record(instance: String, number: String, text: String, at: Int64) -> SandboxSend {
+        self.memory.withLock { memory in
+            let id = "3EB0" + String(UInt64.random(in: .min ... .max, using: &memory.generator), radix: 16, uppercase: true)
+            let send = SandboxSend(instance: instance, number: number, text: text, id: id, at: at)
+            memory.sends.append(send)
+            return send
+        }
+    }
+
+    private static func duration(
+        in range: ClosedRange<Duration>, _ generator: inout any RandomNumberGenerator & Sendable
+    ) -> Duration {
+        let span = range.upperBound - range.lowerBound
+        return range.lowerBound + span * Double.random(in: 0...1, using: &generator)
+    }
+}
