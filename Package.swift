@@ -93,6 +93,38 @@ let package = Package(
             ],
             path: "Sources/Bench"
         ),
+        .target(
+            name: "TestSupport",
+            path: "Tests/Support"
+        ),
+        .testTarget(
+            name: "CoreTests", dependencies: ["CardumeCore", "CardumeTesting", "TestSupport"], path: "Tests/CoreTests"),
+        .testTarget(
+            name: "ActorsTests",
+            dependencies: [
+                "CardumeActors", "CardumeTesting", "TestSupport", .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/ActorsTests"
+        ),
+        .testTarget(
+            name: "RuntimeTests",
+            dependencies: [
+                "CardumeRuntime", "CardumeTesting", "TestSupport",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ],
+            path: "Tests/RuntimeTests"
+        ),
+        .testTarget(
+            name: "CardumeTests",
+            dependencies: [
+                "Cardume", "CardumeTesting", "TestSupport",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Tests/CardumeTests"
+        ),
     ]
 )
 

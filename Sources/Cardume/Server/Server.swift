@@ -93,17 +93,12 @@ struct Server {
         var quiet = self.logger
         quiet.logLevel = .critical
         // Shut down in reverse order: first say so, then close the doors, then finish the work.
-        let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [
-                    .init(service: SecondSignal(signals: signals, logger: self.logger)),
-                    .init(service: Housekeeping(store: self.store, logger: self.logger)),
-                    .init(service: DispatcherService(server: self)),
-                    .init(service: http),
-                    .init(service: DrainNotice(health: self.health, waiter: self.waiter, logger: self.logger)),
-                ],
-                gracefulShutdownSignals: signals,
-                logger: quiet))
+        var services: [any Service] = [
+            Housekeeping(store: self.store, logger: self.logger), DispatcherService(server: self), http,
+            DrainNotice(health: self.health, waiter: self.waiter, logger: self.logger),
+        ]
+        if !signals.isEmpty { services.insert(SecondSignal(signals: signals, logger: self.logger), at: 0) }
+        let group = ServiceGroup(services: services, gracefulShutdownSignals: signals, logger: quiet)
         do {
             try await group.run()
         } catch let failure as CommandFailure {

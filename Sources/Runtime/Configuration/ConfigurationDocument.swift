@@ -85,18 +85,20 @@ struct ConfigurationDocument {
     }
 
     private mutating func read(_ mapping: Node.Mapping, at path: [String], _ below: [[String]]) {
-        let known = Set(below.map { $0[path.count] })
+        let children = Set(below.map { $0[path.count] })
+        // A channel may be called "*", too.
+        let known = children.subtracting(["*", "#"])
         for (keyNode, value) in mapping {
             let name = keyNode.scalar?.string ?? ""
             let child = path + [name]
             if known.contains(name) || Self.isSecretFile(child) {
                 self.read(value, at: child)
-            } else if known.contains("*"), !name.isEmpty {
+            } else if children.contains("*"), !name.isEmpty {
                 self.names[path, default: []].append(name)
                 self.read(value, at: child)
                 if !Self.keys(under: child).isEmpty, self.names[child] == nil { self.names[child] = [] }
             } else {
-                let nearest = NearestName.of(name, among: known.subtracting(["*", "#"]).sorted())
+                let nearest = NearestName.of(name, among: known.sorted())
                 self.report("unknown key" + (nearest.map { "; did you mean \"\($0)\"?" } ?? ""), keyNode, child)
             }
         }

@@ -46,7 +46,7 @@ public struct HTTPGateway: Sendable {
         on group: any EventLoopGroup, onListening: @escaping @Sendable (Int) async -> Void
     ) -> some ApplicationProtocol {
         var quiet = Logger(label: "cardume.http")
-        quiet.logLevel = .error
+        quiet.logLevel = .critical
         return Application(
             router: self.router(),
             configuration: ApplicationConfiguration(

@@ -25,7 +25,7 @@ public struct Sandbox: Sendable {
     /// - Parameter onListening: called with the port once connections are accepted.
     public func service(onListening: @escaping @Sendable (Int) async -> Void) -> some ApplicationProtocol {
         var quiet = Logger(label: "cardume.sandbox")
-        quiet.logLevel = .error
+        quiet.logLevel = .critical
         let router = Router()
         router.post("/v1/chat/completions") { request, context in try await self.complete(request, context) }
         router.post("/message/sendText/:instance") { request, context in try await self.sendText(request, context) }

@@ -1,0 +1,189 @@
+import CardumeCore
+import CardumeTesting
+import Testing
+
+@Suite struct SendMachineTests {
+    private static let start = Timestamp(milliseconds: 1_795_176_000_000)
+
+    private static func machine(
+        _ state: SendIntent.State = .sending, _ policy: AmbiguousSendPolicy = .reconcileThenResend
+    ) -> SendMachine {
+        let hasBegun = state != .pending
+        let intent = SendIntent(
+            id: SendIntent.ID(conversation: "loja:1", turn: "m1", part: 0), replyAddress: "1", text: "oi", traceID: "",
+            state: state, attempts: hasBegun ? 1 : 0, attemptedAt: hasBegun ? Self.start : nil)
+        return SendMachine(
+            intent, policy: SendMachine.Policy(onAmbiguous: policy, sendTimeout: .seconds(10), recordDelay: .seconds(3)))
+    }
+
+    @Test func anAcceptedSendIsDone() {
+        var generator = SeededGenerator(seed: 1)
+        var machine = Self.machine()
+        #expect(machine.begin(isInherited: false, at: Self.start) == .send)
+        #expect(machine.sent(.accepted(providerID: "3EB0"), at: Self.start, using: &generator) == .done)
+        #expect(machine.intent.state == .accepted)
+        #expect(machine.intent.providerID == "3EB0")
+        #expect(machine.intent.attempts == 1)
+    }
+
+    @Test func whatWasCertainlyNotSentIsSentAgain() {
+        var generator = SeededGenerator(seed: 1)
+        var machine = Self.machine()
+        _ = machine.begin(isInherited: false, at: Self.start)
+        guard case .wait = machine.sent(.unavailable(reason: "refused"), at: Self.start, using: &generator) else {
+            Issue.record("no wait")
+            return
+        }
+        #expect(machine.intent.state == .pending, "a crash now leaves no doubt")
+        #expect(machine.waited(at: Self.start) == .send)
+        #expect(machine.intent.state == .sending)
+        #expect(machine.intent.attempts == 2)
+        #expect(machine.intent.resends == 0, "not a repetition of anything")
+    }
+
+    @Test func aRefusedSendIsGivenUp() {
+        var generator = SeededGenerator(seed: 1)
+        var machine = Self.machine()
+        _ = machine.begin(isInherited: false, at: Self.start)
+        #expect(machine.sent(.refused(reason: "no such number"), at: Self.start, using: &generator) == .done)
+        #expect(machine.intent.state == .refused)
+    }
+
+    @Test func aDoubtIsEndedByTheGatewaysRecord() {
+        var generator = SeededGenerator(seed: 1)
+        var machine = Self.machine()
+        _ = machine.begin(isInherited: false, at: Self.start)
+        #expect(machine.sent(.unknown(reason: "timeout"), at: Self.start, using: &generator) == .reconcile)
+        #expect(machine.intent.state == .unknown)
+        #expect(machine.reconciled(.found(providerID: "3EB0"), at: Self.start) == .done)
+        #expect(machine.intent.state == .accepted)
+        #expect(machine.intent.ambiguousAttempts == 1)
+        #expect(machine.intent.resends == 0)
+    }
+
+    @Test func absenceMeansNothingUntilTheRecordMustBeComplete() {
+        var generator = SeededGenerator(seed: 1)
+        var machine = Self.machine()
+        _ = machine.begin(isInherited: false, at: Self.start)
+        _ = machine.sent(.unknown(reason: "reset"), at: Self.start, using: &generator)
+        #expect(machine.reconciled(.absent, at: Self.start) == .wait(.seconds(13)))
+        #expect(machine.waited(at: Self.start.advanced(by: .seconds(13))) == .reconcile)
+        #expect(machine.reconciled(.absent, at: Self.start.advanced(by: .seconds(13))) == .send)
+        #expect(machine.intent.resends == 1)
+        #expect(machine.intent.state == .sending)
+    }
+
+    @Test func thereIsOneResendAtMost() {
+        var generator = SeededGenerator(seed: 1)
+        var machine = Self.machine()
+        let late = Self.start.advanced(by: .seconds(60))
+        _ = machine.begin(isInherited: false, at: Self.start)
+        _ = machine.sent(.unknown(reason: "timeout"), at: late, using: &generator)
+        #expect(machine.reconciled(.absent, at: late) == .send)
+        _ = machine.sent(.unknown(reason: "timeout"), at: late, using: &generator)
+        #expect(machine.reconciled(.absent, at: late.advanced(by: .seconds(60))) == .done)
+        #expect(machine.intent.state == .parked)
+        #expect(machine.intent.ambiguousAttempts == 2)
+        #expect(machine.intent.attempts == 2)
+    }
+
+    @Test func aGatewayThatCannotBeAskedIsAskedAgainThenPolicyDecides() {
+        var generator = SeededGenerator(seed: 1)
+        var machine = Self.machine()
+        _ = machine.begin(isInherited: false, at: Self.start)
+        var step = machine.sent(.unknown(reason: "timeout"), at: Self.start, using: &generator)
+        var questions = 0
+        while step == .reconcile {
+            questions += 1
+            step = machine.reconciled(.unavailable(reason: "down"), at: Self.start)
+            if case .wait = step { step = machine.waited(at: Self.start) }
+        }
+        #expect(questions == 5)
+        #expect(step == .send)
+        #expect(machine.intent.resends == 1)
+    }
+
+    @Test func whatAnEarlierOwnerLeftInSendingIsInDoubt() {
+        var machine = Self.machine(.sending)
+        #expect(machine.begin(isInherited: true, at: Self.start) == .reconcile)
+        #expect(machine.intent.state == .unknown)
+        #expect(machine.intent.ambiguousAttempts == 1)
+    }
+
+    @Test func whatAnEarlierOwnerLeftPendingIsSent() {
+        var machine = Self.machine(.pending)
+        #expect(machine.begin(isInherited: true, at: Self.start) == .send)
+        #expect(machine.intent.state == .sending)
+        #expect(machine.intent.attempts == 1)
+    }
+
+    @Test func policyMayForbidOrForceTheResend() {
+        var generator = SeededGenerator(seed: 1)
+        let late = Self.start.advanced(by: .seconds(60))
+        var never = Self.machine(.sending, .neverResend)
+        _ = never.begin(isInherited: false, at: Self.start)
+        _ = never.sent(.unknown(reason: "timeout"), at: late, using: &generator)
+        #expect(never.reconciled(.absent, at: late) == .done)
+        #expect(never.intent.state == .parked)
+        var always = Self.machine(.sending, .alwaysResend)
+        _ = always.begin(isInherited: false, at: Self.start)
+        #expect(always.sent(.unknown(reason: "timeout"), at: late, using: &generator) == .wait(.zero))
+        #expect(always.waited(at: late) == .send)
+        #expect(always.intent.resends == 1)
+    }
+
+    @Test func unsendableRepliesAreGivenUpAfterADay() {
+        var generator = SeededGenerator(seed: 1)
+        var machine = Self.machine()
+        _ = machine.begin(isInherited: false, at: Self.start)
+        let nextDay = Self.start.advanced(by: .seconds(24 * 3600))
+        #expect(machine.sent(.unavailable(reason: "401"), at: nextDay, using: &generator) == .done)
+        #expect(machine.intent.state == .refused)
+    }
+
+    /// Whatever the gateway answers, in every order to depth six: at most one request follows a doubt, and a final state
+    /// tells the truth.
+    @Test(arguments: AmbiguousSendPolicy.allCases)
+    func invariantsHoldForAllAnswers(_ policy: AmbiguousSendPolicy) {
+        let answers = 0..<4
+        var sequences: [[Int]] = [[]]
+        for _ in 0..<6 { sequences = sequences.flatMap { sequence in answers.map { sequence + [$0] } } }
+        for sequence in sequences {
+            var generator = SeededGenerator(seed: 5)
+            var machine = Self.machine(.sending, policy)
+            var now = Self.start
+            var step = machine.begin(isInherited: false, at: now)
+            var (doubts, requests) = (0, 0)
+            var rest = sequence[...]
+            while step != .done {
+                switch step {
+                case .send:
+                    guard let answer = rest.popFirst() else { break }
+                    requests += 1
+                    let outcome: SendOutcome =
+                        [.accepted(providerID: "x"), .unavailable(reason: ""), .refused(reason: ""), .unknown(reason: "")][answer]
+                    if answer == 3 { doubts += 1 }
+                    step = machine.sent(outcome, at: now, using: &generator)
+                    continue
+                case .reconcile:
+                    guard let answer = rest.popFirst() else { break }
+                    step = machine.reconciled(
+                        [.found(providerID: "x"), .absent, .unavailable(reason: ""), .absent][answer], at: now)
+                    continue
+                case .wait(let delay):
+                    now = now.advanced(by: delay)
+                    step = machine.waited(at: now)
+                    continue
+                case .done: break
+                }
+                break
+            }
+            #expect(machine.intent.ambiguousAttempts == doubts)
+            #expect(machine.intent.resends <= 1)
+            #expect(doubts <= 2)
+            #expect(policy != .neverResend || machine.intent.resends == 0)
+            #expect(step != .done || machine.intent.state.isFinal)
+            #expect(machine.intent.state != .accepted || machine.intent.providerID == "x")
+        }
+    }
+}
