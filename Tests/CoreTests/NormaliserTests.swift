@@ -27,7 +27,7 @@ import Testing
             #expect(isAllowed, "rejected: \(error)")
             return
         }
-        #expect(file.outcome != "reject")
+        #expect(file.outcome != "reject", "\(webhook)")
         // What is dropped as a duplicate is the log's to know.
         guard file.after == nil else { return }
         #expect(webhook.messages.count == file.expected.count)

@@ -45,7 +45,7 @@ public enum EvolutionNormaliser {
         guard let chat = try EvolutionChat(jid: jid, key: key) else { return .ignored("broadcast or newsletter") }
         guard !data.isNullOrMissing("message") else { return .ignored("empty message") }
         guard let message = data.object("message") else { throw WireRejection("data.message is not an object") }
-        guard let content = EvolutionContent(message) else { return .ignored("empty message") }
+        guard let content = try EvolutionContent(message) else { return .ignored("empty message") }
         if content.kind == .reaction { return .ignored("reaction") }
         if content.kind == .text, content.text?.allSatisfy(\.isWhitespace) ?? true { return .ignored("empty text") }
         return NormalisedWebhook(messages: [
@@ -111,7 +111,7 @@ private struct EvolutionContent {
     private let inner: LenientContainer?
     private let mediaURL: String?
 
-    init?(_ message: LenientContainer) {
+    init?(_ message: LenientContainer) throws(WireRejection) {
         var message = message
         var depth = 0
         while true {
@@ -128,23 +128,27 @@ private struct EvolutionContent {
             self.kind = Self.kinds[key.stringValue] ?? .unknown
             self.inner = message.object(key)
             self.mediaURL = message.nonEmptyString("mediaUrl")
-            self.text = Self.text(of: self.kind, key, message, self.inner)
+            self.text = try Self.text(of: self.kind, key, message, self.inner)
             return
         }
     }
 
     private static func text(
         of kind: MessageKind, _ key: AnyKey, _ message: LenientContainer, _ inner: LenientContainer?
-    ) -> String? {
+    ) throws(WireRejection) -> String? {
         switch kind {
-        case .text: message.string(key) ?? inner?.string("text")
-        case .image, .video, .document: inner?.nonEmptyString("caption")
-        case .audio: message.string("speechToText")
-        case .contact: inner?.string("displayName")
-        case .listReply: inner?.string("title")
-        case .buttonReply: inner?.string("selectedDisplayText") ?? inner?.object("body")?.string("text")
-        case .reaction: inner?.string("text")
-        case .sticker, .location, .unknown, .system: nil
+        case .text:
+            if let text = try message.text(key) { return text }
+            return try inner?.text("text")
+        case .image, .video, .document: return try inner?.nonEmptyText("caption")
+        case .audio: return try message.text("speechToText")
+        case .contact: return try inner?.text("displayName")
+        case .listReply: return try inner?.text("title")
+        case .buttonReply:
+            if let text = try inner?.text("selectedDisplayText") { return text }
+            return try inner?.object("body")?.text("text")
+        case .reaction: return try inner?.text("text")
+        case .sticker, .location, .unknown, .system: return nil
         }
     }
 

@@ -17,6 +17,24 @@ typealias LenientContainer = KeyedDecodingContainer<AnyKey>
 extension KeyedDecodingContainer where Key == AnyKey {
     func string(_ key: AnyKey) -> String? { try? self.decode(String.self, forKey: key) }
 
+    /// A text that somebody wrote: `nil` when there is none.
+    ///
+    /// - Throws: when there is one that is no Unicode (half a surrogate pair), which must not read as silence.
+    func text(_ key: AnyKey) throws(WireRejection) -> String? {
+        do {
+            return try self.decode(String.self, forKey: key)
+        } catch DecodingError.typeMismatch, DecodingError.keyNotFound, DecodingError.valueNotFound {
+            return nil
+        } catch {
+            // Inside a container, JSONDecoder's own error is not yet a `DecodingError.dataCorrupted`.
+            throw WireRejection("\(key.stringValue) is not valid Unicode")
+        }
+    }
+
+    func nonEmptyText(_ key: AnyKey) throws(WireRejection) -> String? {
+        try self.text(key).flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     func nonEmptyString(_ key: AnyKey) -> String? { self.string(key).flatMap { $0.isEmpty ? nil : $0 } }
 
     func object(_ key: AnyKey) -> LenientContainer? { try? self.nestedContainer(keyedBy: AnyKey.self, forKey: key) }
@@ -67,7 +85,8 @@ struct WireBody<Content> {
     static func decode(
         _ body: [UInt8], _ read: @escaping @Sendable (LenientContainer) throws(WireRejection) -> Content
     ) throws(WireRejection) -> Content {
-        // JSONDecoder checks only the text that is read; a skipped field may hold anything.
+        // JSONDecoder checks only the text that is read (a skipped field may hold anything), and lets a byte order mark pass.
+        guard !body.starts(with: [0xEF, 0xBB, 0xBF]) else { throw WireRejection("begins with a byte order mark") }
         guard String(validating: body, as: UTF8.self) != nil else { throw WireRejection("not valid UTF-8") }
         let decoder = JSONDecoder()
         decoder.userInfo[Root.readKey] = Root.Reader(read: read)

@@ -66,7 +66,13 @@ public enum MetaNormaliser {
             guard let from = message.nonEmptyString("from") ?? message.nonEmptyString("from_user_id"),
                 !from.utf8.contains(UInt8(ascii: ":"))
             else { return self.bad.append("message \(id) has no sender") }
-            guard let content = MetaContent(message) else { return self.ignored.append("message without content") }
+            let content: MetaContent
+            do {
+                guard let found = try MetaContent(message) else { return self.ignored.append("message without content") }
+                content = found
+            } catch {
+                return self.bad.append(error.reason)
+            }
             if content.kind == .reaction { return self.ignored.append("reaction") }
             if content.kind == .text, content.text?.allSatisfy(\.isWhitespace) ?? true {
                 return self.ignored.append("empty text")
@@ -95,31 +101,31 @@ private struct MetaContent {
     let details: InboundMessage.Details
 
     /// `nil` for notices of the platform that no contact wrote.
-    init?(_ message: LenientContainer) {
+    init?(_ message: LenientContainer) throws(WireRejection) {
         let type = message.string("type") ?? ""
         let body = message.object(AnyKey(stringValue: type))
         var selectionID: String?
         switch type {
-        case "text": (self.kind, self.text) = (.text, body?.string("body"))
-        case "image": (self.kind, self.text) = (.image, body?.nonEmptyString("caption"))
-        case "video": (self.kind, self.text) = (.video, body?.nonEmptyString("caption"))
-        case "document": (self.kind, self.text) = (.document, body?.nonEmptyString("caption"))
+        case "text": (self.kind, self.text) = try (.text, body?.text("body"))
+        case "image": (self.kind, self.text) = try (.image, body?.nonEmptyText("caption"))
+        case "video": (self.kind, self.text) = try (.video, body?.nonEmptyText("caption"))
+        case "document": (self.kind, self.text) = try (.document, body?.nonEmptyText("caption"))
         case "audio": (self.kind, self.text) = (.audio, nil)
         case "sticker": (self.kind, self.text) = (.sticker, nil)
         case "location": (self.kind, self.text) = (.location, nil)
         case "contacts":
             let first = message.objects("contacts")?.first ?? nil
-            (self.kind, self.text) = (.contact, first?.object("name")?.string("formatted_name"))
+            (self.kind, self.text) = try (.contact, first?.object("name")?.text("formatted_name"))
         case "interactive":
             let button = body?.object("button_reply")
             let row = body?.object("list_reply")
             self.kind = button != nil ? .buttonReply : row != nil ? .listReply : .unknown
-            self.text = (button ?? row)?.string("title")
+            self.text = try (button ?? row)?.text("title")
             selectionID = (button ?? row)?.nonEmptyString("id")
         case "button":
-            (self.kind, self.text) = (.buttonReply, body?.string("text"))
+            (self.kind, self.text) = try (.buttonReply, body?.text("text"))
             selectionID = body?.nonEmptyString("payload")
-        case "reaction": (self.kind, self.text) = (.reaction, body?.string("emoji"))
+        case "reaction": (self.kind, self.text) = try (.reaction, body?.text("emoji"))
         case "system", "unsupported": return nil
         default:
             if message.objects("errors") != nil { return nil }
