@@ -112,6 +112,8 @@ let package = Package(
                 "CardumeRuntime", "CardumeTesting", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             path: "Tests/RuntimeTests"
         ),

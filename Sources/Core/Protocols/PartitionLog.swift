@@ -62,6 +62,7 @@ public protocol PartitionLog: Sendable {
     /// Unsettled entries of a partition, in flight included.
     func depth(of partition: Partition.ID) async throws(StoreError) -> Int
 
-    /// Names a partition some time after it received entries; several appends may ring once. One consumer.
+    /// Names a partition some time after it received entries; several appends may ring once. One listener: a new one
+    /// replaces the one before it.
     func doorbell() -> AsyncStream<Partition.ID>
 }

@@ -140,6 +140,13 @@ public struct CardumeConfiguration: Sendable {
             if channel.kind == .evolution, channel.baseURL.isEmpty { missing("base_url") }
             if channel.kind != .console, channel.key.isEmpty { missing("key") }
         }
+        if let secret = self.http.evolution.secret?.jwtSecret, secret.utf8.count < 32 {
+            let path = ["evolution_webhook", "jwt_secret"]
+            problems.append(
+                ConfigurationProblem(
+                    place: self.values.place(path), key: path.joined(separator: "."),
+                    message: "must have at least 32 bytes (RFC 7518, section 3.2)"))
+        }
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
     }
 

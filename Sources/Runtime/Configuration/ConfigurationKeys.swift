@@ -27,7 +27,7 @@ extension ConfigurationKey {
         .init("api.token", .text, isSecret: true, "Bearer token of /v1."),
         .init("api.open", .flag, default: "false", "Let /v1 be used without a token."),
         .init("evolution_webhook.key", .text, isSecret: true, "What the Evolution webhook must bring: in the header `apikey`, or as `Authorization: Bearer`."),
-        .init("evolution_webhook.jwt_secret", .text, isSecret: true, "The `jwt_key` of the Evolution webhook: its HS256 tokens are accepted."),
+        .init("evolution_webhook.jwt_secret", .text, isSecret: true, "The `jwt_key` of the Evolution webhook: its HS256 tokens are accepted. At least 32 bytes."),
         .init("evolution_webhook.jwt_leeway", .duration(.zero...hour * 24), default: "30m", "How long after its end a token is still accepted: retries carry the first attempt's token for 20 minutes."),
         .init("evolution_webhook.open", .flag, default: "false", "Accept Evolution webhooks without a key (a proxy must then protect them)."),
         .init("meta_webhook.app_secret", .text, isSecret: true, "Meta app secret; every delivery is checked against it."),

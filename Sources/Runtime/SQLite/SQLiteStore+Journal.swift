@@ -53,7 +53,8 @@ extension SQLiteStore: Journal {
             let messages = try db.cachedStatement(
                 sql: "SELECT role, text FROM messages WHERE conversation = ? ORDER BY id DESC LIMIT ?")
             let context = try Row.fetchAll(messages, arguments: [conversation.rawValue, contextMessages]).map {
-                ContextMessage(role: ContextMessage.Role(rawValue: $0[0]) ?? .contact, text: $0[1])
+                ContextMessage(
+                    role: ContextMessage.Role(rawValue: $0[0]) ?? .contact, text: ($0[1] as WholeText).text)
             }
             let hold = try db.cachedStatement(sql: "SELECT 1 FROM holds WHERE conversation = ?")
             let isHeld = try Bool.fetchOne(hold, arguments: [conversation.rawValue]) ?? false
@@ -119,14 +120,14 @@ extension SQLiteStore: Journal {
         for message in turn.messages {
             insert.setUncheckedArguments([
                 message.conversation.rawValue, ContextMessage.Role.contact.rawValue, message.id.rawValue,
-                message.kind.rawValue, message.contextText, message.sentAt, message.receivedAt.milliseconds,
+                message.kind.rawValue, WholeText(message.contextText), message.sentAt, message.receivedAt.milliseconds,
             ])
             try insert.execute()
             try self.clearMark(message.conversation, message.id, db)
         }
         for intent in turn.intents {
             insert.setUncheckedArguments([
-                turn.conversation.rawValue, ContextMessage.Role.assistant.rawValue, nil, nil, intent.text, nil,
+                turn.conversation.rawValue, ContextMessage.Role.assistant.rawValue, nil, nil, WholeText(intent.text), nil,
                 turn.finishedAt.milliseconds,
             ])
             try insert.execute()
@@ -144,8 +145,8 @@ extension SQLiteStore: Journal {
                 provider_id = excluded.provider_id, last_error = excluded.last_error
                 """)
         statement.setUncheckedArguments([
-            intent.id.conversation.rawValue, intent.id.turn.rawValue, intent.id.part, intent.replyAddress, intent.text,
-            intent.traceID, intent.state.rawValue, intent.attempts, intent.attemptedAt?.milliseconds,
+            intent.id.conversation.rawValue, intent.id.turn.rawValue, intent.id.part, intent.replyAddress,
+            WholeText(intent.text), intent.traceID, intent.state.rawValue, intent.attempts, intent.attemptedAt?.milliseconds,
             intent.ambiguousAttempts, intent.resends, intent.providerID, intent.lastError,
         ])
         try statement.execute()
@@ -216,7 +217,7 @@ extension SQLiteStore: Journal {
             id: SendIntent.ID(
                 conversation: Conversation.ID(row["conversation"] as String), turn: Turn.ID(row["turn"] as String),
                 part: row["part"]),
-            replyAddress: row["reply_address"], text: row["text"], traceID: row["trace_id"],
+            replyAddress: row["reply_address"], text: (row["text"] as WholeText).text, traceID: row["trace_id"],
             state: SendIntent.State(rawValue: row["state"]) ?? .unknown, attempts: row["attempts"],
             attemptedAt: (row["attempted_at"] as Int64?).map { Timestamp(milliseconds: $0) },
             ambiguousAttempts: row["ambiguous_attempts"], resends: row["resends"], providerID: row["provider_id"],

@@ -142,7 +142,8 @@ extension SQLiteStore: PartitionLog {
         details.showsMenu = showsMenu ? true : nil
         let statement = try db.cachedStatement(sql: "INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         statement.setUncheckedArguments([
-            Int64(offset), lane, message.conversation.rawValue, message.id.rawValue, message.kind.rawValue, message.text,
+            Int64(offset), lane, message.conversation.rawValue, message.id.rawValue, message.kind.rawValue,
+            WholeText(message.text),
             message.sentAt, message.receivedAt.milliseconds, message.contactName, message.replyAddress, message.traceID,
             details == .none ? nil : String(decoding: try JSONEncoder().encode(details), as: UTF8.self),
         ])
@@ -198,7 +199,7 @@ extension SQLiteStore: PartitionLog {
             offset: LogOffset(major: UInt64(row[0] as Int64)),
             message: InboundMessage(
                 id: MessageID(row[3] as String), conversation: Conversation.ID(row[2] as String),
-                kind: MessageKind(rawValue: row[4]) ?? .unknown, text: row[5], sentAt: row[6],
+                kind: MessageKind(rawValue: row[4]) ?? .unknown, text: (row[5] as WholeText?)?.text, sentAt: row[6],
                 receivedAt: Timestamp(milliseconds: row[7]), contactName: row[8], replyAddress: row[9], traceID: row[10],
                 details: details))
     }

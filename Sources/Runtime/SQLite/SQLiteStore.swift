@@ -52,8 +52,8 @@ public final class SQLiteStore: Sendable {
     /// This process's.
     public let ownership: Ownership
     let state: Mutex<State>
-    private let lock: FolderLock
-    private let bell: (stream: AsyncStream<Partition.ID>, continuation: AsyncStream<Partition.ID>.Continuation)
+    private let lock: Mutex<FolderLock?>
+    private let bell = Mutex<AsyncStream<Partition.ID>.Continuation?>(nil)
 
     public var partitionCount: Int { self.settings.partitionCount }
 
@@ -79,8 +79,7 @@ public final class SQLiteStore: Sendable {
         }
         self.settings = settings
         self.committer = GroupCommitter(pool: self.pool)
-        self.lock = lock
-        self.bell = AsyncStream.makeStream()
+        self.lock = Mutex(lock)
     }
 
     /// Opens a file the way the store does; also for the benchmark's plain loop.
@@ -100,10 +99,11 @@ public final class SQLiteStore: Sendable {
         return pool
     }
 
-    /// Ends the doorbell and closes the file. No call may be in progress.
+    /// Ends the doorbell, closes the file and gives up the folder. No call may be in progress.
     public func close() {
-        self.bell.continuation.finish()
+        self.bell.withLock { $0?.finish() }
         try? self.pool.close()
+        self.lock.withLock { $0 = nil }
     }
 
     /// Forgets message ids older than the deduplication window, in small steps. Called now and then.
@@ -123,10 +123,16 @@ public final class SQLiteStore: Sendable {
         } while removed == 500
     }
 
-    public func doorbell() -> AsyncStream<Partition.ID> { self.bell.stream }
+    public func doorbell() -> AsyncStream<Partition.ID> {
+        let (stream, continuation) = AsyncStream<Partition.ID>.makeStream()
+        self.bell.withLock { $0 = continuation }
+        return stream
+    }
 
     func ring(_ partitions: Set<Partition.ID>) {
-        for partition in partitions { self.bell.continuation.yield(partition) }
+        self.bell.withLock { bell in
+            for partition in partitions { bell?.yield(partition) }
+        }
     }
 
     // MARK: Opening
@@ -188,7 +194,7 @@ public final class SQLiteStore: Sendable {
     }
 }
 
-/// An advisory lock on the data folder, held until the process ends.
+/// An advisory lock on the data folder, held for as long as the object, or the process, lives.
 private final class FolderLock: Sendable {
     private let descriptor: Int32
 

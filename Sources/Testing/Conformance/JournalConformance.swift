@@ -45,7 +45,7 @@ public struct JournalConformance {
     private func recognisesRepeatedTurns(_ epoch: Epoch) async throws {
         let message = Sample.message("turn", from: "1")
         try expect(try await self.standing(message) == nil, "an unknown message has no standing")
-        let turn = self.turn(message, replies: ["um", "dois"])
+        let turn = self.turn(message, replies: ["um\u{0}a", "dois"])
         try expect(try await self.journal.commit(.turn(turn), epoch: epoch) == .committed, "a turn is committed once")
         let other = self.turn(message, replies: ["outra"])
         try expect(try await self.journal.commit(.turn(other), epoch: epoch) == .duplicate, "and recognised again")

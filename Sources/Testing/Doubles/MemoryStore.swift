@@ -31,7 +31,7 @@ public final class MemoryStore: PartitionLog, Journal {
     private let dedupeWindow: Duration
     private let session: Duration
     private let state = Mutex(State())
-    private let bell = AsyncStream<Partition.ID>.makeStream()
+    private let bell = Mutex<AsyncStream<Partition.ID>.Continuation?>(nil)
 
     public init(
         partitionCount: Int = 4, dedupeWindow: Duration = .seconds(24 * 3600), session: Duration = .seconds(24 * 3600)
@@ -65,13 +65,11 @@ public final class MemoryStore: PartitionLog, Journal {
 
     public var unsettled: Int { self.state.withLock { $0.queues.values.reduce(0) { $0 + $1.count } } }
 
-    public func finish() { self.bell.continuation.finish() }
-
     // MARK: PartitionLog
 
     public func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome] {
         let outcomes = try self.access { state in messages.map { self.append($0, &state) } }
-        for case .appended(let partition, _) in outcomes { self.bell.continuation.yield(partition) }
+        for case .appended(let partition, _) in outcomes { _ = self.bell.withLock { $0?.yield(partition) } }
         return outcomes
     }
 
@@ -121,7 +119,11 @@ public final class MemoryStore: PartitionLog, Journal {
         try self.access { $0.queues[partition]?.count ?? 0 }
     }
 
-    public func doorbell() -> AsyncStream<Partition.ID> { self.bell.stream }
+    public func doorbell() -> AsyncStream<Partition.ID> {
+        let (stream, continuation) = AsyncStream<Partition.ID>.makeStream()
+        self.bell.withLock { $0 = continuation }
+        return stream
+    }
 
     // MARK: Journal
 
