@@ -171,6 +171,14 @@ final class Deployment: Sendable {
         configuration.busyMode = .timeout(5)
         let queue = try DatabaseQueue(path: self.data + "/cardume.sqlite", configuration: configuration)
         defer { try? queue.close() }
-        return try queue.read { db in try Row.fetchAll(db, sql: sql).map { ($0[0] as String?) ?? "NULL" } }
+        return try queue.read { db in
+            try DatabaseValue.fetchAll(db, sql: sql).map { value in
+                switch value.storage {
+                case .string(let text): text
+                case .null: "NULL"
+                default: value.description
+                }
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ struct Server {
     let configuration: CardumeConfiguration
     let logger: Logger
     private let store: SQLiteStore
-    private let client = SharedHTTPClient()
+    private let client: SharedHTTPClient
     private let dispatcher: Dispatcher
     private let gateway: HTTPGateway
     private let health: HealthMonitor
@@ -37,6 +37,8 @@ struct Server {
         let clock = SystemClock()
         let store = try Self.openStore(configuration)
         self.store = store
+        // After what may fail: a client must not be dropped without being shut down.
+        self.client = SharedHTTPClient()
         self.waiter = ReplyWaiter()
         self.failures = FailureObserver()
         self.loops = MultiThreadedEventLoopGroup(
