@@ -30,7 +30,8 @@ enum EngineRun {
         let append = try await clock.measure {
             for batch in workload.batches {
                 let appends = batch.map {
-                    LogAppend(message: workload.message($0, at: wall.wallTime), route: Route(assistant: EngineWorkload.assistant))
+                    LogAppend(
+                        message: workload.message($0, at: wall.wallTime), route: Route(assistant: EngineWorkload.assistant))
                 }
                 _ = try await log.append(appends)
                 progress.show("engine append", batch.upperBound, of: workload.messages)

@@ -54,7 +54,8 @@ final class RuntimeTestBed: Sendable {
     static func append(_ contact: String, _ text: String, kind: MessageKind = .text) -> LogAppend {
         LogAppend(
             message: InboundMessage(
-                id: MessageID("\(contact)-\(text)"), conversation: Conversation.ID(channel: "loja", contact: ContactID(contact)),
+                id: MessageID("\(contact)-\(text)"),
+                conversation: Conversation.ID(channel: "loja", contact: ContactID(contact)),
                 kind: kind, text: text, receivedAt: Timestamp(milliseconds: 1_795_176_000_000), replyAddress: contact,
                 traceID: ""),
             route: Route(assistant: Self.assistant))

@@ -62,7 +62,8 @@ final class CardumeProcess: Sendable {
     private func take(_ line: String) {
         let (waiters, port) = self.state.withLock { state -> ([CheckedContinuation<Int?, Never>], Int?) in
             state.lines.append(line)
-            guard line.contains("\"message\":\"listening\""), let port = line.split(separator: ":").last?.prefix(while: \.isNumber)
+            guard line.contains("\"message\":\"listening\""),
+                let port = line.split(separator: ":").last?.prefix(while: \.isNumber)
             else { return ([], nil) }
             state.port = Int(port)
             defer { state.waiters = [] }

@@ -51,7 +51,9 @@ import Testing
         let doubts = try deployment.rows("SELECT sum(ambiguous_attempts) FROM sends").first
         let resends = try deployment.rows("SELECT sum(resends) FROM sends").first
         let requests = deployment.sandbox.sendRequests
-        print("five crashes: \(doubts ?? "?") sends in doubt, \(resends ?? "?") sent again, \(requests) requests for \(all) replies")
+        print(
+            "five crashes: \(doubts ?? "?") sends in doubt, \(resends ?? "?") sent again, \(requests) requests for \(all) replies"
+        )
         #expect((doubts.flatMap { Int($0) } ?? 0) > 0, "no crash met a send: the test proved nothing")
         #expect(try deployment.rows("SELECT count(*) FROM dead_letters") == ["0"])
         #expect(try deployment.rows("SELECT count(*) FROM sends WHERE state <> 'accepted'") == ["0"])
@@ -119,6 +121,31 @@ import Testing
         #expect(try deployment.rows("SELECT message_id FROM dead_letters") == ["P"])
         #expect(try deployment.rows("SELECT attempts FROM dead_letters") == ["3"])
         #expect(deployment.conversationsOutOfOrder(conversations: 20, messages: 5).isEmpty)
+    }
+
+    @Test func aHeldConversationSurvivesARestartAndGoesOnWhenReleased() async throws {
+        var settings = Self.settings()
+        settings.modelFailures = 0
+        settings.modelPoison = "veneno"
+        let deployment = try await Deployment(settings, assistant: "on_dead_letter: hold")
+        try await deployment.start()
+        let contact = Deployment.contact(0)
+        try await deployment.deliver(contact, "P", "isto é veneno")
+        for message in 0..<40 { try await deployment.deliver(contact, "C0M\(message)", "mensagem \(message)") }
+        try await deployment.deliver("5534000000002", "X", "outra conversa")
+        while deployment.sandbox.sends.isEmpty { try await ContinuousClock().sleep(for: .milliseconds(20)) }
+        #expect(try await deployment.terminate() == 0)
+        try await deployment.start()
+        try await deployment.deliver("5534000000002", "Y", "mais uma")
+        while deployment.sandbox.sends.count < 2 { try await ContinuousClock().sleep(for: .milliseconds(20)) }
+        #expect(deployment.sandbox.sends.allSatisfy { $0.number.hasPrefix("5534000000002") }, "it was held")
+        let path = "/v1/conversations/loja-uberlandia:\(contact)/release"
+        let refused = try await deployment.request("POST", path)
+        #expect(refused.status == 401)
+        let released = try await deployment.request("POST", path, headers: ["Authorization": "Bearer \(Deployment.token)"])
+        #expect(released.status == 200, "\(released.body)")
+        try await deployment.settle(replies: 42)
+        #expect(deployment.conversationsOutOfOrder(conversations: 1, messages: 40).isEmpty)
     }
 
     @Test func aMessageThatKillsTheProcessIsParkedAfterThreeRestarts() async throws {

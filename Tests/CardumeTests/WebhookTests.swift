@@ -23,7 +23,8 @@ import Testing
                 ? ["X-Hub-Signature-256": file.x_hub_signature_256 ?? ""] : ["apikey": Deployment.key]
             let answer = try await deployment.request("POST", "/webhook/\(file.source)", headers: headers, body: file.body)
             let allowed =
-                [file.http_status_hint] + (file.accept_also ?? []).map { $0 == "reject" && file.source == "evolution" ? 400 : 200 }
+                [file.http_status_hint]
+                + (file.accept_also ?? []).map { $0 == "reject" && file.source == "evolution" ? 400 : 200 }
             #expect(allowed.contains(answer.status), "\(file.file): \(answer.status) \(answer.body)")
             let stored = try Self.stored(deployment, file)
             let isReject = answer.status == 400
@@ -106,7 +107,10 @@ import Testing
         let cases: [(String, String, [String: String], [UInt8]?, Int)] = [
             ("POST", "/webhook/evolution", [:], Deployment.webhook("1", "A", "oi"), 401),
             ("POST", "/webhook/evolution", ["apikey": "errada"], Deployment.webhook("1", "A", "oi"), 401),
-            ("POST", "/webhook/evolution", ["Authorization": "Bearer \(Deployment.key)"], Deployment.webhook("1", "B", "oi"), 200),
+            (
+                "POST", "/webhook/evolution", ["Authorization": "Bearer \(Deployment.key)"], Deployment.webhook("1", "B", "oi"),
+                200
+            ),
             ("POST", "/webhook/evolution", key, Array("{\"event\":".utf8), 400),
             ("POST", "/webhook/evolution", key, Array(repeating: 32, count: 1_048_577), 413),
             ("GET", "/webhook/evolution", key, nil, 405),

@@ -8,7 +8,9 @@ import Testing
                 assistant: "suporte", keywords: [("reclamação", "ouvidoria"), ("segunda via", "financeiro")]),
             "menu": ChannelRoute(
                 assistant: "recepcao", keywords: [("cancelar", "cancelamento")],
-                menu: [.init(label: "Financeiro", assistant: "financeiro"), .init(label: "Suporte Técnico", assistant: "suporte")],
+                menu: [
+                    .init(label: "Financeiro", assistant: "financeiro"), .init(label: "Suporte Técnico", assistant: "suporte"),
+                ],
                 menuTitle: "Olá! Escolha:"),
         ])
 

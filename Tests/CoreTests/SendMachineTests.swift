@@ -161,7 +161,8 @@ import Testing
                     guard let answer = rest.popFirst() else { break }
                     requests += 1
                     let outcome: SendOutcome =
-                        [.accepted(providerID: "x"), .unavailable(reason: ""), .refused(reason: ""), .unknown(reason: "")][answer]
+                        [.accepted(providerID: "x"), .unavailable(reason: ""), .refused(reason: ""), .unknown(reason: "")][
+                            answer]
                     if answer == 3 { doubts += 1 }
                     step = machine.sent(outcome, at: now, using: &generator)
                     continue

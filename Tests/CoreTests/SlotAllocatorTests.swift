@@ -62,7 +62,11 @@ import Testing
             case 0:
                 nextID += 1
                 let priority = Priority.allCases.randomElement(using: &generator) ?? .text
-                if slots.requested(nextID, id: nextID, priority: priority, at: now) { held += 1 } else { waiting.insert(nextID) }
+                if slots.requested(nextID, id: nextID, priority: priority, at: now) {
+                    held += 1
+                } else {
+                    waiting.insert(nextID)
+                }
             case 1 where held > 0:
                 if let next = slots.released(at: now) { #expect(waiting.remove(next) != nil) } else { held -= 1 }
             default:

@@ -60,14 +60,18 @@ import Testing
     }
 
     @Test(arguments: [
-        (400, #"{"error":{"message":"m","type":"invalid_request_error","code":"context_length_exceeded"}}"#, "validation", false),
+        (
+            400, #"{"error":{"message":"m","type":"invalid_request_error","code":"context_length_exceeded"}}"#, "validation",
+            false
+        ),
         (401, #"{"error":{"message":"m","code":"invalid_api_key"}}"#, "auth", false),
         (403, "", "auth", false), (404, "<html>", "validation", false), (408, "", "timeout", true), (409, "{}", "other", true),
         (429, #"{"error":{"message":"m","type":"tokens","code":"rate_limit_exceeded"}}"#, "rate_limit", true),
         (429, #"{"error":{"message":"m","type":"insufficient_quota","code":"insufficient_quota"}}"#, "quota", false),
         (429, #"{"error":{"message":"m","type":"insufficient_quota","code":null}}"#, "quota", false),
         (429, #"{"error":{"message":"Request too large for m","code":"rate_limit_exceeded"}}"#, "validation", false),
-        (429, #"{"error":{"message":"m","code":429}}"#, "rate_limit", true), (429, #"{"error":"slow down"}"#, "rate_limit", true),
+        (429, #"{"error":{"message":"m","code":429}}"#, "rate_limit", true),
+        (429, #"{"error":"slow down"}"#, "rate_limit", true),
         (500, "", "other", true), (503, #"{"detail":"loading"}"#, "other", true), (504, "<html>", "timeout", true),
     ])
     func modelErrors(_ status: Int, _ body: String, _ category: String, _ isRetryable: Bool) {
@@ -76,11 +80,14 @@ import Testing
         #expect(failure.isRetryable == isRetryable)
     }
 
-    @Test(arguments: [
-        (["retry-after": "2"], 2_000), (["retry-after": "0.25"], 250), (["retry-after-ms": "12.5", "retry-after": "9"], 12),
-        (["retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"], nil), (["retry-after": "600"], nil), (["retry-after": "-1"], nil),
-        ([:], nil),
-    ] as [([String: String], Int64?)])
+    @Test(
+        arguments: [
+            (["retry-after": "2"], 2_000), (["retry-after": "0.25"], 250),
+            (["retry-after-ms": "12.5", "retry-after": "9"], 12),
+            (["retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"], nil), (["retry-after": "600"], nil),
+            (["retry-after": "-1"], nil),
+            ([:], nil),
+        ] as [([String: String], Int64?)])
     func statedWaits(_ headers: [String: String], _ milliseconds: Int64?) {
         let headers = HTTPHeaders(headers.map { ($0.key, $0.value) })
         #expect(OpenAIFailure.retryAfter(headers)?.milliseconds == milliseconds)

@@ -143,7 +143,8 @@ import Testing
         for key in ConfigurationKey.all {
             guard let value = key.defaultValue else { continue }
             let environment = key.environmentPattern.map { $0.replacing("<NAME>", with: "X") } ?? ""
-            let problems = Self.problems("assistants: { x: {} }\nchannels: { x: {} }", environment.isEmpty ? [:] : [environment: value])
+            let problems = Self.problems(
+                "assistants: { x: {} }\nchannels: { x: {} }", environment.isEmpty ? [:] : [environment: value])
             #expect(problems.isEmpty, "\(key.path): \(problems)")
         }
     }
@@ -156,7 +157,8 @@ import Testing
 
     @Test func exampleIsValid() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let configuration = try CardumeConfiguration.load(path: root.appending(path: "examples/cardume.yaml").path, environment: [:])
+        let configuration = try CardumeConfiguration.load(
+            path: root.appending(path: "examples/cardume.yaml").path, environment: [:])
         #expect(configuration.assistants.count == 5)
     }
 }

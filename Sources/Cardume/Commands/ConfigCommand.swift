@@ -27,8 +27,11 @@ struct ConfigCommand: ParsableCommand {
 
         func run() throws {
             for value in try self.options.load().values.all {
-                let text = value.key.isSecret ? "********" : value.text.contains("\n") ? "\(value.text.prefix(60))…" : value.text
-                print("\(value.path.joined(separator: ".")): \(text.split(separator: "\n").joined(separator: " "))  # \(value.source.rawValue)")
+                let text =
+                    value.key.isSecret ? "********" : value.text.contains("\n") ? "\(value.text.prefix(60))…" : value.text
+                print(
+                    "\(value.path.joined(separator: ".")): \(text.split(separator: "\n").joined(separator: " "))  # \(value.source.rawValue)"
+                )
             }
         }
     }

@@ -23,7 +23,9 @@ enum DemoScript {
         Theme(
             assistant: "ouvidoria", keyword: "reclamação",
             openings: ["Quero registrar uma reclamação", "Tenho uma reclamação sobre o atendimento de ontem"],
-            followUps: ["Esperei duas horas na linha", "Ninguém apareceu no horário marcado", "Qual o protocolo?", "Ok, aguardo"]),
+            followUps: [
+                "Esperei duas horas na linha", "Ninguém apareceu no horário marcado", "Qual o protocolo?", "Ok, aguardo",
+            ]),
         Theme(
             assistant: "cancelamento", keyword: "cancelar",
             openings: ["Quero cancelar minha assinatura", "Como faço para cancelar?"],

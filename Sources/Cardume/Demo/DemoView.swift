@@ -23,7 +23,9 @@ struct DemoView {
             lines.append("  \(Self.pad(theme.assistant, 14)) \(String(repeating: "▪", count: min(count, 60))) \(count)")
         }
         let p95 = counts.replies > 0 ? counts.latency.valueAtPercentile(95) : 0
-        lines += ["", "  retries \(counts.retries)   in doubt \(counts.inDoubt)   found again \(counts.reconciled)   p95 \(p95) ms"]
+        lines += [
+            "", "  retries \(counts.retries)   in doubt \(counts.inDoubt)   found again \(counts.reconciled)   p95 \(p95) ms",
+        ]
         self.write(lines.map { $0 + "\u{1B}[K\n" }.joined() + "\u{1B}[\(lines.count)A")
     }
 

@@ -76,7 +76,8 @@ private struct EvolutionChat {
         var jid = jid
         // A hidden id (LID) is replaced by the phone number wherever the server gives it.
         if jid.hasSuffix("@lid") {
-            jid = [key.string("remoteJidAlt"), key.string("senderPn")]
+            jid =
+                [key.string("remoteJidAlt"), key.string("senderPn")]
                 .compactMap { $0 }.first { $0.hasSuffix("@s.whatsapp.net") } ?? jid
         }
         if jid.hasSuffix("@broadcast") || jid.hasSuffix("@newsletter") { return nil }

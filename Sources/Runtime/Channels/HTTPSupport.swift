@@ -1,6 +1,6 @@
 import AsyncHTTPClient
-import Foundation
 import CardumeCore
+import Foundation
 import NIOCore
 import NIOPosix
 

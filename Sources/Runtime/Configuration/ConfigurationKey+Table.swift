@@ -2,7 +2,8 @@ extension ConfigurationKey {
     /// All keys as a Markdown table.
     public static var table: String {
         let rows = self.all.map { key in
-            let name = "`\(key.path.split(separator: ".").map { $0 == "*" ? "<name>" : $0 == "#" ? "[]" : String($0) }.joined(separator: "."))`"
+            let name =
+                "`\(key.path.split(separator: ".").map { $0 == "*" ? "<name>" : $0 == "#" ? "[]" : String($0) }.joined(separator: "."))`"
             let standard = key.defaultValue.map { $0.isEmpty ? "empty" : "`\($0)`" } ?? "–"
             let environment = key.environmentPattern.map { "`\($0)`" } ?? "–"
             let secret = key.isSecret ? " Secret; also as `…_file`." : ""

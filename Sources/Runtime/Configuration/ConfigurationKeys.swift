@@ -8,28 +8,49 @@ extension ConfigurationKey {
 
     private static let process: [ConfigurationKey] = [
         .init("data_folder", .text, default: "./data", "Where the embedded log and journal are kept."),
-        .init("partitions", .integer(1...4096), default: "64", "Partitions of each queue. Fixed when the data folder is created."),
+        .init(
+            "partitions", .integer(1...4096), default: "64", "Partitions of each queue. Fixed when the data folder is created."),
         .init("shards", .integer(0...256), default: "0", "Threads that run conversations; 0 is one per core."),
-        .init("dedupe_window", .duration(.seconds(60)...hour * 720), default: "24h", "How long a message id is remembered. Meta repeats webhooks for up to 7 days: 168h is prudent there."),
-        .init("session", .duration(.seconds(60)...hour * 8760), default: "24h", "How long a silent conversation stays with its assistant."),
+        .init(
+            "dedupe_window", .duration(.seconds(60)...hour * 720), default: "24h",
+            "How long a message id is remembered. Meta repeats webhooks for up to 7 days: 168h is prudent there."),
+        .init(
+            "session", .duration(.seconds(60)...hour * 8760), default: "24h",
+            "How long a silent conversation stays with its assistant."),
         .init("credits", .integer(1...1_000_000), default: "512", "Messages one partition holds in memory at most."),
-        .init("conversation_credits", .integer(1...1_000_000), default: "32", "Of them, messages of one conversation at most; the rest wait in the log."),
+        .init(
+            "conversation_credits", .integer(1...1_000_000), default: "32",
+            "Of them, messages of one conversation at most; the rest wait in the log."),
         .init("idle_time", .duration(second...hour), default: "60s", "How long a conversation without work stays in memory."),
-        .init("shutdown_deadline", .duration(.zero...hour), default: "25s", "Time given to running turns and sends at SIGTERM; what is not finished stays in the log."),
-        .init("log.level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), default: "info", "Least severe level that is logged."),
+        .init(
+            "shutdown_deadline", .duration(.zero...hour), default: "25s",
+            "Time given to running turns and sends at SIGTERM; what is not finished stays in the log."),
+        .init(
+            "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), default: "info",
+            "Least severe level that is logged."),
         .init("log.format", .choice(["auto", "json", "text"]), default: "auto", "auto: text on a terminal, JSON elsewhere."),
     ]
 
     private static let doors: [ConfigurationKey] = [
         .init("http.host", .text, default: "127.0.0.1", "Address to listen on; 0.0.0.0 for all."),
         .init("http.port", .integer(0...65535), default: "8080", "Port to listen on; 0 takes a free one."),
-        .init("http.body_limit", .integer(1024...64 << 20), default: "1048576", "Largest request body, in bytes; larger ones are answered with 413."),
+        .init(
+            "http.body_limit", .integer(1024...64 << 20), default: "1048576",
+            "Largest request body, in bytes; larger ones are answered with 413."),
         .init("api.token", .text, isSecret: true, "Bearer token of /v1."),
         .init("api.open", .flag, default: "false", "Let /v1 be used without a token."),
-        .init("evolution_webhook.key", .text, isSecret: true, "What the Evolution webhook must bring: in the header `apikey`, or as `Authorization: Bearer`."),
-        .init("evolution_webhook.jwt_secret", .text, isSecret: true, "The `jwt_key` of the Evolution webhook: its HS256 tokens are accepted. At least 32 bytes."),
-        .init("evolution_webhook.jwt_leeway", .duration(.zero...hour * 24), default: "30m", "How long after its end a token is still accepted: retries carry the first attempt's token for 20 minutes."),
-        .init("evolution_webhook.open", .flag, default: "false", "Accept Evolution webhooks without a key (a proxy must then protect them)."),
+        .init(
+            "evolution_webhook.key", .text, isSecret: true,
+            "What the Evolution webhook must bring: in the header `apikey`, or as `Authorization: Bearer`."),
+        .init(
+            "evolution_webhook.jwt_secret", .text, isSecret: true,
+            "The `jwt_key` of the Evolution webhook: its HS256 tokens are accepted. At least 32 bytes."),
+        .init(
+            "evolution_webhook.jwt_leeway", .duration(.zero...hour * 24), default: "30m",
+            "How long after its end a token is still accepted: retries carry the first attempt's token for 20 minutes."),
+        .init(
+            "evolution_webhook.open", .flag, default: "false",
+            "Accept Evolution webhooks without a key (a proxy must then protect them)."),
         .init("meta_webhook.app_secret", .text, isSecret: true, "Meta app secret; every delivery is checked against it."),
         .init("meta_webhook.verify_token", .text, isSecret: true, "Token of Meta's verification request."),
         .init("meta_webhook.open", .flag, default: "false", "Accept Meta webhooks without a signature (for tests only)."),
@@ -40,14 +61,22 @@ extension ConfigurationKey {
         func value(_ text: String?) -> String? { isDefault ? text : nil }
         let scope = isDefault ? "" : " Overrides `model`."
         return [
-            .init("\(prefix).base_url", .url, default: value("https://api.openai.com/v1"), "OpenAI-compatible server, `/v1` included.\(scope)"),
-            .init("\(prefix).key", .text, isSecret: true, "API key. Without one, and without `keyless`, the offline model answers.\(scope)"),
+            .init(
+                "\(prefix).base_url", .url, default: value("https://api.openai.com/v1"),
+                "OpenAI-compatible server, `/v1` included.\(scope)"),
+            .init(
+                "\(prefix).key", .text, isSecret: true,
+                "API key. Without one, and without `keyless`, the offline model answers.\(scope)"),
             .init("\(prefix).keyless", .flag, default: value("false"), "The server needs no key (local servers).\(scope)"),
             .init("\(prefix).name", .text, default: value("gpt-4o-mini"), "Model asked for.\(scope)"),
-            .init("\(prefix).timeout", .duration(.milliseconds(100)...hour), default: value("60s"), "For one whole call.\(scope)"),
+            .init(
+                "\(prefix).timeout", .duration(.milliseconds(100)...hour), default: value("60s"), "For one whole call.\(scope)"),
             .init("\(prefix).temperature", .number(0...2), "Sent when set; reasoning models accept none.\(scope)"),
             .init("\(prefix).max_tokens", .integer(1...1_000_000), "Longest answer, in tokens; sent when set.\(scope)"),
-            .init("\(prefix).max_tokens_field", .choice(["max_completion_tokens", "max_tokens"]), default: value("max_completion_tokens"), "What the server calls it; several local ones know only `max_tokens`.\(scope)"),
+            .init(
+                "\(prefix).max_tokens_field", .choice(["max_completion_tokens", "max_tokens"]),
+                default: value("max_completion_tokens"),
+                "What the server calls it; several local ones know only `max_tokens`.\(scope)"),
         ]
     }
 
@@ -56,27 +85,47 @@ extension ConfigurationKey {
             .init("assistants.*.prompt", .text, default: "", "System prompt."),
             .init("assistants.*.slots", .integer(1...100_000), default: "64", "Turns that run at once."),
             .init("assistants.*.context_turns", .integer(0...1000), default: "10", "Earlier turns the model is shown."),
-            .init("assistants.*.attempts", .integer(1...20), default: "3", "Attempts of a turn before it becomes a dead letter."),
-            .init("assistants.*.backoff", .duration(.zero...hour), default: "2s", "Longest wait before the second attempt; doubles with each further one, drawn at random from 0 (full jitter)."),
+            .init(
+                "assistants.*.attempts", .integer(1...20), default: "3", "Attempts of a turn before it becomes a dead letter."),
+            .init(
+                "assistants.*.backoff", .duration(.zero...hour), default: "2s",
+                "Longest wait before the second attempt; doubles with each further one, drawn at random from 0 (full jitter)."),
             .init("assistants.*.backoff_cap", .duration(.zero...hour), default: "60s", "Longest wait before any attempt."),
-            .init("assistants.*.on_dead_letter", .choice(["continue", "hold"]), default: "continue", "Whether the conversation goes on after a dead letter, or waits for somebody to release it."),
-            .init("assistants.*.on_ambiguous_send", .choice(["reconcile-then-resend", "never-resend", "always-resend"]), default: "reconcile-then-resend", "What happens to a reply of which nobody knows whether the gateway sent it."),
+            .init(
+                "assistants.*.on_dead_letter", .choice(["continue", "hold"]), default: "continue",
+                "Whether the conversation goes on after a dead letter, or waits for somebody to release it."),
+            .init(
+                "assistants.*.on_ambiguous_send", .choice(["reconcile-then-resend", "never-resend", "always-resend"]),
+                default: "reconcile-then-resend", "What happens to a reply of which nobody knows whether the gateway sent it."),
             .init("assistants.*.offline.#.when", .text, "Offline model: answer when the message contains this word."),
             .init("assistants.*.offline.#.say", .text, "Offline model: the answer to `when`. `{text}` stands for the message."),
-            .init("assistants.*.offline_default", .text, "Offline model: the answer to everything else. `{text}` stands for the message."),
+            .init(
+                "assistants.*.offline_default", .text,
+                "Offline model: the answer to everything else. `{text}` stands for the message."),
         ] + Self.model("assistants.*.model")
 
     private static let channels: [ConfigurationKey] = [
-        .init("channels.*.kind", .choice(["console", "evolution", "meta"]), default: "console", "How replies go out. The channel's name is the Evolution instance or the Meta phone number id; the name `*` stands for all others."),
+        .init(
+            "channels.*.kind", .choice(["console", "evolution", "meta"]), default: "console",
+            "How replies go out. The channel's name is the Evolution instance or the Meta phone number id; the name `*` stands for all others."
+        ),
         .init("channels.*.assistant", .assistant, "Who answers. Defaults to the first assistant."),
         .init("channels.*.base_url", .url, "Evolution server, or another Graph API address for Meta."),
         .init("channels.*.key", .text, isSecret: true, "Evolution API key, or Meta access token."),
         .init("channels.*.api_version", .text, default: "v26.0", "Meta Graph API version."),
-        .init("channels.*.timeout", .duration(.milliseconds(100)...hour), default: "70s", "For one send. Evolution itself waits up to 60 s for WhatsApp; a shorter time leaves sends in doubt."),
-        .init("channels.*.record_delay", .duration(.zero...hour), default: "3s", "How long after `timeout` the gateway's own record may still lack a message it sent."),
-        .init("channels.*.keywords.*", .assistant, "A new conversation whose first message contains this word starts with this assistant."),
+        .init(
+            "channels.*.timeout", .duration(.milliseconds(100)...hour), default: "70s",
+            "For one send. Evolution itself waits up to 60 s for WhatsApp; a shorter time leaves sends in doubt."),
+        .init(
+            "channels.*.record_delay", .duration(.zero...hour), default: "3s",
+            "How long after `timeout` the gateway's own record may still lack a message it sent."),
+        .init(
+            "channels.*.keywords.*", .assistant,
+            "A new conversation whose first message contains this word starts with this assistant."),
         .init("channels.*.menu.title", .text, default: "", "Text above the menu."),
         .init("channels.*.menu.options.#.label", .text, "Menu shown to new conversations: what an option is called."),
-        .init("channels.*.menu.options.#.assistant", .assistant, "Who takes the conversations that choose it, by number or label."),
+        .init(
+            "channels.*.menu.options.#.assistant", .assistant, "Who takes the conversations that choose it, by number or label."
+        ),
     ]
 }

@@ -95,7 +95,8 @@ public struct HTTPGateway: Sendable {
             return try await self.intake.accept(messages)
         } catch let error as UnknownChannel {
             self.logger.error(
-                "message for a channel that is not configured", metadata: ["channel": "\(error.channel)", "source": "\(source)"])
+                "message for a channel that is not configured",
+                metadata: ["channel": "\(error.channel)", "source": "\(source)"])
             throw APIError.unavailable("channel \(error.channel) is not configured")
         } catch {
             self.logger.error("message not accepted", metadata: ["error": "\(error)", "source": "\(source)"])

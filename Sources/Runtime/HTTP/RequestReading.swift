@@ -60,7 +60,9 @@ extension Request {
     func query(_ name: String) -> String? {
         for pair in (self.uri.query ?? "").split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                .map { $0.split(separator: "+", omittingEmptySubsequences: false).joined(separator: " ").removingPercentEncoding }
+                .map {
+                    $0.split(separator: "+", omittingEmptySubsequences: false).joined(separator: " ").removingPercentEncoding
+                }
             if parts[0] == name { return parts.count > 1 ? parts[1] : "" }
         }
         return nil

@@ -182,8 +182,9 @@ public final class SQLiteStore: Sendable {
     }
 
     private static func state(_ db: Database) throws -> State {
-        let latest = try Int64.fetchOne(
-            db, sql: "SELECT max(coalesce((SELECT max(id) FROM seen), 0), coalesce((SELECT max(id) FROM queue), 0))") ?? 0
+        let latest =
+            try Int64.fetchOne(
+                db, sql: "SELECT max(coalesce((SELECT max(id) FROM seen), 0), coalesce((SELECT max(id) FROM queue), 0))") ?? 0
         let rows = try Row.fetchAll(db, sql: "SELECT id, name FROM assistants")
         let assistants = rows.map { (AssistantID($0["name"] as String), $0["id"] as Int64) }
         return State(

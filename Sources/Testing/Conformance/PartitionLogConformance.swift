@@ -27,7 +27,8 @@ public struct PartitionLogConformance {
         var message = Sample.message("whole", from: "1", text: "a\u{0}é ≠ é\r\n👩‍👩‍👧‍👦")
         message.kind = .image
         message.details = InboundMessage.Details(
-            quotedMessageID: "Q", selectionID: "S", media: InboundMessage.Media(id: "m", url: "u", mimeType: "t", fileName: "f"))
+            quotedMessageID: "Q", selectionID: "S", media: InboundMessage.Media(id: "m", url: "u", mimeType: "t", fileName: "f")
+        )
         let (partition, offset) = try Sample.partition(try await self.log.append([Sample.append(message)])[0])
         let entries = try await self.log.read(partition, after: .start, limit: 10)
         let entry = entries.first { $0.offset == offset }

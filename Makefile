@@ -1,0 +1,44 @@
+# `make help` lists the chores.
+
+SWIFT ?= swift
+CONFIG ?= examples/cardume.yaml
+RELEASE := $(SWIFT) build --configuration release
+
+.PHONY: help setup run demo test bench bench-smoke lint format clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
+
+setup: ## Install what is missing to build (Debian/Ubuntu), or say what is
+	@scripts/setup
+
+run: setup ## Build and serve with CONFIG (examples/cardume.yaml)
+	@echo "Building (the first time takes 5 to 10 minutes) ..."
+	$(RELEASE) --product cardume
+	.build/release/cardume run --config $(CONFIG)
+
+demo: setup ## Everything at once with a fake model and gateway; ends by itself with a summary
+	$(RELEASE) --product cardume
+	.build/release/cardume demo
+
+test: setup ## All tests; they start what they need
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build
+
+bench: setup ## What the engine costs, against a plain GRDB loop
+	$(RELEASE) --product cardume-bench
+	.build/release/cardume-bench engine
+
+bench-smoke: setup ## 20 seconds of the benchmark, for CI
+	$(RELEASE) --product cardume-bench
+	.build/release/cardume-bench engine --messages 60000 --conversations 15000 --seconds 20 --minimum-ratio 0.25
+
+lint: ## Formatting, style and the house's rules
+	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
+	@scripts/check-layers
+
+format: ## Format everything
+	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
+
+clean: ## Remove what was built
+	rm -rf .build
