@@ -103,7 +103,7 @@ actor ConversationActor {
             case .rest:
                 return
             case .giveBack(let offsets):
-                self.environment.observer.record(.conversationHeld(self.id))
+                self.report(.conversationHeld(self.id))
                 self.tell { $0.conversationHeld(self.id, returning: offsets) }
             case .run(let item, let attempt):
                 try await self.perform(item, attempt: attempt)
@@ -138,7 +138,7 @@ actor ConversationActor {
 
     private func settleHead() {
         let entry = self.machine.finished()
-        self.environment.observer.record(.finished(entry.message))
+        self.report(.finished(entry.message))
         self.tell { $0.finished(entry) }
     }
 
@@ -147,7 +147,7 @@ actor ConversationActor {
         switch self.machine.failed(failure, using: &generator) {
         case .retry(let delay):
             let turn = self.turn(of: message, attempt: attempt)
-            self.environment.observer.record(.turnWillRetry(turn, failure, delay: delay))
+            self.report(.turnWillRetry(turn, failure, delay: delay))
             try await self.wait(delay)
         case .deadLetter(let attempts, let holds):
             try await self.bury(message, failure, attempts: attempts, holds: holds)
@@ -163,7 +163,7 @@ actor ConversationActor {
             at: self.environment.clock.wallTime, holdsConversation: holds
         )
         try await self.commit(.deadLetter(letter))
-        self.environment.observer.record(.deadLettered(letter))
+        self.report(.deadLettered(letter))
     }
 
     /// Runs a message that may have killed the process before. It is marked first, so that the next owner knows; those that
@@ -176,7 +176,7 @@ actor ConversationActor {
             )
         }
         if marks > 0 {
-            self.environment.observer.record(.crashSuspected(message, marks: marks))
+            self.report(.crashSuspected(message, marks: marks))
             try await self.acquire(self.settings.suspects, message.kind.priority)
         }
         defer { if marks > 0 { self.settings.suspects.release() } }
@@ -211,7 +211,7 @@ actor ConversationActor {
         )
         if try await self.commit(.turn(commit)) == .duplicate { return }
         self.remember(turn.messages, result.replies)
-        self.environment.observer.record(.turnSucceeded(turn, elapsed: now.elapsed(since: startedAt)))
+        self.report(.turnSucceeded(turn, elapsed: now.elapsed(since: startedAt)))
         try await self.send(intents, of: message, isInherited: false)
     }
 
@@ -296,7 +296,7 @@ actor ConversationActor {
                 step = machine.reconciled(answer, at: clock.wallTime)
             case .wait(let delay):
                 if machine.intent.state == .pending {
-                    self.environment.observer.record(.sendWillRetry(machine.intent, delay: delay))
+                    self.report(.sendWillRetry(machine.intent, delay: delay))
                 }
                 try await self.wait(delay)
                 step = machine.waited(at: clock.wallTime)
@@ -307,14 +307,13 @@ actor ConversationActor {
     }
 
     private func report(_ intent: SendIntent, after earlier: SendIntent, receivedAt: Timestamp) {
-        let observer = self.environment.observer
-        if earlier.state == .unknown { observer.record(.sendReconciled(intent)) }
+        if earlier.state == .unknown { self.report(.sendReconciled(intent)) }
         switch intent.state {
         case .accepted:
             let elapsed = self.environment.clock.wallTime.elapsed(since: receivedAt)
-            observer.record(.replyAccepted(intent, elapsed: elapsed))
-        case .refused: observer.record(.sendRefused(intent))
-        case .unknown: observer.record(.sendInDoubt(intent))
+            self.report(.replyAccepted(intent, elapsed: elapsed))
+        case .refused: self.report(.sendRefused(intent))
+        case .unknown: self.report(.sendInDoubt(intent))
         case .pending, .sending, .parked: break
         }
     }
@@ -324,6 +323,10 @@ actor ConversationActor {
     /// Calls the partition without a hop: both are on the same executor.
     private func tell(_ call: (isolated PartitionActor) -> Void) {
         self.partition.assumeIsolated(call)
+    }
+
+    private func report(_ event: RuntimeEvent) {
+        self.environment.observer.record(event, assistant: self.settings.assistant.id)
     }
 
     // MARK: Waiting

@@ -103,7 +103,7 @@ public final class Dispatcher: Sendable {
             do {
                 try await partition.close()
             } catch {
-                self.environment.observer.record(.storeUnavailable(error, delay: .zero))
+                self.environment.observer.record(.storeUnavailable(error, delay: .zero), assistant: nil)
             }
         }
         return isInTime

@@ -180,7 +180,7 @@ public actor PartitionActor {
     func abandon(_ error: StoreError) {
         guard self.abandonment == nil else { return }
         self.abandonment = error
-        self.environment.observer.record(.partitionAbandoned(self.id, error))
+        self.environment.observer.record(.partitionAbandoned(self.id, error), assistant: self.id.assistant)
         self.cancel()
     }
 

@@ -44,7 +44,7 @@ public struct RuntimeEnvironment: Sendable {
                 var generator = self.generator
                 let policy = RetryPolicy(base: .milliseconds(200), cap: .seconds(5))
                 let delay = policy.delay(afterAttempt: attempt, using: &generator) + .milliseconds(50)
-                self.observer.record(.storeUnavailable(error, delay: delay))
+                self.observer.record(.storeUnavailable(error, delay: delay), assistant: nil)
                 try await self.clock.sleep(for: delay)
                 attempt += 1
             }

@@ -66,8 +66,8 @@ enum PlainLoop {
             message.sentAt, at,
         ])
         try line.execute()
-        let settle = try db.cachedStatement(sql: "DELETE FROM queue WHERE id = ?")
-        settle.setUncheckedArguments([index + 1])
+        let settle = try db.cachedStatement(sql: "DELETE FROM queue WHERE lane = ? AND id = ?")
+        settle.setUncheckedArguments([message.conversation.partitionNumber(of: 64), index + 1])
         try settle.execute()
     }
 }

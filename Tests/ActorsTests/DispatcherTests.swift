@@ -239,8 +239,9 @@ import Testing
     @Test func shutdownLetsARunningTurnEndAndHandsTheRestBack() async throws {
         let store = MemoryStore()
         let gate = Gate()
+        let clock = ManualClock()
         let first = RuntimeTestBed(
-            store: store,
+            store: store, clock: clock,
             handler: ScriptedHandler { turn in
                 await gate.pass()
                 return "re: \(turn.messages[0].text ?? "")"
@@ -249,7 +250,8 @@ import Testing
         try await first.post("c", ["a", "b"])
         await gate.arrival()
         async let isInTime = first.stop()
-        await Task.yield()
+        // The deadline begins once everybody has been told to stop.
+        while !clock.deadlines.contains(.seconds(5)) { await Task.yield() }
         gate.open()
         #expect(await isInTime)
         #expect(first.channel.texts(to: "c") == ["re: a"])

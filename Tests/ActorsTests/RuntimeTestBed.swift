@@ -137,7 +137,7 @@ final class EventRecorder: RuntimeObserver {
 
     var all: [RuntimeEvent] { self.state.withLock { $0.events } }
 
-    func record(_ event: RuntimeEvent) {
+    func record(_ event: RuntimeEvent, assistant: AssistantID?) {
         let met = self.state.withLock { state in
             state.events.append(event)
             let events = state.events

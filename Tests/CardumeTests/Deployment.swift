@@ -3,7 +3,9 @@ import CardumeTesting
 import Crypto
 import Foundation
 import GRDB
+import Logging
 import NIOCore
+import ServiceLifecycle
 import Synchronization
 import TestSupport
 import Testing
@@ -17,7 +19,7 @@ final class Deployment: Sendable {
     let folder = TemporaryFolder()
     let sandbox: SandboxState
     let configuration: String
-    private let server: Task<Void, any Error>
+    private let server: ServiceGroup
     private let current = Mutex<(process: CardumeProcess, port: Int)?>(nil)
 
     /// - Parameter extra: added to the configuration.
@@ -25,7 +27,11 @@ final class Deployment: Sendable {
         let sandbox = Sandbox(settings: settings)
         self.sandbox = sandbox.state
         let ports = AsyncStream<Int>.makeStream()
-        self.server = Task { try await sandbox.service { ports.continuation.yield($0) }.run() }
+        let server = ServiceGroup(
+            services: [sandbox.service { ports.continuation.yield($0) }],
+            logger: Logger(label: "sandbox") { _ in SwiftLogNoOpLogHandler() })
+        self.server = server
+        Task { try await server.run() }
         var iterator = ports.stream.makeAsyncIterator()
         let sandboxPort = try #require(await iterator.next())
         self.configuration = """
@@ -51,7 +57,8 @@ final class Deployment: Sendable {
     }
 
     deinit {
-        self.server.cancel()
+        // Not cancelled: SwiftNIO traps when a server is cancelled while somebody connects.
+        Task { [server] in await server.triggerGracefulShutdown() }
     }
 
     var data: String { self.folder.path + "/data" }

@@ -36,34 +36,27 @@ struct DemoCommand: AsyncParsableCommand {
         settings.key = ""
         let sandbox = Sandbox(settings: settings)
         let observer = DemoObserver()
-        let outcome = try await withThrowingTaskGroup(of: DemoSummary?.self) { group in
-            let ports = AsyncStream<Int>.makeStream()
-            group.addTask {
-                try await sandbox.service { ports.continuation.yield($0) }.run()
-                return nil
-            }
-            var iterator = ports.stream.makeAsyncIterator()
-            guard let sandboxPort = await iterator.next() else { throw CommandFailure("the sandbox did not start") }
-            let configuration = try CardumeConfiguration(
+        let ports = AsyncStream<Int>.makeStream()
+        var listening = ports.stream.makeAsyncIterator()
+        var logger = Logger(label: "cardume") { LineLogHandler(label: $0, level: .critical, format: .text) }
+        logger.logLevel = .critical
+        let sandboxGroup = ServiceGroup(
+            services: [sandbox.service { ports.continuation.yield($0) }], logger: logger)
+        async let sandboxEnd: Void = sandboxGroup.run()
+        guard let sandboxPort = await listening.next() else { throw CommandFailure("the sandbox did not start") }
+        let server = try Server(
+            configuration: try CardumeConfiguration(
                 yaml: DemoScript.configuration(folder: folder, sandboxPort: sandboxPort, key: key), file: "demo",
-                environment: [:])
-            let logger = Logger(label: "cardume") { LineLogHandler(label: $0, level: .critical, format: .text) }
-            let server = try Server(
-                configuration: configuration, logger: logger, format: .text, observer: observer,
-                onListening: { ports.continuation.yield($0) })
-            group.addTask {
-                try await server.run(signals: [])
-                return nil
-            }
-            guard let port = await iterator.next() else { throw CommandFailure("the server did not start") }
-            group.addTask { try await self.play(port: port, key: key, sandbox: sandbox.state, observer: observer) }
-            var summary: DemoSummary?
-            while summary == nil, let next = try await group.next() { summary = next }
-            group.cancelAll()
-            while (try? await group.next()) != nil {}
-            return summary
-        }
-        guard let outcome else { throw CommandFailure("the demo ended without a result") }
+                environment: [:]),
+            logger: logger, format: .text, observer: observer, onListening: { ports.continuation.yield($0) })
+        let serverGroup = ServiceGroup(services: [DemoServer(server: server)], logger: logger)
+        async let serverEnd: Void = serverGroup.run()
+        guard let port = await listening.next() else { throw CommandFailure("the server did not start") }
+        let outcome = try await self.play(port: port, key: key, sandbox: sandbox.state, observer: observer)
+        await serverGroup.triggerGracefulShutdown()
+        try await serverEnd
+        await sandboxGroup.triggerGracefulShutdown()
+        try await sandboxEnd
         print(outcome.text)
         if !outcome.isGood { throw ExitCode.failure }
     }
@@ -93,4 +86,11 @@ struct DemoCommand: AsyncParsableCommand {
                 sends: sandbox.sends, counts: observer.snapshot, elapsed: elapsed)
         }
     }
+}
+
+/// The server as one of the demo's services.
+private struct DemoServer: Service {
+    let server: Server
+
+    func run() async throws { try await self.server.run(signals: []) }
 }

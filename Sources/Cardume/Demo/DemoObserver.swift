@@ -20,7 +20,7 @@ final class DemoObserver: RuntimeObserver {
 
     var snapshot: Counts { self.counts.withLock { $0 } }
 
-    func record(_ event: RuntimeEvent) {
+    func record(_ event: RuntimeEvent, assistant: AssistantID?) {
         self.counts.withLock { counts in
             switch event {
             case .turnSucceeded(let turn, _): counts.answered[turn.assistant.id, default: 0] += 1

@@ -100,7 +100,16 @@ struct Server {
             DrainNotice(health: self.health, waiter: self.waiter, logger: self.logger),
         ]
         if !signals.isEmpty { services.insert(SecondSignal(signals: signals, logger: self.logger), at: 0) }
-        let group = ServiceGroup(services: services, gracefulShutdownSignals: signals, logger: quiet)
+        // In good order after a failure, too: cancelling an HTTP server while somebody connects is a trap in SwiftNIO
+        // ("Deinited NIOAsyncWriter without calling finish()").
+        let configured = services.map {
+            ServiceGroupConfiguration.ServiceConfiguration(
+                service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
+                failureTerminationBehavior: .gracefullyShutdownGroup)
+        }
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: configured, gracefulShutdownSignals: signals, logger: quiet))
         do {
             try await group.run()
         } catch let failure as CommandFailure {

@@ -66,7 +66,7 @@ struct Housekeeping: Service {
 final class FailureObserver: RuntimeObserver {
     private let stream = AsyncStream<StoreError>.makeStream()
 
-    func record(_ event: RuntimeEvent) {
+    func record(_ event: RuntimeEvent, assistant: AssistantID?) {
         if case .partitionAbandoned(_, let error) = event { self.stream.continuation.yield(error) }
     }
 

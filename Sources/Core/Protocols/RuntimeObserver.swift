@@ -26,7 +26,8 @@ public enum RuntimeEvent: Sendable {
 
 /// Takes events as they happen, on the shard they happen on. Must not block.
 public protocol RuntimeObserver: Sendable {
-    func record(_ event: RuntimeEvent)
+    /// - Parameter assistant: whose work it is; `nil` for what belongs to none.
+    func record(_ event: RuntimeEvent, assistant: AssistantID?)
 }
 
 /// Hands every event to several observers, in order.
@@ -37,7 +38,7 @@ public struct CompositeObserver: RuntimeObserver {
         self.observers = observers
     }
 
-    public func record(_ event: RuntimeEvent) {
-        for observer in self.observers { observer.record(event) }
+    public func record(_ event: RuntimeEvent, assistant: AssistantID?) {
+        for observer in self.observers { observer.record(event, assistant: assistant) }
     }
 }

@@ -61,14 +61,6 @@ extension HTTPGateway {
         _ webhook: NormalisedWebhook, _ source: String, _ request: Request, _ context: Context
     ) async throws -> Response {
         let outcomes = try await self.accept(webhook.messages, from: source)
-        for (message, outcome) in zip(webhook.messages, outcomes) {
-            self.logger.debug(
-                "message accepted",
-                metadata: [
-                    "trace_id": "\(message.traceID)", "message_id": "\(message.id)",
-                    "conversation": "\(message.conversation)", "outcome": "\(outcome)",
-                ])
-        }
         for notice in webhook.notices { self.log(notice) }
         let duplicates = outcomes.count { $0 == .duplicate }
         let accepted = outcomes.count - duplicates

@@ -89,10 +89,26 @@ public struct HTTPGateway: Sendable {
         }
     }
 
+    private func log(_ message: InboundMessage, _ outcome: AppendOutcome, _ source: String) {
+        var metadata: Logger.Metadata = [
+            "trace_id": "\(message.traceID)", "message_id": "\(message.id)", "conversation": "\(message.conversation)",
+            "source": "\(source)",
+        ]
+        switch outcome {
+        case .appended(let partition, _):
+            metadata["assistant"] = "\(partition.assistant)"
+            self.logger.info("message queued", metadata: metadata)
+        case .duplicate:
+            self.logger.debug("message seen before", metadata: metadata)
+        }
+    }
+
     /// Appends what a webhook brought. Its sender hears of success only when all of it is durable.
     func accept(_ messages: [InboundMessage], from source: String) async throws -> [AppendOutcome] {
         do {
-            return try await self.intake.accept(messages)
+            let outcomes = try await self.intake.accept(messages)
+            for (message, outcome) in zip(messages, outcomes) { self.log(message, outcome, source) }
+            return outcomes
         } catch let error as UnknownChannel {
             self.logger.error(
                 "message for a channel that is not configured",

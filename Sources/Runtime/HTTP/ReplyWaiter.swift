@@ -23,7 +23,7 @@ public final class ReplyWaiter: RuntimeObserver {
 
     public init() {}
 
-    public func record(_ event: RuntimeEvent) {
+    public func record(_ event: RuntimeEvent, assistant: AssistantID?) {
         switch event {
         case .replyAccepted(let intent, _):
             let key = Key(conversation: intent.id.conversation, message: intent.id.turn)

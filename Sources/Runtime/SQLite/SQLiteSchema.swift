@@ -19,13 +19,13 @@ enum SQLiteSchema {
         CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
         CREATE TABLE assistants (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 
-        -- The partition log: unsettled messages. `lane` is assistant id << 16 | partition; the id is the offset.
+        -- The partition log: unsettled messages. `lane` is assistant id << 16 | partition; the id is the offset. Rows of a
+        -- lane stand together, because they are read and removed together.
         CREATE TABLE queue (
-            id INTEGER PRIMARY KEY, lane INTEGER NOT NULL, conversation TEXT NOT NULL, message_id TEXT NOT NULL,
+            id INTEGER NOT NULL, lane INTEGER NOT NULL, conversation TEXT NOT NULL, message_id TEXT NOT NULL,
             kind TEXT NOT NULL, text TEXT, sent_at INTEGER, received_at INTEGER NOT NULL, contact_name TEXT,
-            reply_address TEXT NOT NULL, trace_id TEXT NOT NULL, details TEXT
-        );
-        CREATE INDEX queue_by_lane ON queue (lane);
+            reply_address TEXT NOT NULL, trace_id TEXT NOT NULL, details TEXT, PRIMARY KEY (lane, id)
+        ) WITHOUT ROWID;
         -- Deduplication. Shares its ids with `queue`; the newest row is never purged, so no offset is given out twice.
         CREATE TABLE seen (
             id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, message_id TEXT NOT NULL, at INTEGER NOT NULL,

@@ -91,16 +91,6 @@ extension SQLiteStore: Journal {
     private static let rejectedWebhookLimit: Int64 = 1_000
     private static let rejectedBodyLimit = 65_536
 
-    private func reading<Value: Sendable>(
-        _ body: @escaping @Sendable (Database) throws -> Value
-    ) async throws(StoreError) -> Value {
-        do {
-            return try await self.pool.read(body)
-        } catch {
-            throw StoreError(sqlite: error)
-        }
-    }
-
     // MARK: Turns
 
     private func commit(_ turn: TurnCommit, _ db: Database) throws -> CommitOutcome {

@@ -23,26 +23,36 @@ extension SQLiteStore: PartitionLog {
         _ partition: Partition.ID, after offset: LogOffset, limit: Int
     ) async throws(StoreError) -> [LogEntry] {
         guard let lane = self.lane(partition) else { return [] }
-        return try await self.entries(
-            sql: "SELECT * FROM queue WHERE lane = ? AND id > ? ORDER BY id LIMIT ?",
-            arguments: [lane, Int64(offset.major), limit])
+        return try await self.reading { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT * FROM queue WHERE lane = ? AND id > ? ORDER BY id LIMIT ?")
+            statement.setUncheckedArguments([lane, Int64(offset.major), limit])
+            return try Array(Row.fetchCursor(statement).map { try Self.entry($0) })
+        }
     }
 
     public func read(
         _ partition: Partition.ID, at offsets: [LogOffset]
     ) async throws(StoreError) -> [LogEntry] {
-        let ids = offsets.map { String($0.major) }.joined(separator: ",")
-        return try await self.entries(sql: "SELECT * FROM queue WHERE id IN (\(ids)) ORDER BY id", arguments: [])
+        guard let lane = self.lane(partition) else { return [] }
+        return try await self.reading { db in
+            let statement = try db.cachedStatement(sql: "SELECT * FROM queue WHERE lane = ? AND id = ?")
+            return try offsets.compactMap { offset in
+                statement.setUncheckedArguments([lane, Int64(offset.major)])
+                return try Row.fetchOne(statement).map { try Self.entry($0) }
+            }
+        }
     }
 
     public func settle(
         _ offsets: [LogOffset], in partition: Partition.ID, epoch: Epoch
     ) async throws(StoreError) {
+        guard let lane = self.lane(partition) else { return }
         try await self.committer.write { db in
             try self.checkFence(epoch)
-            let statement = try db.cachedStatement(sql: "DELETE FROM queue WHERE id = ?")
+            let statement = try db.cachedStatement(sql: "DELETE FROM queue WHERE lane = ? AND id = ?")
             for offset in offsets {
-                statement.setUncheckedArguments([Int64(offset.major)])
+                statement.setUncheckedArguments([lane, Int64(offset.major)])
                 try statement.execute()
             }
         }
@@ -50,12 +60,8 @@ extension SQLiteStore: PartitionLog {
 
     public func depth(of partition: Partition.ID) async throws(StoreError) -> Int {
         guard let lane = self.lane(partition) else { return 0 }
-        do {
-            return try await self.pool.read { db in
-                try Int.fetchOne(db, sql: "SELECT count(*) FROM queue WHERE lane = ?", arguments: [lane]) ?? 0
-            }
-        } catch {
-            throw StoreError(sqlite: error)
+        return try await self.reading { db in
+            try Int.fetchOne(db, sql: "SELECT count(*) FROM queue WHERE lane = ?", arguments: [lane]) ?? 0
         }
     }
 
@@ -178,18 +184,6 @@ extension SQLiteStore: PartitionLog {
     }
 
     // MARK: Reading
-
-    private func entries(sql: String, arguments: StatementArguments) async throws(StoreError) -> [LogEntry] {
-        do {
-            return try await self.pool.read { db in
-                let statement = try db.cachedStatement(sql: sql)
-                statement.setUncheckedArguments(arguments)
-                return try Array(Row.fetchCursor(statement).map { try Self.entry($0) })
-            }
-        } catch {
-            throw StoreError(sqlite: error)
-        }
-    }
 
     private static func entry(_ row: Row) throws -> LogEntry {
         let details: InboundMessage.Details =

@@ -135,6 +135,16 @@ public final class SQLiteStore: Sendable {
         }
     }
 
+    func reading<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        do {
+            return try await self.pool.read(body)
+        } catch {
+            throw StoreError(sqlite: error)
+        }
+    }
+
     // MARK: Opening
 
     private static func check(_ pool: DatabasePool, path: String) throws {
@@ -182,9 +192,7 @@ public final class SQLiteStore: Sendable {
     }
 
     private static func state(_ db: Database) throws -> State {
-        let latest =
-            try Int64.fetchOne(
-                db, sql: "SELECT max(coalesce((SELECT max(id) FROM seen), 0), coalesce((SELECT max(id) FROM queue), 0))") ?? 0
+        let latest = try Int64.fetchOne(db, sql: "SELECT max(id) FROM seen") ?? 0
         let rows = try Row.fetchAll(db, sql: "SELECT id, name FROM assistants")
         let assistants = rows.map { (AssistantID($0["name"] as String), $0["id"] as Int64) }
         return State(

@@ -9,51 +9,53 @@ public struct LoggingObserver: RuntimeObserver {
         self.logger = logger
     }
 
-    public func record(_ event: RuntimeEvent) {
+    public func record(_ event: RuntimeEvent, assistant: AssistantID?) {
+        var logger = self.logger
+        if let assistant { logger[metadataKey: "assistant"] = "\(assistant)" }
         switch event {
         case .turnSucceeded(let turn, let elapsed):
-            self.logger.debug("turn succeeded", metadata: Self.fields(turn, ["turn_ms": "\(elapsed.milliseconds)"]))
+            logger.debug("turn succeeded", metadata: Self.fields(turn, ["turn_ms": "\(elapsed.milliseconds)"]))
         case .finished(let message):
-            self.logger.debug("message finished", metadata: Self.fields(message))
+            logger.debug("message finished", metadata: Self.fields(message))
         case .turnWillRetry(let turn, let failure, let delay):
-            self.logger.warning(
+            logger.warning(
                 "turn failed, will be tried again",
                 metadata: Self.fields(
                     turn, ["error": "\(failure)", "delay_ms": "\(delay.milliseconds)", "attempt": "\(turn.attempt)"]))
         case .deadLettered(let letter):
-            self.logger.error(
+            logger.error(
                 "message became a dead letter",
                 metadata: Self.fields(
                     letter.message,
-                    ["assistant": "\(letter.assistant)", "error": "\(letter.failure)", "attempts": "\(letter.attempts)"]))
+                    ["error": "\(letter.failure)", "attempts": "\(letter.attempts)"]))
         case .replyAccepted(let intent, let elapsed):
-            self.logger.info(
+            logger.info(
                 "reply sent",
                 metadata: Self.fields(
                     intent, ["provider_id": "\(intent.providerID ?? "")", "elapsed_ms": "\(elapsed.milliseconds)"]))
         case .sendWillRetry(let intent, let delay):
-            self.logger.warning(
+            logger.warning(
                 "reply not sent, will be tried again",
                 metadata: Self.fields(intent, ["delay_ms": "\(delay.milliseconds)"]))
         case .sendInDoubt(let intent):
-            self.logger.warning("reply may or may not have been sent", metadata: Self.fields(intent))
+            logger.warning("reply may or may not have been sent", metadata: Self.fields(intent))
         case .sendReconciled(let intent):
             let message: Logger.Message =
                 intent.state == .accepted ? "reply was found at the gateway" : "reply was not found at the gateway"
-            self.logger.notice(message, metadata: Self.fields(intent, ["state": "\(intent.state.rawValue)"]))
+            logger.notice(message, metadata: Self.fields(intent, ["state": "\(intent.state.rawValue)"]))
         case .sendRefused(let intent):
-            self.logger.error("reply refused by the gateway", metadata: Self.fields(intent))
+            logger.error("reply refused by the gateway", metadata: Self.fields(intent))
         case .storeUnavailable(let error, let delay):
-            self.logger.error(
+            logger.error(
                 "store unavailable, trying again", metadata: ["error": "\(error)", "delay_ms": "\(delay.milliseconds)"])
         case .crashSuspected(let message, let marks):
-            self.logger.warning(
+            logger.warning(
                 "message was running when the process died; running it alone",
                 metadata: Self.fields(message, ["crash_marks": "\(marks)"]))
         case .conversationHeld(let conversation):
-            self.logger.warning("conversation is held", metadata: ["conversation": "\(conversation)"])
+            logger.warning("conversation is held", metadata: ["conversation": "\(conversation)"])
         case .partitionAbandoned(let partition, let error):
-            self.logger.critical("partition given up", metadata: ["partition": "\(partition)", "error": "\(error)"])
+            logger.critical("partition given up", metadata: ["partition": "\(partition)", "error": "\(error)"])
         }
     }
 
@@ -65,7 +67,7 @@ public struct LoggingObserver: RuntimeObserver {
     }
 
     private static func fields(_ turn: Turn, _ more: Logger.Metadata) -> Logger.Metadata {
-        self.fields(turn.messages[0], more.merging(["assistant": "\(turn.assistant.id)"]) { _, new in new })
+        self.fields(turn.messages[0], more)
     }
 
     private static func fields(_ intent: SendIntent, _ more: Logger.Metadata = [:]) -> Logger.Metadata {
