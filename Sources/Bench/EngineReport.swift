@@ -6,6 +6,14 @@ struct EngineReport: Sendable {
     let workload: EngineWorkload
     let plain: PlainLoop.Result
     let engine: EngineRun.Result
+    var memory: EngineRun.Memory
+
+    init(workload: EngineWorkload, plain: PlainLoop.Result, engine: EngineRun.Result) {
+        self.workload = workload
+        self.plain = plain
+        self.engine = engine
+        self.memory = engine.memory
+    }
 
     /// The plain loop's time divided by the engine's: 1 when the engine costs nothing.
     var ratio: Double { (self.plain.append + self.plain.drain) / (self.engine.append + self.engine.drain) }
@@ -22,8 +30,8 @@ struct EngineReport: Sendable {
             drain \(Self.short(self.plain.drain / self.engine.drain)))
             append to settle  p50 \(Int(self.engine.p50)) ms   p99 \(Int(self.engine.p99)) ms (the wait in the preloaded log \
             included)
-            memory            \(self.engine.resident >> 20) MiB resident with \(self.engine.conversationsInMemory) idle \
-            conversations (\(self.engine.residentPerConversation) bytes each above the preloaded process)
+            memory            \(self.memory.resident >> 20) MiB resident with \(self.memory.conversations) idle \
+            conversations (\(self.memory.residentPerConversation) bytes each above the preloaded process)
             """
     }
 
@@ -46,8 +54,8 @@ struct EngineReport: Sendable {
             ratio: self.ratio, appendRatio: self.plain.append / self.engine.append,
             drainRatio: self.plain.drain / self.engine.drain,
             appendToSettleP50Milliseconds: self.engine.p50, appendToSettleP99Milliseconds: self.engine.p99,
-            residentBytes: self.engine.resident, idleConversations: self.engine.conversationsInMemory,
-            residentBytesPerConversation: self.engine.residentPerConversation)
+            residentBytes: self.memory.resident, idleConversations: self.memory.conversations,
+            residentBytesPerConversation: self.memory.residentPerConversation)
         return String(decoding: try encoder.encode(json), as: UTF8.self)
     }
 

@@ -14,10 +14,16 @@ enum EngineRun {
         /// Append to settle, in milliseconds.
         var p50: Double
         var p99: Double
-        /// Resident memory with every conversation idle in memory, and what of it the conversations added; bytes.
+        var memory: Memory
+    }
+
+    /// With every conversation idle in memory.
+    struct Memory: Sendable {
+        /// Of the process, in bytes.
         var resident: Int
+        /// What of it the conversations added since the log was filled, in bytes.
         var residentPerConversation: Int
-        var conversationsInMemory: Int
+        var conversations: Int
     }
 
     static func run(
@@ -65,8 +71,10 @@ enum EngineRun {
         try await loops.shutdownGracefully()
         let (p50, p99) = log.percentiles()
         return Result(
-            append: append, drain: drain, p50: p50, p99: p99, resident: resident,
-            residentPerConversation: max(0, resident - before) / max(1, inMemory), conversationsInMemory: inMemory)
+            append: append, drain: drain, p50: p50, p99: p99,
+            memory: Memory(
+                resident: resident, residentPerConversation: max(0, resident - before) / max(1, inMemory),
+                conversations: inMemory))
     }
 }
 
