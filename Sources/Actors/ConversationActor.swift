@@ -118,9 +118,9 @@ actor ConversationActor {
         do {
             switch item.standing {
             case .fresh:
-                try await self.runTurn(message, attempt: attempt)
+                try await self.runTurn(item.entry, attempt: attempt)
             case .suspect(let marks):
-                try await self.runSuspect(message, marks: marks, attempt: attempt)
+                try await self.runSuspect(item.entry, marks: marks, attempt: attempt)
             case .committed(let intents):
                 try await self.send(intents, of: message, isInherited: true)
             case .deadLetter:
@@ -166,22 +166,27 @@ actor ConversationActor {
         self.report(.deadLettered(letter))
     }
 
-    /// Runs a message that may have killed the process before. It is marked first, so that the next owner knows; those that
-    /// were marked already run one at a time, so that the one that kills is told from those that stood beside it.
-    private func runSuspect(_ message: InboundMessage, marks: Int, attempt: Int) async throws {
+    /// Runs a message that may have killed the process before. It is marked when it really runs, so that the next owner
+    /// knows; those that were marked already run one at a time, so that the one that kills is told from those beside it.
+    private func runSuspect(_ entry: LogEntry, marks: Int, attempt: Int) async throws {
+        let message = entry.message
         guard marks < self.settings.crashMarkLimit else {
             throw TurnFailure(
                 category: .crash, message: "was running each of the last \(marks + 1) times the process died",
                 isRetryable: false
             )
         }
-        if marks > 0 {
-            self.report(.crashSuspected(message, marks: marks))
-            try await self.acquire(self.settings.suspects, message.kind.priority)
+        guard marks > 0 else { return try await self.runTurn(entry, attempt: attempt, isMarked: attempt == 1) }
+        self.report(.crashSuspected(message, marks: marks))
+        try await self.acquire(self.settings.suspects, message.kind.priority)
+        let intents: [SendIntent]
+        let isRepeated: Bool
+        do {
+            // Sends may wait for a gateway for hours; the others wait only for the turn.
+            defer { self.settings.suspects.release() }
+            (intents, isRepeated) = try await self.answer(entry, attempt: attempt, isMarked: attempt == 1)
         }
-        defer { if marks > 0 { self.settings.suspects.release() } }
-        if attempt == 1 { try await self.commit(.crashMark(self.id, message.id)) }
-        try await self.runTurn(message, attempt: attempt)
+        try await self.send(intents, of: message, isInherited: isRepeated)
     }
 
     // MARK: The turn
@@ -193,13 +198,26 @@ actor ConversationActor {
         )
     }
 
-    private func runTurn(_ message: InboundMessage, attempt: Int) async throws {
+    private func runTurn(_ entry: LogEntry, attempt: Int, isMarked: Bool = false) async throws {
+        let (intents, isRepeated) = try await self.answer(entry, attempt: attempt, isMarked: isMarked)
+        try await self.send(intents, of: entry.message, isInherited: isRepeated)
+    }
+
+    /// Runs the turn and journals it.
+    ///
+    /// - Parameter isMarked: whether to journal, once there is a slot, that the message is about to run.
+    /// - Returns: what is to be sent, and whether the turn had been journaled before.
+    private func answer(
+        _ entry: LogEntry, attempt: Int, isMarked: Bool
+    ) async throws -> (intents: [SendIntent], isRepeated: Bool) {
+        let message = entry.message
         let turn = self.turn(of: message, attempt: attempt)
         let result: TurnResult
         let startedAt: Timestamp
         try await self.acquire(self.settings.bulkhead, message.kind.priority)
         do {
             defer { self.settings.bulkhead.release() }
+            if isMarked { try await self.commit(.crashMark(self.id, message.id)) }
             startedAt = self.environment.clock.wallTime
             result = try await self.respond(to: turn)
         }
@@ -209,10 +227,17 @@ actor ConversationActor {
             turn: turn.id, conversation: self.id, assistant: turn.assistant.id, messages: turn.messages,
             intents: intents, usage: result.usage, attempt: attempt, startedAt: startedAt, finishedAt: now
         )
-        if try await self.commit(.turn(commit)) == .duplicate { return }
+        if try await self.commit(.turn(commit)) == .duplicate {
+            // Journaled before, although this process was not told so: its replies count, not these.
+            let standing = try await self.environment.untilAvailable {
+                try await self.environment.journal.standing(of: [entry])[entry.offset]
+            }
+            guard case .committed(let intents) = standing else { return ([], true) }
+            return (intents, true)
+        }
         self.remember(turn.messages, result.replies)
         self.report(.turnSucceeded(turn, elapsed: now.elapsed(since: startedAt)))
-        try await self.send(intents, of: message, isInherited: false)
+        return (intents, false)
     }
 
     private func respond(to turn: Turn) async throws -> TurnResult {
@@ -252,8 +277,9 @@ actor ConversationActor {
 
     private func send(_ intents: [SendIntent], of message: InboundMessage, isInherited: Bool) async throws {
         var lost: TurnFailure?
-        for intent in intents where !intent.state.isFinal {
-            let end = try await self.send(intent, of: message, isInherited: isInherited)
+        for intent in intents {
+            // One that ended before a crash counts, too: its loss may not be journaled yet.
+            let end = intent.state.isFinal ? intent : try await self.send(intent, of: message, isInherited: isInherited)
             switch end.state {
             case .refused:
                 lost = TurnFailure(category: .refused, message: end.lastError ?? "", isRetryable: false)
@@ -277,7 +303,7 @@ actor ConversationActor {
         var generator = self.environment.generator
         var machine = SendMachine(intent, policy: policy)
         var journaled = intent
-        var step = machine.begin(isInherited: isInherited, at: clock.wallTime)
+        var step = machine.begin(isInherited: isInherited, since: message.receivedAt, at: clock.wallTime)
         while true {
             if machine.intent != journaled {
                 try await self.commit(.send(machine.intent))
@@ -286,7 +312,11 @@ actor ConversationActor {
             }
             switch step {
             case .send:
-                let outcome = await channel.send(machine.intent)
+                // Once interrupted, a request would be cut off in the middle: a doubt for nothing.
+                machine.requestBegins(at: clock.wallTime)
+                let outcome =
+                    Task.isCancelled
+                    ? .unavailable(reason: "the process is stopping") : await channel.send(machine.intent)
                 step = machine.sent(outcome, at: clock.wallTime, using: &generator)
             case .reconcile:
                 let known = try await self.environment.untilAvailable {
@@ -307,6 +337,7 @@ actor ConversationActor {
     }
 
     private func report(_ intent: SendIntent, after earlier: SendIntent, receivedAt: Timestamp) {
+        guard intent.state != earlier.state else { return }
         if earlier.state == .unknown { self.report(.sendReconciled(intent)) }
         switch intent.state {
         case .accepted:
@@ -332,12 +363,14 @@ actor ConversationActor {
     // MARK: Waiting
 
     private func acquire(_ bulkhead: Bulkhead, _ priority: Priority) async throws {
+        if self.machine.isStopping { throw CancellationError() }
         self.phase = .waiting
         defer { self.phase = .working }
         try await bulkhead.acquire(priority)
     }
 
     private func wait(_ delay: Duration) async throws {
+        if self.machine.isStopping { throw CancellationError() }
         self.phase = .waiting
         defer { self.phase = .working }
         try await self.environment.clock.sleep(for: delay)

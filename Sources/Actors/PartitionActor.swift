@@ -73,7 +73,8 @@ public actor PartitionActor {
     private func pump(_ request: ReadAheadWindow.Request) {
         guard request != .none, !self.isStopping else { return }
         self.operationBegan()
-        self.readTask = Task.immediate {
+        // Not immediate: a store that answers at once would deliver inside another delivery.
+        self.readTask = Task {
             await self.read(request)
             self.operationEnded()
         }
@@ -90,6 +91,8 @@ public actor PartitionActor {
                 let items = try await self.environment.untilAvailable {
                     try await self.environment.journal.standing(of: self.inherited(entries))
                 }
+                // Stopped meanwhile: a conversation that begins now would not have been told.
+                guard !self.isStopping else { return self.window.readFailed() }
                 self.deliver(entries, items, answering: request)
             } catch {
                 if let error = error as? StoreError { self.abandon(error) }
@@ -136,7 +139,9 @@ public actor PartitionActor {
         switch standings[entry.offset] {
         case .committed(let intents): return .committed(intents)
         case .deadLetter: return .deadLetter
-        case .marked(let marks): return .suspect(marks: marks)
+        case .marked(let marks):
+            self.inheritedConversations.insert(entry.message.conversation)
+            return .suspect(marks: marks)
         case nil:
             // Only the first unfinished message of a conversation can have been running.
             guard self.ownership.followsCrash, entry.offset <= self.inheritedUpTo,
@@ -217,6 +222,8 @@ public actor PartitionActor {
 
     /// Sets a held conversation going again, once the journal has it as released.
     func release(_ id: Conversation.ID) {
+        // Not open yet: the journal will say that it is not held.
+        guard self.isOpen else { return }
         self.conversations[id]?.assumeIsolated { $0.release() }
         self.pump(self.window.released(id))
     }

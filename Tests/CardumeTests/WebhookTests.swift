@@ -42,7 +42,8 @@ import Testing
         }
         let expected = WireSamples.all.files.reduce(0) { $0 + $1.expected.count }
         #expect(try deployment.rows("SELECT count(*) FROM queue") == ["\(expected)"], "nothing else was stored")
-        let rejectedMeta = WireSamples.all.files.count { $0.source == "meta" && $0.outcome == "reject" }
+        // A batch with one bad message is recorded, too, beside what was good in it.
+        let rejectedMeta = 1 + WireSamples.all.files.count { $0.source == "meta" && $0.outcome == "reject" }
         #expect(
             try deployment.rows("SELECT count(*) FROM rejected_webhooks WHERE source = 'meta'") == ["\(rejectedMeta)"])
     }
@@ -98,6 +99,23 @@ import Testing
             #expect(answer.status == 200)
         }
         #expect(try deployment.rows("SELECT count(*) FROM queue") == ["1"], "the second was a duplicate")
+    }
+
+    /// The same message twice, both waiting: one is a duplicate, and both are answered.
+    @Test func waitingTwiceForOneMessageEnds() async throws {
+        var settings = SandboxSettings()
+        settings.modelLatency = .milliseconds(300)...(.milliseconds(300))
+        let deployment = try await Deployment(settings)
+        try await deployment.start()
+        let bearer = ["Authorization": "Bearer \(Deployment.token)"]
+        let body = Array(#"{"channel":"loja","contact":"1","text":"oi","id":"x","wait":20}"#.utf8)
+        async let first = deployment.request("POST", "/v1/messages", headers: bearer, body: body)
+        async let second = deployment.request("POST", "/v1/messages", headers: bearer, body: body)
+        let statuses = try await [first.body, second.body].map { body in
+            ["answered", "duplicate"].first { body.contains("\"status\":\"\($0)\"") } ?? body
+        }
+        #expect(statuses.sorted() == ["answered", "duplicate"])
+        #expect(try await deployment.terminate() == 0)
     }
 
     @Test func badInputGetsAClearAnswer() async throws {

@@ -69,6 +69,23 @@ import Testing
         #expect(window.released("loja:1") == .deferred((2...4).map { LogOffset(major: $0) }))
     }
 
+    /// Held while older entries are still being read again: what is in flight stands after what comes back, before the rest.
+    @Test(arguments: [true, false])
+    func holdingDuringAReadKeepsTheOrder(_ isReleasedFirst: Bool) {
+        var window = ReadAheadWindow(credits: 8, perConversation: 2)
+        _ = window.next()
+        let entries = (1...5).map { Self.entry($0, "loja:1") }
+        _ = window.tailArrived(entries)
+        #expect(window.next() == .none)
+        #expect(window.finished("loja:1") == .deferred([LogOffset(major: 3)]))
+        #expect(window.held("loja:1", returned: [LogOffset(major: 2)]) == .none)
+        if isReleasedFirst { #expect(window.released("loja:1") == .none) }
+        #expect(window.deferredArrived([entries[2]]).isEmpty)
+        let next = isReleasedFirst ? window.next() : window.released("loja:1")
+        #expect(next == .deferred([LogOffset(major: 2), LogOffset(major: 3)]))
+        #expect(window.deferredCount == 2)
+    }
+
     /// A model log, random arrivals, completions, holds and failures: every message is delivered once, in order within its
     /// conversation, memory stays within its bounds, and in the end everything has been delivered.
     @Test(arguments: 0..<300 as Range<UInt64>)

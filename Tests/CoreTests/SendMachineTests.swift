@@ -19,7 +19,7 @@ import Testing
     @Test func anAcceptedSendIsDone() {
         var generator = SeededGenerator(seed: 1)
         var machine = Self.machine()
-        #expect(machine.begin(isInherited: false, at: Self.start) == .send)
+        #expect(machine.begin(isInherited: false, since: Self.start, at: Self.start) == .send)
         #expect(machine.sent(.accepted(providerID: "3EB0"), at: Self.start, using: &generator) == .done)
         #expect(machine.intent.state == .accepted)
         #expect(machine.intent.providerID == "3EB0")
@@ -29,7 +29,7 @@ import Testing
     @Test func whatWasCertainlyNotSentIsSentAgain() {
         var generator = SeededGenerator(seed: 1)
         var machine = Self.machine()
-        _ = machine.begin(isInherited: false, at: Self.start)
+        _ = machine.begin(isInherited: false, since: Self.start, at: Self.start)
         guard case .wait = machine.sent(.unavailable(reason: "refused"), at: Self.start, using: &generator) else {
             Issue.record("no wait")
             return
@@ -44,7 +44,7 @@ import Testing
     @Test func aRefusedSendIsGivenUp() {
         var generator = SeededGenerator(seed: 1)
         var machine = Self.machine()
-        _ = machine.begin(isInherited: false, at: Self.start)
+        _ = machine.begin(isInherited: false, since: Self.start, at: Self.start)
         #expect(machine.sent(.refused(reason: "no such number"), at: Self.start, using: &generator) == .done)
         #expect(machine.intent.state == .refused)
     }
@@ -52,7 +52,7 @@ import Testing
     @Test func aDoubtIsEndedByTheGatewaysRecord() {
         var generator = SeededGenerator(seed: 1)
         var machine = Self.machine()
-        _ = machine.begin(isInherited: false, at: Self.start)
+        _ = machine.begin(isInherited: false, since: Self.start, at: Self.start)
         #expect(machine.sent(.unknown(reason: "timeout"), at: Self.start, using: &generator) == .reconcile)
         #expect(machine.intent.state == .unknown)
         #expect(machine.reconciled(.found(providerID: "3EB0"), at: Self.start) == .done)
@@ -64,7 +64,7 @@ import Testing
     @Test func absenceMeansNothingUntilTheRecordMustBeComplete() {
         var generator = SeededGenerator(seed: 1)
         var machine = Self.machine()
-        _ = machine.begin(isInherited: false, at: Self.start)
+        _ = machine.begin(isInherited: false, since: Self.start, at: Self.start)
         _ = machine.sent(.unknown(reason: "reset"), at: Self.start, using: &generator)
         #expect(machine.reconciled(.absent, at: Self.start) == .wait(.seconds(13)))
         #expect(machine.waited(at: Self.start.advanced(by: .seconds(13))) == .reconcile)
@@ -77,7 +77,7 @@ import Testing
         var generator = SeededGenerator(seed: 1)
         var machine = Self.machine()
         let late = Self.start.advanced(by: .seconds(60))
-        _ = machine.begin(isInherited: false, at: Self.start)
+        _ = machine.begin(isInherited: false, since: Self.start, at: Self.start)
         _ = machine.sent(.unknown(reason: "timeout"), at: late, using: &generator)
         #expect(machine.reconciled(.absent, at: late) == .send)
         _ = machine.sent(.unknown(reason: "timeout"), at: late, using: &generator)
@@ -90,7 +90,7 @@ import Testing
     @Test func aGatewayThatCannotBeAskedIsAskedAgainThenPolicyDecides() {
         var generator = SeededGenerator(seed: 1)
         var machine = Self.machine()
-        _ = machine.begin(isInherited: false, at: Self.start)
+        _ = machine.begin(isInherited: false, since: Self.start, at: Self.start)
         var step = machine.sent(.unknown(reason: "timeout"), at: Self.start, using: &generator)
         var questions = 0
         while step == .reconcile {
@@ -98,21 +98,49 @@ import Testing
             step = machine.reconciled(.unavailable(reason: "down"), at: Self.start)
             if case .wait = step { step = machine.waited(at: Self.start) }
         }
-        #expect(questions == 5)
+        #expect(questions == 30)
         #expect(step == .send)
         #expect(machine.intent.resends == 1)
     }
 
+    @Test func aGatewayThatCanNeverBeAskedIsNotAskedTwice() {
+        var generator = SeededGenerator(seed: 1)
+        var machine = Self.machine()
+        _ = machine.begin(isInherited: false, since: Self.start, at: Self.start)
+        _ = machine.sent(.unknown(reason: "timeout"), at: Self.start, using: &generator)
+        #expect(machine.reconciled(.impossible(reason: "no record"), at: Self.start) == .wait(.seconds(13)))
+        #expect(machine.waited(at: Self.start.advanced(by: .seconds(13))) == .send)
+    }
+
+    /// The journal may have been slow: what counts is when the request was written.
+    @Test func silenceIsBelievedFromWhenTheRequestWasWritten() {
+        var generator = SeededGenerator(seed: 1)
+        var machine = Self.machine()
+        _ = machine.begin(isInherited: false, since: Self.start, at: Self.start)
+        let late = Self.start.advanced(by: .seconds(300))
+        machine.requestBegins(at: late)
+        _ = machine.sent(.unknown(reason: "reset"), at: late, using: &generator)
+        #expect(machine.reconciled(.absent, at: late) == .wait(.seconds(13)))
+    }
+
+    @Test func givingUpCountsFromTheMessageOverRestarts() {
+        var generator = SeededGenerator(seed: 1)
+        var machine = Self.machine(.pending)
+        let nextDay = Self.start.advanced(by: .seconds(24 * 3600))
+        _ = machine.begin(isInherited: true, since: Self.start, at: nextDay)
+        #expect(machine.sent(.unavailable(reason: "down"), at: nextDay, using: &generator) == .done)
+    }
+
     @Test func whatAnEarlierOwnerLeftInSendingIsInDoubt() {
         var machine = Self.machine(.sending)
-        #expect(machine.begin(isInherited: true, at: Self.start) == .reconcile)
+        #expect(machine.begin(isInherited: true, since: Self.start, at: Self.start) == .reconcile)
         #expect(machine.intent.state == .unknown)
         #expect(machine.intent.ambiguousAttempts == 1)
     }
 
     @Test func whatAnEarlierOwnerLeftPendingIsSent() {
         var machine = Self.machine(.pending)
-        #expect(machine.begin(isInherited: true, at: Self.start) == .send)
+        #expect(machine.begin(isInherited: true, since: Self.start, at: Self.start) == .send)
         #expect(machine.intent.state == .sending)
         #expect(machine.intent.attempts == 1)
     }
@@ -121,12 +149,12 @@ import Testing
         var generator = SeededGenerator(seed: 1)
         let late = Self.start.advanced(by: .seconds(60))
         var never = Self.machine(.sending, .neverResend)
-        _ = never.begin(isInherited: false, at: Self.start)
+        _ = never.begin(isInherited: false, since: Self.start, at: Self.start)
         _ = never.sent(.unknown(reason: "timeout"), at: late, using: &generator)
         #expect(never.reconciled(.absent, at: late) == .done)
         #expect(never.intent.state == .parked)
         var always = Self.machine(.sending, .alwaysResend)
-        _ = always.begin(isInherited: false, at: Self.start)
+        _ = always.begin(isInherited: false, since: Self.start, at: Self.start)
         #expect(always.sent(.unknown(reason: "timeout"), at: late, using: &generator) == .wait(.zero))
         #expect(always.waited(at: late) == .send)
         #expect(always.intent.resends == 1)
@@ -135,7 +163,7 @@ import Testing
     @Test func unsendableRepliesAreGivenUpAfterADay() {
         var generator = SeededGenerator(seed: 1)
         var machine = Self.machine()
-        _ = machine.begin(isInherited: false, at: Self.start)
+        _ = machine.begin(isInherited: false, since: Self.start, at: Self.start)
         let nextDay = Self.start.advanced(by: .seconds(24 * 3600))
         #expect(machine.sent(.unavailable(reason: "401"), at: nextDay, using: &generator) == .done)
         #expect(machine.intent.state == .refused)
@@ -152,7 +180,7 @@ import Testing
             var generator = SeededGenerator(seed: 5)
             var machine = Self.machine(.sending, policy)
             var now = Self.start
-            var step = machine.begin(isInherited: false, at: now)
+            var step = machine.begin(isInherited: false, since: now, at: now)
             var (doubts, requests) = (0, 0)
             var rest = sequence[...]
             while step != .done {

@@ -84,7 +84,7 @@ import Testing
         arguments: [
             (["retry-after": "2"], 2_000), (["retry-after": "0.25"], 250),
             (["retry-after-ms": "12.5", "retry-after": "9"], 12),
-            (["retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"], nil), (["retry-after": "600"], nil),
+            (["retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"], nil), (["retry-after": "600"], 120_000),
             (["retry-after": "-1"], nil),
             ([:], nil),
         ] as [([String: String], Int64?)])

@@ -61,6 +61,22 @@ import Testing
         #expect(channel.route.menu.map(\.label) == ["Contas"])
     }
 
+    @Test func nothingGivenIsNoValue() throws {
+        let configuration = try Self.load("api: { token: null }\nevolution_webhook: { key: ~ }\nmodel: { key: }")
+        #expect(configuration.http.api.secret == nil)
+        #expect(configuration.http.evolution.secret == nil)
+        #expect(configuration.assistants[0].model == nil)
+        #expect(try Self.load("api: { token: \"null\" }").http.api.secret == "null")
+    }
+
+    @Test func aServerWithoutAKeyIsNotShownAnothers() throws {
+        let configuration = try Self.load(
+            "model: { key: k }\nassistants: { a: { model: { base_url: http://local/v1, keyless: true } }, b: {} }")
+        #expect(configuration.assistants[0].model != nil)
+        #expect(configuration.assistants[0].model?.key == nil)
+        #expect(configuration.assistants[1].model?.key == "k")
+    }
+
     @Test func theChannelForAllOthersIsAChannel() throws {
         let configuration = try Self.load(
             "assistants: { a: {}, b: {} }\nchannels: { \"*\": { assistant: b, keywords: { boleto: a } } }")
@@ -112,6 +128,11 @@ import Testing
             "c.yaml:3:11: channels.c.base_url: required for a channel of kind evolution"
         ),
         ("evolution_webhook: { jwt_secret: curto }", "evolution_webhook.jwt_secret: must have at least 32 bytes"),
+        (
+            "assistants: { a: {} }\nchannels: { c: { menu: { options: [{ label: Vendas }] } } }",
+            "channels.c.menu.options.0.assistant: is missing"
+        ),
+        ("assistants: { a: { offline: [{ say: oi }] } }", "assistants.a.offline.0.when: is missing"),
         ("channels: { c: { kind: meta } }", "channels.c.key: required for a channel of kind meta"),
     ])
     func mistakesAreNamedWithTheirPlace(_ yaml: String, _ expected: String) {

@@ -164,6 +164,40 @@ import Testing
         #expect(Self.code { try Self.open(folder, partitions: 32) } == .incompatible)
     }
 
+    @Test func messagesOfAnAssistantThatIsGoneAreNotForgotten() async throws {
+        let folder = TemporaryFolder()
+        let first = try Self.open(folder)
+        guard case .appended(let partition, let offset) = try await first.append([Self.append("a")])[0] else { return }
+        first.close()
+        let others = SQLiteStore.Settings(folder: folder.path, assistants: ["comercial"])
+        #expect(Self.code { try SQLiteStore(settings: others) } == .incompatible)
+        let again = try Self.open(folder)
+        try await again.settle([offset], in: partition, epoch: again.ownership.epoch)
+        again.close()
+        let second = try SQLiteStore(settings: others)
+        let route = Route(assistant: "comercial")
+        let outcome = try await second.append([LogAppend(message: Self.append("b").message, route: route)])
+        guard case .appended(let next, _) = outcome[0] else { throw CancellationError() }
+        #expect(next.assistant == "comercial", "the holder is gone: the route decides")
+        second.close()
+    }
+
+    @Test func aFinishedMessageIsADuplicateForEver() async throws {
+        let folder = TemporaryFolder()
+        let store = try Self.open(folder)
+        let message = Self.append("a").message
+        guard case .appended(let partition, let offset) = try await store.append([Self.append("a")])[0] else { return }
+        _ = try await store.commit(
+            .turn(
+                TurnCommit(
+                    turn: message.id, conversation: message.conversation, assistant: "suporte", messages: [message],
+                    intents: [], usage: nil, attempt: 1, startedAt: message.receivedAt, finishedAt: message.receivedAt)),
+            epoch: store.ownership.epoch)
+        try await store.settle([offset], in: partition, epoch: store.ownership.epoch)
+        #expect(try await store.append([Self.append("a", at: 1_795_176_000_000 + 900 * 3_600_000)]) == [.duplicate])
+        store.close()
+    }
+
     @Test func anUnusableFolderIsRefused() {
         let code = Self.code {
             try SQLiteStore(settings: SQLiteStore.Settings(folder: "/proc/no-such-folder"))

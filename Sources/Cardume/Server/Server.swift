@@ -77,7 +77,8 @@ struct Server {
             return try SQLiteStore(
                 settings: SQLiteStore.Settings(
                     folder: configuration.dataFolder, partitionCount: configuration.partitionCount,
-                    dedupeWindow: configuration.dedupeWindow, session: configuration.session))
+                    dedupeWindow: configuration.dedupeWindow, session: configuration.session,
+                    assistants: Set(configuration.assistants.map(\.assistant.id))))
         } catch {
             throw CommandFailure(error.message)
         }
@@ -96,7 +97,8 @@ struct Server {
         quiet.logLevel = .critical
         // Shut down in reverse order: first say so, then close the doors, then finish the work.
         var services: [any Service] = [
-            Housekeeping(store: self.store, logger: self.logger), DispatcherService(server: self), http,
+            Housekeeping(store: self.store, logger: self.logger), DispatcherService(server: self),
+            Doors(server: http),
             DrainNotice(health: self.health, waiter: self.waiter, logger: self.logger),
         ]
         if !signals.isEmpty { services.insert(SecondSignal(signals: signals, logger: self.logger), at: 0) }

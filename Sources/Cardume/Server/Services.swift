@@ -24,6 +24,24 @@ struct SecondSignal: Service {
     }
 }
 
+/// The HTTP server, with a limit to how long requests in progress may delay its end: a client that sends half a request must
+/// not keep the process from finishing its work in good order.
+struct Doors<Server: Service>: Service {
+    let server: Server
+
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.server.run() }
+            group.addTask {
+                try await gracefulShutdown()
+                try await SystemClock().sleep(for: .seconds(5))
+            }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+}
+
 /// The first to hear of shutdown: readiness ends and nobody is kept waiting for a reply.
 struct DrainNotice: Service {
     let health: HealthMonitor

@@ -62,7 +62,8 @@ public struct ConversationMachine {
     private var attempt = 1
     private var mailbox: Deque<Item> = []
     public private(set) var isHeld = false
-    private var isStopping = false
+    /// Whether ``stop()`` was called.
+    public private(set) var isStopping = false
     private var isBeingDrained = false
 
     public init(retry: RetryPolicy, onDeadLetter: DeadLetterPolicy) {

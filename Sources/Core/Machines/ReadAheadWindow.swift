@@ -85,14 +85,15 @@ public struct ReadAheadWindow {
             preconditionFailure("no read of deferred entries was asked for")
         }
         self.reading = .nothing
-        return self.withLoad(of: conversation) { load in
-            if load.isHeld {
-                load.deferred.prepend(contentsOf: offsets)
-                return []
-            }
-            load.inMemory += entries.count
-            return entries
+        // Held meanwhile: the offsets went back to their place then.
+        let delivered = offsets.isEmpty ? [] : entries
+        let isEmpty = self.withLoad(of: conversation) { load in
+            load.inMemory += delivered.count
+            return load.inMemory == 0
         }
+        // Nothing here whose end would ask for more.
+        if isEmpty { self.queueRefetch(of: conversation) }
+        return delivered
     }
 
     /// The read did not succeed; what it was for is asked for again.
@@ -119,10 +120,16 @@ public struct ReadAheadWindow {
 
     /// A conversation is held: its delivered entries not yet run (`returned`, in order) go back to being offsets.
     public mutating func held(_ conversation: Conversation.ID, returned: [LogOffset]) -> Request {
+        // What is being read again stands between the returned entries and the deferred ones.
+        var inFlight: [LogOffset] = []
+        if case .deferred(conversation, let offsets) = self.reading {
+            inFlight = offsets
+            self.reading = .deferred(conversation, [])
+        }
         self.withLoad(of: conversation) { load in
             load.isHeld = true
             load.inMemory -= returned.count
-            load.deferred.prepend(contentsOf: returned)
+            load.deferred.prepend(contentsOf: returned + inFlight)
         }
         return self.next()
     }

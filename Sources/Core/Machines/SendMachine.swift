@@ -9,18 +9,18 @@ public struct SendMachine {
         public var sendTimeout: Duration
         /// How long after that the gateway's record may still lack the message. Defaults to 3 s.
         public var recordDelay: Duration
-        /// How often a gateway that cannot be asked is asked again. Defaults to 5.
+        /// How often a gateway that does not answer is asked. Defaults to 30, which with the usual backoff is half an hour.
         public var reconciliations: Int
         /// Backoff of sends that were certainly not carried out; its attempt limit does not apply.
         public var backoff: RetryPolicy
-        /// How long after the first attempt a reply that cannot be sent is given up. Defaults to 24 h.
+        /// How long after its message arrived a reply that cannot be sent is given up. Defaults to 24 h.
         public var giveUpAfter: Duration
 
         public init(
             onAmbiguous: AmbiguousSendPolicy = .reconcileThenResend,
             sendTimeout: Duration,
             recordDelay: Duration = .seconds(3),
-            reconciliations: Int = 5,
+            reconciliations: Int = 30,
             backoff: RetryPolicy = RetryPolicy(),
             giveUpAfter: Duration = .seconds(24 * 3600)
         ) {
@@ -51,6 +51,8 @@ public struct SendMachine {
         case sending
         /// In doubt; the gateway is asked (again) after a wait.
         case reconciling(tries: Int)
+        /// The gateway will not be asked any more; the policy decides once the request can no longer be working.
+        case givingUpAsking
         /// Certainly not sent; sent again after a wait.
         case retrying
         case finished
@@ -59,7 +61,7 @@ public struct SendMachine {
     public private(set) var intent: SendIntent
     private let policy: Policy
     private var state = State.notBegun
-    private var firstAttemptAt: Timestamp?
+    private var since: Timestamp?
 
     public init(_ intent: SendIntent, policy: Policy) {
         self.intent = intent
@@ -79,9 +81,11 @@ public struct SendMachine {
     /// The first step. An intent found in `sending` or `unknown` is one that an earlier owner left in doubt.
     ///
     /// - Parameter isInherited: `false` when this process has just journaled `sending` together with the turn.
-    public mutating func begin(isInherited: Bool, at now: Timestamp) -> Step {
+    ///
+    /// - Parameter since: when the reply's message arrived; giving up counts from here, also over restarts.
+    public mutating func begin(isInherited: Bool, since: Timestamp, at now: Timestamp) -> Step {
         guard case .notBegun = self.state else { preconditionFailure("\(self.intent.id): begun twice") }
-        self.firstAttemptAt = self.intent.attemptedAt ?? now
+        self.since = since
         switch self.intent.state {
         case .pending:
             return self.beginAttempt(at: now)
@@ -101,6 +105,13 @@ public struct SendMachine {
         }
     }
 
+    /// The request is written now, however long its journal entry took: what is asked of the gateway later, and when its
+    /// silence is believed, count from here.
+    public mutating func requestBegins(at now: Timestamp) {
+        guard case .sending = self.state else { preconditionFailure("\(self.intent.id): nothing to send") }
+        self.intent.attemptedAt = now
+    }
+
     /// The request came to an end.
     public mutating func sent(
         _ outcome: SendOutcome, at now: Timestamp, using generator: inout some RandomNumberGenerator
@@ -112,7 +123,7 @@ public struct SendMachine {
         case .refused(let reason):
             return self.finish(.refused, error: reason)
         case .unavailable(let reason):
-            if now.elapsed(since: self.firstAttemptAt ?? now) >= self.policy.giveUpAfter {
+            if now.elapsed(since: self.since ?? now) >= self.policy.giveUpAfter {
                 return self.finish(.refused, error: reason)
             }
             self.state = .retrying
@@ -137,13 +148,16 @@ public struct SendMachine {
             return self.accept(providerID)
         case .absent where self.recordIsComplete(at: now):
             return self.resendOrPark(at: now)
+        case .impossible(let reason):
+            self.intent.lastError = reason
+            return self.resendWhenComplete(at: now)
         case .absent:
             // The request may still be working, or its record not be written yet: absence means nothing so far.
             self.state = .reconciling(tries: tries)
             return .wait(self.completeAt.elapsed(since: now))
         case .unavailable(let reason):
             self.intent.lastError = reason
-            guard tries + 1 < self.policy.reconciliations else { return self.resendOrPark(at: now) }
+            guard tries + 1 < self.policy.reconciliations else { return self.resendWhenComplete(at: now) }
             self.state = .reconciling(tries: tries + 1)
             return .wait(self.policy.backoff.ceiling(afterAttempt: tries + 1))
         }
@@ -154,6 +168,8 @@ public struct SendMachine {
         switch self.state {
         case .retrying:
             return self.beginAttempt(at: now)
+        case .givingUpAsking:
+            return self.resendOrPark(at: now)
         case .reconciling where self.policy.onAmbiguous == .alwaysResend:
             return self.resendOrPark(at: now)
         case .reconciling:
@@ -175,6 +191,13 @@ public struct SendMachine {
         self.state = .reconciling(tries: 0)
         // The first question may be too early for an answer of "absent", but an early "found" ends the doubt at once.
         return self.policy.onAmbiguous == .alwaysResend ? .wait(.zero) : .reconcile
+    }
+
+    /// While the request may still be working, a second one could overtake it.
+    private mutating func resendWhenComplete(at now: Timestamp) -> Step {
+        guard !self.recordIsComplete(at: now) else { return self.resendOrPark(at: now) }
+        self.state = .givingUpAsking
+        return .wait(self.completeAt.elapsed(since: now))
     }
 
     private mutating func resendOrPark(at now: Timestamp) -> Step {

@@ -87,6 +87,8 @@ public enum Reconciliation: Hashable, Sendable {
     case found(providerID: String)
     /// The gateway's record holds no such message.
     case absent
-    /// The gateway cannot be asked, or keeps no record.
+    /// The gateway does not answer the question at the moment.
     case unavailable(reason: String)
+    /// This gateway can never be asked.
+    case impossible(reason: String)
 }

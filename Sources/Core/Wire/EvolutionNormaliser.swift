@@ -77,7 +77,7 @@ private struct EvolutionChat {
         // A hidden id (LID) is replaced by the phone number wherever the server gives it.
         if jid.hasSuffix("@lid") {
             jid =
-                [key.string("remoteJidAlt"), key.string("senderPn")]
+                [key.nonEmptyString("remoteJidAlt"), key.nonEmptyString("senderPn")]
                 .compactMap { $0 }.first { $0.hasSuffix("@s.whatsapp.net") } ?? jid
         }
         if jid.hasSuffix("@broadcast") || jid.hasSuffix("@newsletter") { return nil }

@@ -35,7 +35,10 @@ extension KeyedDecodingContainer where Key == AnyKey {
         try self.text(key).flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    func nonEmptyString(_ key: AnyKey) -> String? { self.string(key).flatMap { $0.isEmpty ? nil : $0 } }
+    /// For names and ids. One with a NUL reads as absent: stores and C libraries would cut it, and make two of them one.
+    func nonEmptyString(_ key: AnyKey) -> String? {
+        self.string(key).flatMap { $0.isEmpty || $0.utf8.contains(0) ? nil : $0 }
+    }
 
     func object(_ key: AnyKey) -> LenientContainer? { try? self.nestedContainer(keyedBy: AnyKey.self, forKey: key) }
 

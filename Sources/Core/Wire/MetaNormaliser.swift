@@ -35,7 +35,8 @@ public enum MetaNormaliser {
             return NormalisedWebhook(
                 messages: self.messages,
                 notices: self.notices,
-                ignored: reasons.first ?? (self.messages.isEmpty ? "no messages" : nil)
+                ignored: reasons.first ?? (self.messages.isEmpty ? "no messages" : nil),
+                dropped: self.bad.first
             )
         }
 

@@ -6,8 +6,13 @@ public struct NormalisedWebhook: Hashable, Sendable {
     public var notices: [GatewayNotice]
     /// Why nothing, or not everything, is appended; `nil` when all of it is.
     public var ignored: String?
+    /// Why some part could not be interpreted while others could; `nil` when all could.
+    public var dropped: String?
 
-    public init(messages: [InboundMessage] = [], notices: [GatewayNotice] = [], ignored: String? = nil) {
+    public init(
+        messages: [InboundMessage] = [], notices: [GatewayNotice] = [], ignored: String? = nil, dropped: String? = nil
+    ) {
+        self.dropped = dropped
         self.messages = messages
         self.notices = notices
         self.ignored = ignored

@@ -19,6 +19,6 @@ public struct ConsoleChannel: MessageChannel {
     }
 
     public func reconcile(_ intent: SendIntent, known: Set<String>) async -> Reconciliation {
-        .unavailable(reason: "a console keeps no record")
+        .impossible(reason: "a console keeps no record")
     }
 }

@@ -8,12 +8,12 @@ import NIOHTTP1
 /// Sends through one instance of an Evolution API 2.x server.
 public struct EvolutionChannel: MessageChannel {
     private let settings: CardumeConfiguration.ChannelSettings
-    private let client: HTTPClient
+    private let client: SharedHTTPClient
     private let instance: String
 
     public init(settings: CardumeConfiguration.ChannelSettings, client: SharedHTTPClient) {
         self.settings = settings
-        self.client = client.client
+        self.client = client
         self.instance = HTTPAddress.segment(settings.id.rawValue)
     }
 
@@ -89,8 +89,8 @@ public struct EvolutionChannel: MessageChannel {
         request.headers.add(name: "Content-Type", value: "application/json")
         request.headers.add(name: "apikey", value: self.settings.key)
         request.body = .bytes(ByteBuffer(data: try JSONEncoder().encode(body)))
-        let response = try await self.client.execute(request, timeout: TimeAmount(timeout))
-        return (Int(response.status.code), Data(buffer: try await response.body.collect(upTo: 8 << 20)))
+        let (head, body) = try await self.client.fetch(request, within: timeout, upTo: 8 << 20)
+        return (Int(head.status.code), body)
     }
 }
 

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import CardumeCore
 import Foundation
 import NIOCore
+import NIOFoundationCompat
 import NIOPosix
 
 /// The client all outgoing calls share: one pool of connections.
@@ -12,10 +13,36 @@ public final class SharedHTTPClient: Sendable {
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = .seconds(5)
         configuration.redirectConfiguration = .disallow
-        // Thousands of turns wait for one model server at once; requests beyond this wait for a connection.
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 1_024
+        // Thousands of turns wait for one model server at once. Slots bound them, not the pool: who finds no connection
+        // within the connect timeout fails.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 100_000
+        // A refused connection is an answer: nothing was sent. Trying again is the caller's decision.
+        configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.idleTimeout = .seconds(30)
         self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    /// One call with its whole answer.
+    ///
+    /// - Parameters:
+    ///   - timeout: for all of it; the client's own ends with the answer's head.
+    ///   - limit: bytes of the body.
+    func fetch(
+        _ request: HTTPClientRequest, within timeout: Duration, upTo limit: Int
+    ) async throws -> (head: HTTPClientResponse, body: Data) {
+        try await withThrowingTaskGroup(of: (HTTPClientResponse, Data).self) { group in
+            group.addTask {
+                let response = try await self.client.execute(request, timeout: TimeAmount(timeout))
+                return (response, Data(buffer: try await response.body.collect(upTo: limit)))
+            }
+            group.addTask {
+                try await Task.sleep(for: timeout)
+                throw HTTPClientError.deadlineExceeded
+            }
+            defer { group.cancelAll() }
+            guard let first = try await group.next() else { throw CancellationError() }
+            return first
+        }
     }
 
     /// Called once, after the last call has ended.

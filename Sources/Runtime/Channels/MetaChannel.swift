@@ -8,12 +8,12 @@ import NIOHTTP1
 /// Sends through Meta's WhatsApp Cloud API. The channel's name is the phone number id.
 public struct MetaChannel: MessageChannel {
     private let settings: CardumeConfiguration.ChannelSettings
-    private let client: HTTPClient
+    private let client: SharedHTTPClient
     private let url: String
 
     public init(settings: CardumeConfiguration.ChannelSettings, client: SharedHTTPClient) {
         self.settings = settings
-        self.client = client.client
+        self.client = client
         let base = settings.baseURL.isEmpty ? "https://graph.facebook.com" : settings.baseURL
         self.url = HTTPAddress.join(
             base, "\(settings.apiVersion)/\(HTTPAddress.segment(settings.id.rawValue))/messages")
@@ -30,16 +30,15 @@ public struct MetaChannel: MessageChannel {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.headers.add(name: "Authorization", value: "Bearer \(self.settings.key)")
             request.body = .bytes(ByteBuffer(data: try JSONEncoder().encode(Body(intent))))
-            let response = try await self.client.execute(request, timeout: TimeAmount(self.settings.timeout))
-            let body = Data(buffer: try await response.body.collect(upTo: 1 << 20))
-            return MetaAnswer.outcome(status: Int(response.status.code), body: body)
+            let (head, body) = try await self.client.fetch(request, within: self.settings.timeout, upTo: 1 << 20)
+            return MetaAnswer.outcome(status: Int(head.status.code), body: body)
         } catch {
             return SendTransport.outcome(of: error)
         }
     }
 
     public func reconcile(_ intent: SendIntent, known: Set<String>) async -> Reconciliation {
-        .unavailable(reason: "the Cloud API cannot be asked for sent messages")
+        .impossible(reason: "the Cloud API cannot be asked for sent messages")
     }
 
     private struct Body: Encodable {

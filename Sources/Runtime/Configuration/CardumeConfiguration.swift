@@ -140,6 +140,14 @@ public struct CardumeConfiguration: Sendable {
             if channel.kind == .evolution, channel.baseURL.isEmpty { missing("base_url") }
             if channel.kind != .console, channel.key.isEmpty { missing("key") }
         }
+        for (path, keys) in self.values.listItems {
+            for key in keys where self.values.text(path + [key]) ?? "" == "" {
+                problems.append(
+                    ConfigurationProblem(
+                        place: self.values.place(path + [keys.first { $0 != key } ?? key]),
+                        key: (path + [key]).joined(separator: "."), message: "is missing"))
+            }
+        }
         if let secret = self.http.evolution.secret?.jwtSecret, secret.utf8.count < 32 {
             let path = ["evolution_webhook", "jwt_secret"]
             problems.append(
@@ -211,7 +219,8 @@ extension CardumeConfiguration.Model {
     /// `nil` when there is no key and the server is not said to need none.
     fileprivate init?(_ own: ConfigurationSection, else common: ConfigurationSection) {
         func value(_ key: String) -> String? { own.optional(key) ?? common.optional(key) }
-        let key = value("key")
+        // A server that needs no key must not be shown that of another.
+        let key = own.flag("keyless") ? own.optional("key") : value("key")
         guard key != nil || value("keyless") == "true" else { return nil }
         self.baseURL = value("base_url") ?? ""
         self.key = key

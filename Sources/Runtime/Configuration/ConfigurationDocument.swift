@@ -58,13 +58,15 @@ struct ConfigurationDocument {
         let key = ConfigurationKey.all.first { $0.matches(path) }
         switch node {
         case .scalar(let scalar):
-            if let key {
+            // Nothing given is not a value: a token of `null` must not become the password "null".
+            let isNull = scalar.style == .plain && ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+            if isNull {
+                return
+            } else if let key {
                 if let problem = key.problem(with: scalar.string) { self.report(problem, node, path) }
                 self.values[path] = Value(text: scalar.string, place: self.place(node))
             } else if Self.isSecretFile(path) {
                 self.values[path] = Value(text: scalar.string, place: self.place(node))
-            } else if scalar.string.isEmpty || scalar.string == "null" || scalar.string == "~" {
-                return
             } else {
                 self.report("expected \(below.contains { $0[path.count] == "#" } ? "a list" : "a section")", node, path)
             }

@@ -36,7 +36,8 @@ extension ConfigurationKey {
         .init("http.port", .integer(0...65535), default: "8080", "Port to listen on; 0 takes a free one."),
         .init(
             "http.body_limit", .integer(1024...64 << 20), default: "1048576",
-            "Largest request body, in bytes; larger ones are answered with 413."),
+            "Largest request body, in bytes; larger ones are answered with 413. Meta sends up to 3 MB: 4194304 is prudent there."
+        ),
         .init("api.token", .text, isSecret: true, "Bearer token of /v1."),
         .init("api.open", .flag, default: "false", "Let /v1 be used without a token."),
         .init(

@@ -29,10 +29,20 @@ public struct ConfigurationValues: Sendable {
 
     func place(_ path: [String]) -> String { self.effective[path]?.place ?? "" }
 
+    /// Every item of every list, with the keys it must have: all those that the table has for it.
+    var listItems: [(path: [String], keys: [String])] {
+        let lists = Dictionary(grouping: ConfigurationKey.all.map(\.components).filter { $0.contains("#") }) {
+            Array($0.dropLast())
+        }
+        return lists.flatMap { pattern, keys in
+            Self.paths(of: pattern, self.names).map { ($0, keys.compactMap(\.last)) }
+        }.sorted { $0.path.lexicographicallyPrecedes($1.path) }
+    }
+
     /// All effective values, in the table's order.
     public var all: [Effective] {
         ConfigurationKey.all.flatMap { key in
-            Self.paths(of: key, self.names).compactMap { self.effective[$0] }
+            Self.paths(of: key.components, self.names).compactMap { self.effective[$0] }
         }
     }
 
@@ -46,7 +56,7 @@ public struct ConfigurationValues: Sendable {
         var effective: [[String]: Effective] = [:]
         let reader = ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: environment))
         for key in ConfigurationKey.all {
-            for path in Self.paths(of: key, document.names) {
+            for path in Self.paths(of: key.components, document.names) {
                 do {
                     effective[path] = try Self.resolve(key, path, document, reader)
                 } catch let problem as ConfigurationProblem {
@@ -59,9 +69,9 @@ public struct ConfigurationValues: Sendable {
         self.effective = effective
     }
 
-    /// `key` with every name and item that the document has in the places of `*` and `#`.
-    private static func paths(of key: ConfigurationKey, _ names: [[String]: [String]]) -> [[String]] {
-        key.components.reduce([[]]) { paths, component in
+    /// `pattern` with every name and item that the document has in the places of `*` and `#`.
+    private static func paths(of pattern: [String], _ names: [[String]: [String]]) -> [[String]] {
+        pattern.reduce([[]]) { paths, component in
             paths.flatMap { path in
                 component == "*" || component == "#"
                     ? (names[path] ?? []).map { path + [$0] } : [path + [component]]

@@ -32,24 +32,30 @@ extension HTTPGateway {
         let message = try self.message(from: posted, traceID: context.traceID)
         guard let wait = posted.wait else {
             let outcomes = try await self.accept([message], from: "api")
-            return try self.receipt(message, outcomes, nil, isFinished: false, request, context)
+            return try self.receipt(message, outcomes, nil, nil, request, context)
         }
-        let (outcomes, replies, isFinished) = try await self.waiter.replies(to: message, within: .seconds(wait)) {
+        let (outcomes, replies, end) = try await self.waiter.replies(to: message, within: .seconds(wait)) {
             try await self.accept([message], from: "api")
         } isExpected: {
             $0.first != .duplicate
         }
-        return try self.receipt(message, outcomes, replies, isFinished: isFinished, request, context)
+        return try self.receipt(message, outcomes, replies, end, request, context)
     }
 
     private func receipt(
-        _ message: InboundMessage, _ outcomes: [AppendOutcome], _ replies: [String]?, isFinished: Bool, _ request: Request,
-        _ context: Context
+        _ message: InboundMessage, _ outcomes: [AppendOutcome], _ replies: [String]?, _ end: ReplyWaiter.End?,
+        _ request: Request, _ context: Context
     ) throws -> Response {
         let isDuplicate = outcomes.first == .duplicate
-        let status = isDuplicate ? "duplicate" : isFinished ? "answered" : "queued"
+        let status =
+            switch end {
+            case _ where isDuplicate: "duplicate"
+            case .answered: "answered"
+            case .failed: "failed"
+            case nil: "queued"
+            }
         return try JSONAnswer(
-            status: isDuplicate || isFinished ? .ok : .accepted,
+            status: status == "queued" ? .accepted : .ok,
             MessageReceipt(
                 status: status, id: message.id.rawValue, conversation: message.conversation.rawValue,
                 replies: isDuplicate ? nil : replies)
@@ -71,8 +77,8 @@ extension HTTPGateway {
 
     private func message(from posted: PostedMessage, traceID: String) throws -> InboundMessage {
         func required(_ value: String, _ name: String) throws -> String {
-            guard !value.isEmpty, value.utf8.count <= 256 else {
-                throw APIError.badRequest("\"\(name)\" must have 1 to 256 bytes")
+            guard !value.isEmpty, value.utf8.count <= 256, !value.utf8.contains(0) else {
+                throw APIError.badRequest("\"\(name)\" must have 1 to 256 bytes, none of them NUL")
             }
             return value
         }
@@ -88,7 +94,8 @@ extension HTTPGateway {
         return InboundMessage(
             id: MessageID(try posted.id.map { try required($0, "id") } ?? UUID().uuidString.lowercased()),
             conversation: Conversation.ID(channel: channel, contact: ContactID(contact)),
-            text: posted.text, receivedAt: self.clock(), contactName: posted.name, replyAddress: contact,
+            text: posted.text, receivedAt: self.clock(), contactName: try posted.name.map { try required($0, "name") },
+            replyAddress: contact,
             traceID: traceID)
     }
 

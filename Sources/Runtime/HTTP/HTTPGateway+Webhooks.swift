@@ -25,7 +25,7 @@ extension HTTPGateway {
         do {
             webhook = try EvolutionNormaliser.normalise(body, arrival: arrival)
         } catch {
-            await self.recordRejected(body, "evolution", error, arrival)
+            try await self.recordRejected(body, "evolution", error.reason, arrival)
             throw APIError.badRequest(error.reason)
         }
         return try await self.receipt(webhook, "evolution", request, context)
@@ -42,9 +42,10 @@ extension HTTPGateway {
         do {
             webhook = try MetaNormaliser.normalise(body, arrival: arrival)
         } catch {
-            await self.recordRejected(body, "meta", error, arrival)
+            try await self.recordRejected(body, "meta", error.reason, arrival)
             return try JSONAnswer(Receipt(status: "recorded", reason: error.reason)).response(from: request, context: context)
         }
+        if let reason = webhook.dropped { try await self.recordRejected(body, "meta", reason, arrival) }
         return try await self.receipt(webhook, "meta", request, context)
     }
 
@@ -82,16 +83,19 @@ extension HTTPGateway {
         }
     }
 
+    /// Keeps a body that makes no sense. When even that fails, its sender is asked to repeat it.
     private func recordRejected(
-        _ body: [UInt8], _ source: String, _ rejection: WireRejection, _ arrival: Arrival
-    ) async {
-        let metadata: [String: String] = ["source": source, "reason": rejection.reason, "trace_id": arrival.traceID]
-        self.logger.warning("webhook rejected", metadata: metadata.mapValues { "\($0)" })
+        _ body: [UInt8], _ source: String, _ reason: String, _ arrival: Arrival
+    ) async throws {
+        self.logger.warning(
+            "webhook rejected",
+            metadata: ["source": "\(source)", "reason": "\(reason)", "trace_id": "\(arrival.traceID)"])
         do {
             try await self.journal.recordRejected(
-                RejectedWebhook(source: source, reason: rejection.reason, body: body, receivedAt: arrival.receivedAt))
+                RejectedWebhook(source: source, reason: reason, body: body, receivedAt: arrival.receivedAt))
         } catch {
             self.logger.error("rejected webhook not recorded", metadata: ["error": "\(error)"])
+            throw APIError.unavailable("the webhook could not be recorded; send it again")
         }
     }
 }

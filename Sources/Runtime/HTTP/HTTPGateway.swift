@@ -2,6 +2,7 @@ public import CardumeCore
 import Foundation
 import HTTPTypes
 public import Hummingbird
+import HummingbirdCore
 public import Logging
 public import NIOCore
 
@@ -49,6 +50,8 @@ public struct HTTPGateway: Sendable {
         quiet.logLevel = .critical
         return Application(
             router: self.router(),
+            // Longer than the longest wait a caller may ask for.
+            server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: .seconds(90))),
             configuration: ApplicationConfiguration(
                 address: .hostname(self.settings.host, port: self.settings.port), serverName: "cardume"),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? 0) },

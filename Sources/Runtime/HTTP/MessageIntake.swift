@@ -12,16 +12,17 @@ public struct MessageIntake: Sendable {
 
     /// Appends messages, all or none. Returning means that they are durable.
     ///
-    /// - Throws: ``UnknownChannel`` when nobody serves a message's channel, else a ``StoreError``.
+    /// - Throws: ``UnknownChannel`` when nobody serves some message's channel (the others are durable then, and duplicates
+    ///   when the sender repeats them all), else a ``StoreError``.
     func accept(_ messages: [InboundMessage]) async throws -> [AppendOutcome] {
-        guard !messages.isEmpty else { return [] }
-        let appends = try messages.map { message in
-            guard let append = self.routes.append(for: message) else {
-                throw UnknownChannel(channel: message.conversation.channel)
-            }
-            return append
+        let appends = messages.compactMap { self.routes.append(for: $0) }
+        let outcomes = appends.isEmpty ? [] : try await self.log.append(appends)
+        if appends.count < messages.count,
+            let unknown = messages.first(where: { self.routes[$0.conversation.channel] == nil })
+        {
+            throw UnknownChannel(channel: unknown.conversation.channel)
         }
-        return try await self.log.append(appends)
+        return outcomes
     }
 }
 

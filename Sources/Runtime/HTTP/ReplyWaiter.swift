@@ -9,14 +9,38 @@ public final class ReplyWaiter: RuntimeObserver {
     }
 
     private struct Wait {
+        let key: Key
         var replies: [String] = []
-        var isFinished = false
+        var end: End?
         var continuation: CheckedContinuation<Void, Never>?
     }
 
+    /// How a message left the queue.
+    enum End {
+        case answered
+        case failed
+    }
+
     private struct State {
-        var waits: [Key: Wait] = [:]
+        var nextID: UInt64 = 0
+        /// Several callers may wait for the same message.
+        var waits: [UInt64: Wait] = [:]
         var isClosed = false
+
+        /// Changes the waits for one message; returns whom to wake.
+        mutating func update(
+            _ conversation: Conversation.ID, _ message: MessageID, _ change: (inout Wait) -> Void
+        ) -> [CheckedContinuation<Void, Never>] {
+            guard !self.waits.isEmpty else { return [] }
+            let key = Key(conversation: conversation, message: message)
+            var woken: [CheckedContinuation<Void, Never>] = []
+            for (id, var wait) in self.waits where wait.key == key {
+                change(&wait)
+                if wait.end != nil, let continuation = wait.continuation.take() { woken.append(continuation) }
+                self.waits[id] = wait
+            }
+            return woken
+        }
     }
 
     private let state = Mutex(State())
@@ -24,43 +48,51 @@ public final class ReplyWaiter: RuntimeObserver {
     public init() {}
 
     public func record(_ event: RuntimeEvent, assistant: AssistantID?) {
+        let woken: [CheckedContinuation<Void, Never>]
         switch event {
         case .replyAccepted(let intent, _):
-            let key = Key(conversation: intent.id.conversation, message: intent.id.turn)
-            self.state.withLock { $0.waits[key]?.replies.append(intent.text) }
-        case .finished(let message):
-            let key = Key(conversation: message.conversation, message: message.id)
-            let continuation = self.state.withLock { state in
-                state.waits[key]?.isFinished = true
-                return state.waits[key]?.continuation.take()
+            woken = self.state.withLock { state in
+                state.update(intent.id.conversation, intent.id.turn) { $0.replies.append(intent.text) }
             }
-            continuation?.resume()
+        case .deadLettered(let letter):
+            woken = self.state.withLock { state in
+                state.update(letter.message.conversation, letter.message.id) { $0.end = .failed }
+            }
+        case .finished(let message):
+            woken = self.state.withLock { state in
+                state.update(message.conversation, message.id) { $0.end = $0.end ?? .answered }
+            }
         default:
-            break
+            woken = []
         }
+        for continuation in woken { continuation.resume() }
     }
 
     /// Runs `append` and, when a reply is to be expected of what it gave, waits until `message` has left the queue or
     /// `limit` has passed.
     ///
-    /// - Returns: what `append` gave, the replies so far, and whether those are all.
+    /// - Returns: what `append` gave, the replies so far, and how the message ended, if it has.
     func replies<Result>(
         to message: InboundMessage, within limit: Duration, _ append: () async throws -> Result,
         isExpected: (Result) -> Bool
-    ) async throws -> (result: Result, replies: [String], isFinished: Bool) {
+    ) async throws -> (result: Result, replies: [String], end: End?) {
         let key = Key(conversation: message.conversation, message: message.id)
-        self.state.withLock { $0.waits[key] = Wait() }
-        defer { self.state.withLock { $0.waits[key] = nil } }
+        let id = self.state.withLock { state in
+            state.nextID += 1
+            state.waits[state.nextID] = Wait(key: key)
+            return state.nextID
+        }
+        defer { self.state.withLock { $0.waits[id] = nil } }
         let result = try await append()
-        guard isExpected(result) else { return (result, [], false) }
+        guard isExpected(result) else { return (result, [], nil) }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.finish(of: key) }
+            group.addTask { await self.end(of: id) }
             group.addTask { try? await Task.sleep(for: limit) }
             await group.next()
             group.cancelAll()
         }
-        let wait = self.state.withLock { $0.waits[key] }
-        return (result, wait?.replies ?? [], wait?.isFinished ?? false)
+        let wait = self.state.withLock { $0.waits[id] }
+        return (result, wait?.replies ?? [], wait?.end)
     }
 
     /// Ends all waits, present and future: the process is going down, and a caller that waits would keep it.
@@ -72,18 +104,18 @@ public final class ReplyWaiter: RuntimeObserver {
         for continuation in waiting { continuation.resume() }
     }
 
-    private func finish(of key: Key) async {
+    private func end(of id: UInt64) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let mustWait = self.state.withLock { state in
-                    guard state.waits[key]?.isFinished == false, !state.isClosed, !Task.isCancelled else { return false }
-                    state.waits[key]?.continuation = continuation
+                    guard let wait = state.waits[id], wait.end == nil, !state.isClosed, !Task.isCancelled else { return false }
+                    state.waits[id]?.continuation = continuation
                     return true
                 }
                 if !mustWait { continuation.resume() }
             }
         } onCancel: {
-            self.state.withLock { $0.waits[key]?.continuation.take() }?.resume()
+            self.state.withLock { $0.waits[id]?.continuation.take() }?.resume()
         }
     }
 }

@@ -8,30 +8,52 @@ import NIOHTTP1
 /// A chat model behind an OpenAI-compatible `POST …/chat/completions`.
 public struct OpenAIModel: LanguageModel {
     private let settings: CardumeConfiguration.Model
-    private let client: HTTPClient
+    private let client: SharedHTTPClient
     private let url: String
 
     public init(settings: CardumeConfiguration.Model, client: SharedHTTPClient) {
         self.settings = settings
-        self.client = client.client
+        self.client = client
         self.url = HTTPAddress.join(settings.baseURL, "chat/completions")
     }
 
     public func complete(_ request: ModelRequest) async throws -> ModelResponse {
-        let response: HTTPClientResponse
-        let body: ByteBuffer
         do {
-            response = try await self.client.execute(
-                try self.httpRequest(for: request), timeout: TimeAmount(self.settings.timeout))
-            body = try await response.body.collect(upTo: 8 << 20)
+            return try await self.attempt(request)
+        } catch let overflow as ContextOverflow {
+            // Half the history, once; without any, the message itself is too long.
+            guard request.messages.count > 1 else { throw overflow.failure }
+            var shorter = request
+            shorter.messages = Array(request.messages.suffix(max(1, request.messages.count / 2)))
+            do {
+                return try await self.attempt(shorter)
+            } catch let overflow as ContextOverflow {
+                throw overflow.failure
+            }
+        }
+    }
+
+    /// The conversation does not fit into the model's context.
+    private struct ContextOverflow: Error {
+        let failure: TurnFailure
+    }
+
+    private func attempt(_ request: ModelRequest) async throws -> ModelResponse {
+        let head: HTTPClientResponse
+        let body: Data
+        do {
+            (head, body) = try await self.client.fetch(
+                try self.httpRequest(for: request), within: self.settings.timeout, upTo: 8 << 20)
         } catch {
             try Task.checkCancellation()
             throw OpenAIFailure.transport(error)
         }
-        guard response.status == .ok else {
-            throw OpenAIFailure.status(Int(response.status.code), Data(buffer: body), response.headers)
+        guard head.status == .ok else {
+            let failure = OpenAIFailure.status(Int(head.status.code), body, head.headers)
+            if OpenAIFailure.isContextOverflow(body) { throw ContextOverflow(failure: failure) }
+            throw failure
         }
-        return try self.response(from: Data(buffer: body))
+        return try self.response(from: body)
     }
 
     private func httpRequest(for request: ModelRequest) throws -> HTTPClientRequest {
@@ -65,7 +87,12 @@ public struct OpenAIModel: LanguageModel {
         if let refusal = message.refusal, message.content?.isEmpty ?? true {
             return ModelResponse(text: refusal, usage: usage)
         }
-        return ModelResponse(text: message.content ?? "", usage: usage)
+        guard let content = message.content, !content.allSatisfy(\.isWhitespace) else {
+            throw TurnFailure(
+                category: .other, message: "the model's answer is empty (\(choice.finish_reason ?? "no reason"))",
+                isRetryable: true)
+        }
+        return ModelResponse(text: content, usage: usage)
     }
 
     private struct Message: Encodable {
@@ -88,6 +115,7 @@ public struct OpenAIModel: LanguageModel {
                 let refusal: String?
             }
             let message: Message?
+            let finish_reason: String?
         }
         struct Usage: Decodable {
             let prompt_tokens: Int?
@@ -105,8 +133,13 @@ enum OpenAIFailure {
         "insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
         "project_spend_limit_exceeded", "organization_usage_limit_exceeded",
     ]
-    /// Waits longer than this are not worth a place in memory: the usual backoff decides.
+    /// A longer stated wait is cut to this: the turn keeps its place in memory.
     private static let longestWait = Duration.seconds(120)
+
+    static func isContextOverflow(_ body: Data) -> Bool {
+        let error = ErrorBody(body)
+        return ["context_length_exceeded", "exceed_context_size_error"].contains { $0 == error.code || $0 == error.type }
+    }
 
     static func transport(_ error: any Error) -> TurnFailure {
         let isTimeout =
@@ -143,18 +176,20 @@ enum OpenAIFailure {
         let milliseconds =
             headers.first(name: "retry-after-ms").flatMap(Double.init)
             ?? headers.first(name: "retry-after").flatMap(Double.init).map { $0 * 1_000 }
-        guard let milliseconds, milliseconds >= 0, milliseconds <= Double(self.longestWait.milliseconds) else { return nil }
-        return .milliseconds(Int64(milliseconds))
+        guard let milliseconds, milliseconds >= 0 else { return nil }
+        return .milliseconds(Int64(min(milliseconds, Double(self.longestWait.milliseconds))))
     }
 
     /// Servers disagree on the shape of an error; none of it is required.
     private struct ErrorBody {
         var code: String?
+        var type: String?
         var text: String?
 
         init(_ data: Data) {
             guard let object = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else { return }
             let error = object["error"] as? [String: Any] ?? object
+            self.type = error["type"] as? String
             self.code = (error["code"] as? String) ?? (error["type"] as? String)
             let text = (error["message"] as? String) ?? (object["error"] as? String) ?? (object["detail"] as? String)
             self.text = text.map { String($0.prefix(300)) }

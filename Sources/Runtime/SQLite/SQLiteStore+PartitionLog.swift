@@ -80,7 +80,7 @@ extension SQLiteStore: PartitionLog {
             defer { state.nextOffset += 1 }
             return state.nextOffset
         }
-        guard try self.isNew(message, offset, db) else { return .duplicate }
+        guard try self.isNew(message, offset, db), try !Self.isFinished(message, db) else { return .duplicate }
         let route = try append.route.resolved(
             heldBy: self.holder(of: message.conversation, db), at: now, session: self.settings.session,
             hasUnsettled: { try self.hasUnsettled(message.conversation, db) })
@@ -107,17 +107,27 @@ extension SQLiteStore: PartitionLog {
         return db.changesCount == 1
     }
 
+    /// Whether the message was answered or given up before, however long ago: running it again would end in nothing.
+    private static func isFinished(_ message: InboundMessage, _ db: Database) throws -> Bool {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM turns WHERE conversation = ?1 AND turn = ?2)
+                OR EXISTS (SELECT 1 FROM dead_letters WHERE conversation = ?1 AND message_id = ?2)
+                """)
+        return try Bool.fetchOne(statement, arguments: [message.conversation.rawValue, message.id.rawValue]) ?? false
+    }
+
     private func holder(of conversation: Conversation.ID, _ db: Database) throws -> ConversationHolder? {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT name, is_chosen, latest_at FROM holders JOIN assistants ON assistants.id = assistant
                 WHERE conversation = ?
                 """)
-        return try Row.fetchOne(statement, arguments: [conversation.rawValue]).map {
-            ConversationHolder(
-                route: Route(assistant: AssistantID($0[0] as String), isChosen: $0[1]),
-                latestMessageAt: Timestamp(milliseconds: $0[2]))
-        }
+        guard let row = try Row.fetchOne(statement, arguments: [conversation.rawValue]) else { return nil }
+        let assistant = AssistantID(row[0] as String)
+        guard self.settings.assistants?.contains(assistant) ?? true else { return nil }
+        return ConversationHolder(
+            route: Route(assistant: assistant, isChosen: row[1]), latestMessageAt: Timestamp(milliseconds: row[2]))
     }
 
     private func hasUnsettled(_ conversation: Conversation.ID, _ db: Database) throws -> Bool {

@@ -24,10 +24,14 @@ public final class SQLiteStore: Sendable {
         /// How long a silent conversation stays with its assistant. Defaults to 24 h.
         public var session: Duration
 
+        /// Those who have an owner; a conversation whose holder is none of them is routed anew. Defaults to `nil`: all.
+        public var assistants: Set<AssistantID>?
+
         public init(
             folder: String, partitionCount: Int = Partition.defaultCount, dedupeWindow: Duration = .seconds(24 * 3600),
-            session: Duration = .seconds(24 * 3600)
+            session: Duration = .seconds(24 * 3600), assistants: Set<AssistantID>? = nil
         ) {
+            self.assistants = assistants
             self.folder = folder
             self.partitionCount = partitionCount
             self.dedupeWindow = dedupeWindow
@@ -69,6 +73,7 @@ public final class SQLiteStore: Sendable {
             try SQLiteSchema.migrator.migrate(pool)
             let (ownership, state) = try pool.write { db in
                 try Self.fixPartitionCount(db, settings: settings)
+                try Self.refuseOrphans(db, settings: settings)
                 return (try Self.takeOver(db), try Self.state(db))
             }
             self.ownership = ownership
@@ -179,6 +184,24 @@ public final class SQLiteStore: Sendable {
                 .incompatible,
                 "\(settings.folder) was created with \(existing) partitions, the configuration says \(settings.partitionCount)"
             )
+        }
+    }
+
+    /// Messages whose assistant nobody serves would wait for ever, unnoticed.
+    private static func refuseOrphans(_ db: Database, settings: Settings) throws {
+        guard let served = settings.assistants else { return }
+        let rows = try Row.fetchAll(db, sql: "SELECT id, name FROM assistants")
+        for row in rows where !served.contains(AssistantID(row["name"] as String)) {
+            let (first, last) = ((row["id"] as Int64) << 16, (row["id"] as Int64) << 16 | 0xFFFF)
+            let count =
+                try Int.fetchOne(
+                    db, sql: "SELECT count(*) FROM queue WHERE lane BETWEEN ? AND ?", arguments: [first, last]) ?? 0
+            guard count == 0 else {
+                throw StoreError(
+                    .incompatible,
+                    "\(count) unanswered messages in \(settings.folder) belong to the assistant \"\(row["name"] as String)\", "
+                        + "which the configuration does not have; put it back until they are answered")
+            }
         }
     }
 

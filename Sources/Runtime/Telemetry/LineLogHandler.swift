@@ -76,7 +76,8 @@ public enum StandardOutput {
 
     public static func write(_ line: String) {
         self.lock.withLock { _ in
-            FileHandle.standardOutput.write(Data((line + "\n").utf8))
+            // A full disk or a reader that went away costs log lines, not the process.
+            try? FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8))
         }
     }
 }
