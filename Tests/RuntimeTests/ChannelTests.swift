@@ -59,10 +59,11 @@ import Testing
 
     @Test func findsItAmongManyPages() async throws {
         try await Self.withChannel { channel, state in
-            _ = await channel.send(Self.intent("a primeira"))
+            let intent = Self.intent("a primeira")
+            _ = await channel.send(intent)
             for index in 0..<120 { _ = await channel.send(Self.intent("\(index)")) }
             let first = try #require(state.sends.first)
-            #expect(await channel.reconcile(Self.intent("a primeira"), known: []) == .found(providerID: first.id))
+            #expect(await channel.reconcile(intent, known: []) == .found(providerID: first.id))
         }
     }
 
