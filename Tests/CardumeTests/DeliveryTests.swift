@@ -133,7 +133,10 @@ import Testing
         try await deployment.deliver(contact, "P", "isto é veneno")
         for message in 0..<40 { try await deployment.deliver(contact, "C0M\(message)", "mensagem \(message)") }
         try await deployment.deliver("5534000000002", "X", "outra conversa")
-        while deployment.sandbox.sends.isEmpty { try await ContinuousClock().sleep(for: .milliseconds(20)) }
+        // A message in its backoff would be handed back at SIGTERM, and its attempts begin anew.
+        while try deployment.sandbox.sends.isEmpty || deployment.rows("SELECT count(*) FROM dead_letters") != ["1"] {
+            try await ContinuousClock().sleep(for: .milliseconds(20))
+        }
         #expect(try await deployment.terminate() == 0)
         try await deployment.start()
         try await deployment.deliver("5534000000002", "Y", "mais uma")

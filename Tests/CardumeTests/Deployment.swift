@@ -51,7 +51,7 @@ final class Deployment: Sendable {
                 key: qualquer
                 timeout: 2s
                 record_delay: 100ms
-            \(extra)
+            \(extra.replacing("SANDBOX", with: "\"http://127.0.0.1:\(sandboxPort)\""))
             """
         try Data(self.configuration.utf8).write(to: URL(filePath: self.folder.path + "/cardume.yaml"))
     }

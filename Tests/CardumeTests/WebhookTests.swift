@@ -91,6 +91,25 @@ import Testing
         }
     }
 
+    /// In through Meta's door, out through Meta's channel: by number, and by user id where the number is hidden.
+    @Test func metaMessagesAreAnsweredThroughMeta() async throws {
+        var settings = SandboxSettings()
+        settings.modelLatency = .zero...(.zero)
+        let deployment = try await Deployment(
+            settings, extra: "  \"109876543210987\": { kind: meta, base_url: SANDBOX, key: qualquer }")
+        try await deployment.start()
+        for name in ["meta-text.json", "meta-bsuid.json"] {
+            let body = WireSamples.body(name)
+            let headers = ["X-Hub-Signature-256": Deployment.signature(body)]
+            #expect(try await deployment.request("POST", "/webhook/meta", headers: headers, body: body).status == 200)
+        }
+        try await deployment.settle(replies: 2)
+        let sends = deployment.sandbox.sends
+        #expect(Set(sends.map(\.instance)) == ["109876543210987"])
+        #expect(Set(sends.map(\.number)) == ["553499990041", "BR.1502576394655843"])
+        #expect(try deployment.rows("SELECT provider_id FROM sends").allSatisfy { $0.hasPrefix("wamid.") })
+    }
+
     @Test func eventsMayBeNamedInThePath() async throws {
         let deployment = try await Self.deployment()
         let body = Deployment.webhook("5534", "A", "oi")

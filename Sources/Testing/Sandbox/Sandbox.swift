@@ -4,10 +4,10 @@ import HTTPTypes
 public import Hummingbird
 import Logging
 
-/// A fake model server and a fake Evolution server behind one port, for trying and testing without either.
+/// A fake model server, a fake Evolution server and a fake Cloud API behind one port, for trying and testing without any.
 ///
 /// `POST /v1/chat/completions` answers `Recebi: <the last message>`; `POST /message/sendText/{instance}` records a send;
-/// `POST /chat/findMessages/{instance}` answers truthfully; `GET /sandbox/sends` lists what was sent.
+/// `POST /{version}/{phone number id}/messages` records one, too; `POST /chat/findMessages/{instance}` answers truthfully; `GET /sandbox/sends` lists what was sent.
 public struct Sandbox: Sendable {
     public let state: SandboxState
     private let host: String
@@ -30,6 +30,7 @@ public struct Sandbox: Sendable {
         router.post("/v1/chat/completions") { request, context in try await self.complete(request, context) }
         router.post("/message/sendText/:instance") { request, context in try await self.sendText(request, context) }
         router.post("/chat/findMessages/:instance") { request, context in try await self.findMessages(request, context) }
+        router.post("/:version/:number/messages") { request, context in try await self.sendMeta(request, context) }
         router.get("/sandbox/sends") { _, _ in try Self.json(self.state.sends) }
         return Application(
             router: router,
@@ -128,6 +129,45 @@ public struct Sandbox: Sendable {
         self.state.record(
             instance: instance, number: body.number, text: body.text, at: Int64(Date().timeIntervalSince1970 * 1_000))
     }
+
+    // MARK: Cloud API
+
+    private struct MetaMessage: Decodable {
+        struct Text: Decodable {
+            let body: String
+        }
+        let messaging_product: String
+        let type: String
+        let to: String?
+        let recipient: String?
+        let text: Text
+    }
+
+    @concurrent private func sendMeta(_ request: Request, _ context: some RequestContext) async throws -> Response {
+        if let denied = try self.denied(request.headers[.authorization], "Bearer ") { return denied }
+        let number = context.parameters.get("number")?.removingPercentEncoding ?? ""
+        let body = try await Self.decode(MetaMessage.self, request)
+        let (latency, fault) = self.state.beginSend()
+        try await Task.sleep(for: latency)
+        let contact = body.to ?? body.recipient ?? ""
+        if fault != nil {
+            return try Self.metaError(code: 131_047)
+        }
+        guard body.messaging_product == "whatsapp", body.type == "text", !contact.isEmpty else {
+            return Response(status: .badRequest)
+        }
+        let send = self.record(number, SendText(number: contact, text: body.text.body))
+        return try Self.json(["messages": [["id": "wamid.\(send.id)"]]])
+    }
+
+    private static func metaError(code: Int) throws -> Response {
+        let body: [String: Any] = ["error": ["message": "(#\(code))", "type": "OAuthException", "code": code]]
+        return Response(
+            status: .badRequest, headers: [.contentType: "application/json"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: try JSONSerialization.data(withJSONObject: body))))
+    }
+
+    // MARK: What was sent
 
     private struct FindMessages: Decodable {
         struct Where: Decodable {
