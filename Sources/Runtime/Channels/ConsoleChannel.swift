@@ -2,11 +2,11 @@ public import CardumeCore
 
 /// Prints replies instead of sending them: the channel of a runtime that has no gateway yet.
 public struct ConsoleChannel: MessageChannel {
-    private let print: @Sendable (SendIntent) -> Void
+    private let show: @Sendable (SendIntent) -> Void
 
-    /// - Parameter print: writes one reply where people see it.
-    public init(print: @escaping @Sendable (SendIntent) -> Void) {
-        self.print = print
+    /// - Parameter show: writes one reply where people see it.
+    public init(show: @escaping @Sendable (SendIntent) -> Void) {
+        self.show = show
     }
 
     public var maximumTextLength: Int { 65_536 }
@@ -14,7 +14,7 @@ public struct ConsoleChannel: MessageChannel {
     public var recordDelay: Duration { .zero }
 
     public func send(_ intent: SendIntent) async -> SendOutcome {
-        self.print(intent)
+        self.show(intent)
         return .accepted(providerID: nil)
     }
 
