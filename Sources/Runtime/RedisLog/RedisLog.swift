@@ -1,0 +1,158 @@
+public import CardumeCore
+package import NIOCore
+import Synchronization
+
+/// The cluster deployment's log: one Redis stream for each (assistant, partition).
+///
+/// A stream holds exactly what is unsettled: it is read from a cursor, which changes nothing, settled by id, and never trimmed.
+/// Work is spread over lanes, one per event loop, by partition number, so that an owner on the same loop needs no other thread.
+public final class RedisLog: Sendable {
+    public struct Settings: Sendable {
+        /// What all keys begin with. Without braces. Defaults to `cardume`.
+        public var prefix = "cardume"
+        /// Fixed by whoever is first. Defaults to 64.
+        public var partitionCount = Partition.defaultCount
+        /// How long a message id is remembered. Defaults to 24 h.
+        public var dedupeWindow: Duration = .seconds(24 * 3600)
+        /// How long a silent conversation stays with its assistant. Defaults to 24 h.
+        public var session: Duration = .seconds(24 * 3600)
+        /// Those that somebody serves. A conversation that another one holds is routed anew once nothing of it is unsettled.
+        public var assistants: [AssistantID]
+
+        public init(assistants: [AssistantID]) {
+            self.assistants = assistants
+        }
+    }
+
+    let settings: Settings
+    let keys: RedisLogKeys
+    private let lanes: [RedisLogLane]
+
+    public var partitionCount: Int { self.settings.partitionCount }
+
+    /// - Parameter eventLoops: at least one; those of the shards, in their order.
+    package init(
+        settings: Settings, connector: RedisConnector, eventLoops: [any EventLoop],
+        report: @escaping @Sendable (RedisLink.Event) -> Void = { _ in }
+    ) {
+        precondition(!settings.prefix.contains { $0 == "{" || $0 == "}" }, "braces in a prefix would be taken for the hash tag")
+        let keys = RedisLogKeys(prefix: settings.prefix)
+        self.settings = settings
+        self.keys = keys
+        self.lanes = eventLoops.map {
+            RedisLogLane(client: RedisClient(connector: connector, on: $0, report: report), keys: keys)
+        }
+    }
+
+    /// Keeps all connections until the task is cancelled. Called once.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            for lane in self.lanes { group.addTask { await lane.run() } }
+        }
+    }
+
+    /// Waits for the connections, and refuses servers that would lose messages and logs of another shape. Somebody has to
+    /// ``run()`` the log.
+    ///
+    /// - Returns: what an operator should know.
+    package func start() async throws(StoreError) -> [String] {
+        do throws(RedisError) {
+            for lane in self.lanes { try await lane.client.connected() }
+            let reports = try await self.lanes[0].client.checkServer()
+            try await self.fixPartitionCount()
+            return reports.flatMap(\.warnings)
+        } catch {
+            throw StoreError(redis: error)
+        }
+    }
+
+    private func fixPartitionCount() async throws(RedisError) {
+        let (client, key) = (self.lanes[0].client, self.keys.partitionCount)
+        let slot = RedisSlot(key: key)
+        _ = try await client.send(RedisCommand("SET", key, String(self.partitionCount), "NX"), slot: slot)
+        let existing = try await client.send(RedisCommand("GET", key), slot: slot).root.string ?? ""
+        guard existing == String(self.partitionCount) else {
+            throw RedisError(
+                .unsuitable,
+                "the log \"\(self.settings.prefix)\" was created with \(existing) partitions, the configuration says \(self.partitionCount)"
+            )
+        }
+    }
+
+    func lane(_ number: Int) -> RedisLogLane { self.lanes[number % self.lanes.count] }
+}
+
+extension RedisLog: PartitionLog {
+    public func open(_ fence: Fence) async throws(StoreError) -> LogOffset {
+        var command = RedisLogScripts.open.command(keys: 2)
+        command.append(self.keys.log(fence.partition))
+        command.append(self.keys.fence(fence.partition))
+        command.append(fence.epoch.rawValue)
+        let reply = try await self.lane(fence.partition.number).run(RedisLogScripts.open, command, fence.partition.number)
+        guard let offset = reply.root.offset else { throw StoreError(fenced: fence) }
+        return offset
+    }
+
+    public func next(
+        _ partition: Partition.ID, after offset: LogOffset, limit: Int
+    ) async throws(StoreError) -> [LogEntry] {
+        try await self.lane(partition.number).next(partition, after: offset, limit: limit)
+    }
+
+    public func read(_ partition: Partition.ID, at offsets: [LogOffset]) async throws(StoreError) -> [LogEntry] {
+        try await self.lane(partition.number).read(partition, at: offsets)
+    }
+
+    public func settle(_ offsets: [LogOffset], _ fence: Fence) async throws(StoreError) {
+        let lane = self.lane(fence.partition.number)
+        // Lua's `unpack` takes some 8000 values.
+        for start in stride(from: 0, to: offsets.count, by: 1_000) {
+            let batch = offsets[start..<min(start + 1_000, offsets.count)]
+            var command = RedisLogScripts.settle.command(keys: 2)
+            command.append(lane.logKey(fence.partition))
+            command.append(self.keys.fence(fence.partition))
+            command.append(fence.epoch.rawValue)
+            for offset in batch { command.append(offset) }
+            let reply = try await lane.run(RedisLogScripts.settle, command, fence.partition.number)
+            guard reply.root.integer != -1 else { throw StoreError(fenced: fence) }
+        }
+    }
+
+    public func depth(of partition: Partition.ID) async throws(StoreError) -> Int {
+        let command = RedisCommand("XLEN", self.keys.log(partition))
+        return try await self.lane(partition.number).send(command, partition.number).root.integer ?? 0
+    }
+
+    public func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
+        let number = conversation.partitionNumber(of: self.partitionCount)
+        let more = try RedisLogEntry.json(InboundMessage.Details(liftsHold: true))
+        for assistant in assistants {
+            var command = RedisCommand("XADD", self.keys.log(Partition.ID(assistant: assistant, number: number)), "*")
+            let notice = InboundMessage(
+                id: "lift", conversation: conversation, kind: .system, text: nil, receivedAt: Timestamp(milliseconds: 0),
+                replyAddress: "", traceID: "")
+            RedisLogEntry.appendFields(notice, more: more, to: &command)
+            _ = try await self.lane(number).send(command, number)
+        }
+    }
+
+    public func check() async throws(StoreError) {
+        do throws(RedisError) {
+            for lane in self.lanes { try await lane.client.ping() }
+        } catch {
+            throw StoreError(redis: error)
+        }
+    }
+}
+
+extension StoreError {
+    init(fenced fence: Fence) {
+        self.init(.fenced, "\(fence.partition) has a later owner than that of epoch \(fence.epoch.rawValue)")
+    }
+}
+
+extension RedisCommand {
+    mutating func append(_ offset: LogOffset) {
+        self.append(offset.description)
+    }
+}

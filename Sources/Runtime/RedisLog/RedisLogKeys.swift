@@ -1,0 +1,33 @@
+import CardumeCore
+
+/// The names of the log's keys. All keys of a partition carry its number as their hash tag, so that one script may touch them,
+/// in a cluster too.
+///
+/// | Key | Type | Until |
+/// |---|---|---|
+/// | `<prefix>:partitions` | string | for ever |
+/// | `<prefix>:{<n>}:log:<assistant>` | stream | its entries are settled |
+/// | `<prefix>:{<n>}:fence:<assistant>` | string | for ever |
+/// | `<prefix>:{<n>}:seen:<conversation>:<message id>` | string | the deduplication window has passed |
+/// | `<prefix>:{<n>}:conv:<conversation>` | string | a week after the session |
+struct RedisLogKeys: Sendable {
+    let prefix: String
+
+    var partitionCount: String { "\(self.prefix):partitions" }
+
+    func log(_ partition: Partition.ID) -> String { "\(self.tagged(partition.number)):log:\(partition.assistant)" }
+
+    func fence(_ partition: Partition.ID) -> String { "\(self.tagged(partition.number)):fence:\(partition.assistant)" }
+
+    func seen(_ message: InboundMessage, in number: Int) -> String {
+        "\(self.tagged(number)):seen:\(message.conversation):\(message.id)"
+    }
+
+    func holder(of conversation: Conversation.ID, in number: Int) -> String {
+        "\(self.tagged(number)):conv:\(conversation)"
+    }
+
+    func slot(of number: Int) -> RedisSlot { RedisSlot(key: self.tagged(number)) }
+
+    private func tagged(_ number: Int) -> String { "\(self.prefix):{\(number)}" }
+}
