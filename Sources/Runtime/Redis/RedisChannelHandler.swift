@@ -1,0 +1,199 @@
+import NIOCore
+import NIOSSL
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// The protocol on one channel: commands out, replies in, in the same order, each within its deadline.
+///
+/// Commands are handed over by method, not through the pipeline, which would box each of them. All calls on the event loop.
+final class RedisChannelHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// Who waits for the next reply.
+    enum Receiver {
+        case single(UnsafeContinuation<Result<RedisReply, RedisError>, Never>)
+        case batch(UnsafeContinuation<[Result<RedisReply, RedisError>], Never>, count: Int)
+
+        func fail(_ error: RedisError) {
+            switch self {
+            case .single(let continuation): continuation.resume(returning: .failure(error))
+            case .batch(let continuation, let count):
+                continuation.resume(returning: Array(repeating: .failure(error), count: count))
+            }
+        }
+    }
+
+    private struct Pending {
+        let receiver: Receiver
+        let deadline: NIODeadline
+    }
+
+    private let node: RedisNode
+    private let usesTLS: Bool
+    private let reader = RedisReplyReader()
+    private var pending = CircularBuffer<Pending>()
+    /// What the batch at the head of `pending` has received so far.
+    private var collected: [Result<RedisReply, RedisError>] = []
+    private var context: ChannelHandlerContext?
+    private var output = ByteBuffer()
+    private var isFlushScheduled = false
+    private var timer: Scheduled<Void>?
+    private var timerDeadline = NIODeadline.distantFuture
+    /// Whether anything was received; with TLS that means that the handshake is done.
+    private var hasReceived = false
+    private var isRetired = false
+    private(set) var failure: RedisError?
+
+    init(node: RedisNode, usesTLS: Bool) {
+        self.node = node
+        self.usesTLS = usesTLS
+    }
+
+    // MARK: Commands
+
+    func send(_ commands: some Collection<RedisCommand>, deadline: NIODeadline, to receiver: Receiver) {
+        guard self.failure == nil, !self.isRetired, let context = self.context else {
+            receiver.fail(
+                RedisError(
+                    .notConnected, "no connection to \(self.node)\(self.failure.map { ": \($0)" } ?? "")",
+                    cause: self.failure?.code ?? .closed))
+            return
+        }
+        for command in commands { self.output.writeRedisCommand(command) }
+        self.pending.append(Pending(receiver: receiver, deadline: deadline))
+        if deadline < self.timerDeadline { self.setTimer(deadline, context) }
+        if !self.isFlushScheduled {
+            self.isFlushScheduled = true
+            // Runs after what is already waiting on the loop, whose commands then go into the same packet.
+            context.eventLoop.assumeIsolated().execute { self.flush() }
+        }
+    }
+
+    private func flush() {
+        self.isFlushScheduled = false
+        guard self.failure == nil, let context = self.context, self.output.readableBytes > 0 else { return }
+        context.writeAndFlush(self.wrapOutboundOut(self.output), promise: nil)
+        // Keeps the memory if the channel has written all of it, and takes new one otherwise.
+        self.output.clear(minimumCapacity: 1024)
+    }
+
+    /// No more commands; closes once the last reply is there.
+    func retire() {
+        self.isRetired = true
+        if self.pending.isEmpty { self.close(RedisError(.closed, "the connection to \(self.node) was given up")) }
+    }
+
+    /// Fails all that is pending and destroys the socket.
+    func close(_ error: RedisError) {
+        guard self.failure == nil else { return }
+        self.failure = error
+        self.timer?.cancel()
+        self.timer = nil
+        let pending = self.pending
+        self.pending = []
+        self.collected = []
+        for entry in pending { entry.receiver.fail(error) }
+        self.context?.close(promise: nil)
+    }
+
+    // MARK: Deadlines
+
+    /// One timer per connection. It looks at all that is pending, but only once in a deadline: a command whose deadline is
+    /// not before the timer's does not touch it.
+    private func setTimer(_ deadline: NIODeadline, _ context: ChannelHandlerContext) {
+        self.timer?.cancel()
+        self.timerDeadline = deadline
+        self.timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) { self.timerFired() }
+    }
+
+    private func timerFired() {
+        self.timer = nil
+        self.timerDeadline = .distantFuture
+        guard let context = self.context, let earliest = self.pending.lazy.map(\.deadline).min() else { return }
+        if earliest <= NIODeadline.now() {
+            self.close(RedisError(.timedOut, "\(self.node) did not answer in time"))
+        } else {
+            self.setTimer(earliest, context)
+        }
+    }
+
+    // MARK: Channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.close(RedisError(.closed, "the connection to \(self.node) was closed"))
+        self.context = nil
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard self.failure == nil else { return }
+        self.hasReceived = true
+        do {
+            try self.unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
+                try self.reader.read(bytes) { self.received($0) }
+            }
+        } catch let error as RedisError {
+            self.close(error)
+        } catch {
+            preconditionFailure("the reader throws nothing else")
+        }
+    }
+
+    private func received(_ result: Result<RedisReply, RedisError>) {
+        guard let head = self.pending.first else {
+            return self.close(RedisError(.protocolViolation, "\(self.node) answered what was not asked"))
+        }
+        switch head.receiver {
+        case .single(let continuation):
+            self.pending.removeFirst()
+            continuation.resume(returning: result)
+        case .batch(let continuation, let count):
+            self.collected.append(result)
+            guard self.collected.count == count else { return }
+            self.pending.removeFirst()
+            continuation.resume(returning: self.collected)
+            self.collected = []
+        }
+        if self.isRetired { self.retire() }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.close(RedisError(.closed, "\(self.node) closed the connection"))
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        self.close(RedisError(connection: error, to: self.node, isSecure: !self.usesTLS || self.hasReceived))
+    }
+}
+
+extension RedisError {
+    /// Wraps what a channel throws.
+    ///
+    /// - Parameter isSecure: whether there is no TLS handshake left that could have failed.
+    init(connection error: any Error, to node: RedisNode, isSecure: Bool) {
+        switch error {
+        case NIOSSLError.handshakeFailed(.sslError([.eofDuringHandshake])), NIOSSLError.uncleanShutdown:
+            self.init(.closed, "\(node) closed the connection")
+        case let error where !isSecure && (error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError):
+            self.init(.tls, "no TLS with \(node): \(error)")
+        case let error as IOError:
+            self.init(.closed, "the connection to \(node) broke: \(error.reason)")
+        default:
+            self.init(.closed, "the connection to \(node) broke: \(error)")
+        }
+    }
+}
+
+extension IOError {
+    /// What the system says, without the name of the call.
+    var reason: String { String(cString: strerror(self.errnoCode)) }
+}

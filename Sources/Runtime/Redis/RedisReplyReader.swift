@@ -1,0 +1,108 @@
+import CHiredis
+
+/// Reads replies from bytes as they come, with hiredis' reader (RESP2).
+///
+/// Used on one thread at a time.
+final class RedisReplyReader {
+    /// hiredis moves what it has not read yet to the front after each reply; small portions keep that cheap.
+    private static let portion = 16 * 1024
+    /// What the reader keeps while it has nothing to read. By default it would give up its buffer all the time.
+    private static let kept = 1 << 20
+
+    private let reader: UnsafeMutablePointer<redisReader>
+    /// The reader's callbacks find it through a pointer.
+    private let builder: UnsafeMutablePointer<RedisTapeBuilder>
+    private var failure: RedisError?
+
+    init() {
+        self.builder = .allocate(capacity: 1)
+        self.builder.initialize(to: RedisTapeBuilder())
+        guard let reader = redisReaderCreateWithFunctions(Self.functions) else { preconditionFailure("out of memory") }
+        self.reader = reader
+        reader.pointee.privdata = UnsafeMutableRawPointer(self.builder)
+        reader.pointee.maxbuf = Self.kept
+    }
+
+    deinit {
+        redisReaderFree(self.reader)
+        self.builder.deinitialize(count: 1)
+        self.builder.deallocate()
+    }
+
+    /// Reads `bytes` and hands over every reply that is whole now. After an error it stays with that error.
+    func read(
+        _ bytes: UnsafeRawBufferPointer, _ take: (Result<RedisReply, RedisError>) -> Void
+    ) throws(RedisError) {
+        if let failure = self.failure { throw failure }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let portion = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.portion))
+            rest = rest.dropFirst(Self.portion)
+            redisReaderFeed(self.reader, portion.baseAddress, portion.count)
+            while true {
+                var reply: UnsafeMutableRawPointer?
+                guard redisReaderGetReply(self.reader, &reply) == REDIS_OK else { throw self.fail() }
+                if reply == nil { break }
+                take(self.builder.pointee.finish().result)
+            }
+        }
+    }
+
+    private func fail() -> RedisError {
+        let text = withUnsafeBytes(of: self.reader.pointee.errstr) {
+            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        let failure = RedisError(.protocolViolation, "the answer is not Redis' (\(text))")
+        self.failure = failure
+        return failure
+    }
+
+    /// What every callback returns for an object: the values are on the tape.
+    private nonisolated(unsafe) static let object = UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1)
+
+    /// Never changed and never freed.
+    private nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
+        let functions = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
+        functions.initialize(
+            to: redisReplyObjectFunctions(
+                createString: { task, text, length in
+                    guard let task else { return nil }
+                    let kind: RedisToken.Kind =
+                        switch task.pointee.type {
+                        case REDIS_REPLY_STATUS: .status
+                        case REDIS_REPLY_ERROR: .error
+                        default: .string
+                        }
+                    let text = UnsafeRawBufferPointer(start: text, count: length)
+                    return RedisReplyReader.builder(task).pointee.add(kind, text) ? RedisReplyReader.object : nil
+                },
+                createArray: { task, count in
+                    guard let task else { return nil }
+                    RedisReplyReader.builder(task).pointee.addArray(count: Int(count))
+                    return RedisReplyReader.object
+                },
+                createInteger: { task, value in
+                    guard let task else { return nil }
+                    RedisReplyReader.builder(task).pointee.add(integer: value)
+                    return RedisReplyReader.object
+                },
+                createNil: { task in
+                    guard let task else { return nil }
+                    RedisReplyReader.builder(task).pointee.addNull()
+                    return RedisReplyReader.object
+                },
+                freeObject: { _ in }))
+        return functions
+    }()
+
+    private static func builder(_ task: UnsafePointer<redisReadTask>) -> UnsafeMutablePointer<RedisTapeBuilder> {
+        task.pointee.privdata.assumingMemoryBound(to: RedisTapeBuilder.self)
+    }
+}
+
+extension RedisReply {
+    /// An error reply as the error that is thrown.
+    fileprivate var result: Result<RedisReply, RedisError> {
+        if let error = self.root.error { .failure(error) } else { .success(self) }
+    }
+}
