@@ -29,8 +29,8 @@ let package = Package(
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
-        .systemLibrary(
-            name: "CHiredis", path: "Sources/CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
+        // Without its pkg-config file, whose -D_FILE_OFFSET_BITS=64 SwiftPM refuses with a warning.
+        .systemLibrary(name: "CHiredis", path: "Sources/CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .target(
             name: "CardumeCore",
             dependencies: [.product(name: "DequeModule", package: "swift-collections")],
@@ -63,7 +63,11 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "Yams", package: "Yams"),
             ],
-            path: "Sources/Runtime"
+            path: "Sources/Runtime",
+            resources: [
+                .embedInCode("RedisLog/Scripts/append.lua"), .embedInCode("RedisLog/Scripts/open.lua"),
+                .embedInCode("RedisLog/Scripts/settle.lua"),
+            ]
         ),
         .target(
             name: "CardumeTesting",

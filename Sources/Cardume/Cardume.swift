@@ -10,7 +10,9 @@ struct Cardume: AsyncParsableCommand {
         commandName: "cardume",
         abstract: "A worker runtime for WhatsApp assistants: webhooks in, replies out, in order, nothing lost.",
         version: Self.version,
-        subcommands: [RunCommand.self, ConfigCommand.self, SandboxCommand.self, DemoCommand.self]
+        subcommands: [
+            RunCommand.self, WorkerCommand.self, GatewayCommand.self, MigrateCommand.self, ConfigCommand.self, SandboxCommand.self, DemoCommand.self,
+        ]
     )
 
     static func main() async {

@@ -8,13 +8,25 @@ import NIOPosix
 import ServiceLifecycle
 import UnixSignals
 
-/// The whole program in one process: doors, log, conversations, ways out.
+/// The whole program in one process, or a part of it: doors, log, conversations, ways out.
 struct Server {
+    enum Role: String {
+        case everything = "run"
+        /// Conversations without doors.
+        case worker
+        /// Doors without conversations.
+        case gateway
+
+        var hasDoors: Bool { self != .worker }
+        var hasConversations: Bool { self != .gateway }
+    }
+
+    let role: Role
     let configuration: CardumeConfiguration
     let logger: Logger
-    private let store: SQLiteStore
+    private let storage: any Storage
     private let client: SharedHTTPClient
-    private let coordinator: Coordinator
+    private let coordinator: Coordinator?
     private let gateway: HTTPGateway
     private let health: HealthMonitor
     private let waiter: ReplyWaiter
@@ -26,62 +38,56 @@ struct Server {
     ///   - onListening: called with the port once connections are accepted.
     /// - Throws: a ``CommandFailure`` when the store cannot be opened.
     init(
-        configuration: CardumeConfiguration, logger: Logger, format: LineLogHandler.Format,
+        _ role: Role = .everything, configuration: CardumeConfiguration, logger: Logger, format: LineLogHandler.Format,
         observer: any RuntimeObserver = CompositeObserver([]),
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws {
+        self.role = role
         self.configuration = configuration
         self.logger = logger
         self.onListening = onListening
         let clock = SystemClock()
-        let store = try Self.openStore(configuration)
-        self.store = store
-        // After what may fail: a client must not be dropped without being shut down.
-        self.client = SharedHTTPClient()
-        self.waiter = ReplyWaiter()
-        self.loops = MultiThreadedEventLoopGroup(
+        let loops = MultiThreadedEventLoopGroup(
             numberOfThreads: configuration.shards == 0 ? System.coreCount : configuration.shards)
-        let models = Models(configuration, client: self.client)
-        let channels = Channels(configuration, client: self.client, logger: logger, format: format)
-        let routes = configuration.routes
-        var settings = Dispatcher.Settings()
-        settings.credits = configuration.credits
-        settings.perConversation = configuration.conversationCredits
-        settings.idleTime = configuration.idleTime
-        let dispatcher = Dispatcher(
-            assistants: configuration.assistants.map(\.assistant),
-            shards: self.loops.makeIterator().map { Shard(executor: $0.executor) },
-            settings: settings,
-            environment: RuntimeEnvironment(
-                log: store, journal: store,
+        self.loops = loops
+        let storage: any Storage =
+            if let cluster = configuration.cluster {
+                try ClusterStorage(cluster, configuration, loops: Array(loops.makeIterator()), logger: logger)
+            } else {
+                try EmbeddedStorage(configuration, clock: { clock.wallTime })
+            }
+        self.storage = storage
+        // After what may fail: a client must not be dropped without being shut down.
+        let client = SharedHTTPClient()
+        self.client = client
+        // Whoever answers may be another process.
+        self.waiter = ReplyWaiter(journal: configuration.cluster == nil ? nil : storage.journal)
+        self.health = HealthMonitor(version: Cardume.version, components: storage.components)
+        let (log, journal) = (storage.log, storage.journal)
+        if role.hasConversations {
+            let models = Models(configuration, client: client)
+            let channels = Channels(configuration, client: client, logger: logger, format: format)
+            let routes = configuration.routes
+            let environment = RuntimeEnvironment(
+                log: log, journal: journal,
                 handler: ModelTurnHandler(model: { models[$0] }, menuText: { routes[$0]?.menuText }),
                 channel: { channels[$0] },
-                observer: CompositeObserver([LoggingObserver(logger: logger), self.waiter, observer]),
-                clock: clock))
-        self.coordinator = Coordinator(
-            member: Member.ID(UUID().uuidString.lowercased()), leases: store, dispatcher: dispatcher)
-        self.health = HealthMonitor(version: Cardume.version) { _ = try await store.load("health:check", contextMessages: 1) }
+                observer: CompositeObserver([LoggingObserver(logger: logger), self.waiter, observer]), clock: clock)
+            self.coordinator = Coordinator(
+                leases: storage.leases, configuration: configuration,
+                shards: loops.makeIterator().map { Shard(executor: $0.executor) }, environment: environment)
+        } else {
+            self.coordinator = nil
+        }
         let assistants = configuration.assistants.map(\.assistant.id)
         self.gateway = HTTPGateway(
-            settings: configuration.http, intake: MessageIntake(log: store, routes: routes), journal: store,
+            settings: configuration.http, intake: MessageIntake(log: log, routes: configuration.routes), journal: journal,
             waiter: self.waiter, health: self.health,
             release: { conversation in
-                try await store.lift(holdOn: conversation)
-                try await store.announceLift(of: conversation, to: assistants)
+                try await journal.lift(holdOn: conversation)
+                try await log.announceLift(of: conversation, to: assistants)
             },
             clock: { clock.wallTime }, logger: logger)
-    }
-
-    private static func openStore(_ configuration: CardumeConfiguration) throws -> SQLiteStore {
-        do {
-            return try SQLiteStore(
-                settings: SQLiteStore.Settings(
-                    folder: configuration.dataFolder, partitionCount: configuration.partitionCount,
-                    dedupeWindow: configuration.dedupeWindow, session: configuration.session,
-                    assistants: Set(configuration.assistants.map(\.assistant.id))))
-        } catch {
-            throw CommandFailure(error.message)
-        }
     }
 
     /// Serves until a signal, or until something fails for good.
@@ -89,18 +95,31 @@ struct Server {
     /// - Throws: a ``CommandFailure`` when it cannot start or go on.
     func run(signals: [UnixSignal]) async throws {
         self.announce()
-        let http = self.gateway.service(on: self.loops) { port in
+        do {
+            try await self.storage.whileOpen { try await self.serve(signals: signals) }
+        } catch {
+            await self.close()
+            throw error
+        }
+        await self.close()
+        self.logger.notice("stopped")
+    }
+
+    private func serve(signals: [UnixSignal]) async throws {
+        let http = self.gateway.service(on: self.loops, doors: self.role.hasDoors) { port in
             self.logger.notice("listening", metadata: ["url": "http://\(self.configuration.http.host):\(port)"])
             await self.onListening(port)
         }
         var quiet = self.logger
         quiet.logLevel = .critical
         // Shut down in reverse order: first say so, then close the doors, then finish the work.
-        var services: [any Service] = [
-            Housekeeping(store: self.store, logger: self.logger), CoordinatorService(server: self),
-            Doors(server: http),
-            DrainNotice(health: self.health, waiter: self.waiter, logger: self.logger),
-        ]
+        var services: [any Service] = [Housekeeping(storage: self.storage, logger: self.logger)]
+        if let coordinator = self.coordinator {
+            services.append(CoordinatorService(server: self, coordinator: coordinator))
+        } else {
+            self.health.enter(.ready)
+        }
+        services += [Doors(server: http), DrainNotice(health: self.health, waiter: self.waiter, logger: self.logger)]
         if !signals.isEmpty { services.insert(SecondSignal(signals: signals, logger: self.logger), at: 0) }
         // In good order after a failure, too: cancelling an HTTP server while somebody connects is a trap in SwiftNIO
         // ("Deinited NIOAsyncWriter without calling finish()").
@@ -115,20 +134,15 @@ struct Server {
         do {
             try await group.run()
         } catch let failure as CommandFailure {
-            await self.close()
             throw failure
         } catch {
-            await self.close()
             let http = self.configuration.http
             throw CommandFailure(ServerFailure.describe(error, host: http.host, port: http.port))
         }
-        await self.close()
-        self.logger.notice("stopped")
     }
 
     private func close() async {
         try? await self.client.shutDown()
-        self.store.close()
         try? await self.loops.shutdownGracefully()
     }
 
@@ -139,10 +153,11 @@ struct Server {
         self.logger.notice(
             "starting",
             metadata: [
-                "version": "\(Cardume.version)", "data_folder": "\(self.configuration.dataFolder)",
+                "version": "\(Cardume.version)", "role": "\(self.role.rawValue)", "storage": "\(self.storage.description)",
                 "assistants": "\(names.joined(separator: ", "))",
                 "channels": "\(self.configuration.channels.map { "\($0.id) (\($0.kind.rawValue))" }.joined(separator: ", "))",
             ])
+        guard self.role.hasDoors else { return }
         let http = self.configuration.http
         let doors = [
             ("/v1", http.api.isOpen, http.api.secret == nil, "api.token"),
@@ -161,13 +176,14 @@ struct Server {
     /// Runs conversations until shutdown, then lets them end.
     fileprivate struct CoordinatorService: Service {
         let server: Server
+        let coordinator: Coordinator
 
         func run() async throws {
             let server = self.server
             let end = await withGracefulShutdownHandler {
-                await server.coordinator.run(onReady: { server.health.enter(.ready) })
+                await self.coordinator.run(onReady: { server.health.enter(.ready) })
             } onGracefulShutdown: {
-                server.coordinator.shutDown(within: server.configuration.shutdownDeadline)
+                self.coordinator.shutDown(within: server.configuration.shutdownDeadline)
             }
             switch end {
             case .stopped(isInTime: true): break
@@ -177,5 +193,27 @@ struct Server {
                 throw CommandFailure("cannot go on: \(error.message)")
             }
         }
+    }
+}
+
+extension Coordinator {
+    /// One that runs the configured assistants' conversations.
+    fileprivate convenience init(
+        leases: any LeaseStore, configuration: CardumeConfiguration, shards: [Shard], environment: RuntimeEnvironment
+    ) {
+        var settings = Dispatcher.Settings()
+        settings.credits = configuration.credits
+        settings.perConversation = configuration.conversationCredits
+        settings.idleTime = configuration.idleTime
+        let cluster = configuration.cluster
+        let assistants = configuration.assistants.map(\.assistant).filter { assistant in
+            cluster.map { $0.queues.isEmpty || $0.queues.contains(assistant.id) } ?? true
+        }
+        let dispatcher = Dispatcher(
+            assistants: assistants, shards: shards, settings: settings, environment: environment)
+        let host = ProcessInfo.processInfo.hostName.prefix { $0 != "." }
+        self.init(
+            member: Member.ID("\(host)-\(UUID().uuidString.lowercased().prefix(8))"), leases: leases, dispatcher: dispatcher,
+            interval: cluster?.interval ?? .milliseconds(500), handoverDeadline: cluster?.handoverDeadline ?? .seconds(10))
     }
 }

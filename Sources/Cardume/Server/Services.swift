@@ -56,26 +56,28 @@ struct DrainNotice: Service {
     }
 }
 
-/// Forgets message ids that are older than the deduplication window.
+/// Keeps the stores small.
 struct Housekeeping: Service {
-    let store: SQLiteStore
+    let storage: any Storage
     let logger: Logger
     private let clock = SystemClock()
 
-    init(store: SQLiteStore, logger: Logger) {
-        self.store = store
+    init(storage: any Storage, logger: Logger) {
+        self.storage = storage
         self.logger = logger
     }
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            while (try? await self.clock.sleep(for: .seconds(600))) != nil {
+            repeat {
                 do {
-                    try await self.store.purgeSeen(at: self.clock.wallTime)
+                    try await self.storage.clean()
+                } catch is CancellationError {
+                    return
                 } catch {
-                    self.logger.error("old message ids not removed", metadata: ["error": "\(error)"])
+                    self.logger.error("housekeeping failed; it is tried again later", metadata: ["error": "\(error)"])
                 }
-            }
+            } while (try? await self.clock.sleep(for: .seconds(600))) != nil
         }
     }
 }

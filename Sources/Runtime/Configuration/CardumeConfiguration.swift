@@ -62,6 +62,8 @@ public struct CardumeConfiguration: Sendable {
     public var shutdownDeadline: Duration
     public var logLevel: String
     public var logFormat: LogFormat
+    /// `nil` for the embedded deployment.
+    public var cluster: ClusterSettings?
     public var http: HTTPSettings
     public var assistants: [AssistantSettings]
     public var channels: [ChannelSettings]
@@ -100,6 +102,7 @@ public struct CardumeConfiguration: Sendable {
         self.shutdownDeadline = root.duration("shutdown_deadline")
         self.logLevel = root.section("log").text("level")
         self.logFormat = LogFormat(rawValue: root.section("log").text("format")) ?? .auto
+        self.cluster = ClusterSettings(root)
         self.http = HTTPSettings(root)
         let model = root.section("model")
         self.assistants = values.names(under: ["assistants"]).map {
@@ -155,6 +158,7 @@ public struct CardumeConfiguration: Sendable {
                     place: self.values.place(path), key: path.joined(separator: "."),
                     message: "must have at least 32 bytes (RFC 7518, section 3.2)"))
         }
+        problems += ClusterSettings.problems(self.values, assistants: known)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
     }
 

@@ -21,9 +21,15 @@ public struct ConfigurationKey: Sendable {
     public let defaultValue: String?
     /// Never shown or logged; may come from a file through a key of the same name ending in `_file`.
     public let isSecret: Bool
+    /// Another environment variable that is read when the key's own is not set: a name that platforms set by themselves.
+    public let alias: String?
     public let summary: String
 
-    init(_ path: String, _ kind: Kind, default defaultValue: String? = nil, isSecret: Bool = false, _ summary: String) {
+    init(
+        _ path: String, _ kind: Kind, default defaultValue: String? = nil, isSecret: Bool = false, alias: String? = nil,
+        _ summary: String
+    ) {
+        self.alias = alias
         self.path = path
         self.kind = kind
         self.defaultValue = defaultValue

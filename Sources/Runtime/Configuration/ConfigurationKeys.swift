@@ -4,12 +4,11 @@ extension ConfigurationKey {
 
     /// All keys there are, in the order in which documents show them.
     public static let all: [ConfigurationKey] =
-        Self.process + Self.doors + Self.model("model") + Self.assistants + Self.channels
+        Self.process + Self.cluster + Self.doors + Self.model("model") + Self.assistants + Self.channels
 
     private static let process: [ConfigurationKey] = [
         .init("data_folder", .text, default: "./data", "Where the embedded log and journal are kept."),
-        .init(
-            "partitions", .integer(1...4096), default: "64", "Partitions of each queue. Fixed when the data folder is created."),
+        .init("partitions", .integer(1...4096), default: "64", "Partitions of each queue. Fixed when the log is created."),
         .init("shards", .integer(0...256), default: "0", "Threads that run conversations; 0 is one per core."),
         .init(
             "dedupe_window", .duration(.seconds(60)...hour * 720), default: "24h",
@@ -29,6 +28,50 @@ extension ConfigurationKey {
             "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), default: "info",
             "Least severe level that is logged."),
         .init("log.format", .choice(["auto", "json", "text"]), default: "auto", "auto: text on a terminal, JSON elsewhere."),
+    ]
+
+    private static let cluster: [ConfigurationKey] = [
+        .init(
+            "redis.url", .text, isSecret: true, alias: "REDIS_URL",
+            "`redis://user:password@host:port/database`, or `rediss://` for TLS. With `database.url`: the cluster deployment."),
+        .init("redis.cluster", .flag, default: "false", "The address is that of a node of a Redis Cluster."),
+        .init("redis.ca_file", .text, "PEM file of the authorities trusted with `rediss://`, instead of the system's."),
+        .init("redis.server_name", .text, "Name expected in the server's certificate, where it is not the host's."),
+        .init("redis.prefix", .text, default: "cardume", "What all keys begin with. Without braces."),
+        .init("redis.connect_timeout", .duration(.milliseconds(100)...second * 60), default: "3s", "For one connection."),
+        .init(
+            "redis.reply_deadline", .duration(.milliseconds(100)...second * 60), default: "5s",
+            "From a command to its reply; then the connection is given up."),
+        .init(
+            "database.url", .text, isSecret: true, alias: "DATABASE_URL",
+            "`postgres://user:password@host:port/database?sslmode=…`: PostgreSQL 15 or later, or PgBouncer before it."),
+        .init("database.connections", .integer(1...1000), default: "6", "Connections of one process at most."),
+        .init("database.idle_connections", .integer(0...1000), default: "1", "Of them, kept although idle."),
+        .init(
+            "database.waiters", .integer(1...1_000_000), default: "65536",
+            "Callers that may wait for a connection; more are refused."),
+        .init(
+            "database.wait_timeout", .duration(.milliseconds(100)...second * 60), default: "5s",
+            "How long a caller waits for a connection."),
+        .init("database.connect_timeout", .duration(.milliseconds(100)...second * 60), default: "5s", "For one connection."),
+        .init(
+            "database.statement_timeout", .duration(.milliseconds(100)...second * 600), default: "5s",
+            "For one statement; then it is cancelled and its connection given up."),
+        .init(
+            "retention", .duration(hour * 24...hour * 87_600), default: "2160h",
+            "How long the database keeps what was said, to the week. 2160h are 90 days."),
+        .init(
+            "queues", .text, default: "",
+            "The assistants whose queues this process serves, separated by commas. Empty: all."),
+        .init(
+            "lease.ttl", .duration(second...second * 300), default: "6s",
+            "How long a process that no longer says so counts as alive; then others take its partitions over."),
+        .init(
+            "lease.interval", .duration(.milliseconds(50)...second * 60), default: "500ms",
+            "Between two looks at who is alive and who owns what. At most a quarter of `lease.ttl`."),
+        .init(
+            "handover_deadline", .duration(.zero...hour), default: "10s",
+            "How long running turns may delay a partition's move to another process; then they are interrupted and run there."),
     ]
 
     private static let doors: [ConfigurationKey] = [

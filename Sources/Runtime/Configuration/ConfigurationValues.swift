@@ -90,14 +90,16 @@ public struct ConfigurationValues: Sendable {
     ) throws -> Effective? {
         let filePath = path.dropLast() + [(path.last ?? "") + "_file"]
         if key.isInEnvironment {
-            let name = self.environmentName(of: path)
-            if let text = environment.string(forKey: ConfigKey([name]), isSecret: key.isSecret) {
+            let names = [self.environmentName(of: path), key.alias].compactMap { $0 }
+            for name in names {
+                guard let text = environment.string(forKey: ConfigKey([name]), isSecret: key.isSecret) else { continue }
                 if let problem = key.problem(with: text) {
                     throw ConfigurationProblem(place: name, key: path.joined(separator: "."), message: problem)
                 }
                 return Effective(path: path, key: key, text: text, source: .environment, place: name)
             }
-            if key.isSecret, let file = environment.string(forKey: ConfigKey([name + "_FILE"])) {
+            for name in names where key.isSecret {
+                guard let file = environment.string(forKey: ConfigKey([name + "_FILE"])) else { continue }
                 let text = try self.secret(in: file, place: name + "_FILE", path)
                 return Effective(path: path, key: key, text: text, source: .environment, place: name + "_FILE")
             }

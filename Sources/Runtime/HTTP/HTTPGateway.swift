@@ -42,14 +42,16 @@ public struct HTTPGateway: Sendable {
 
     /// The server, ready to run.
     ///
-    /// - Parameter onListening: called with the port once connections are accepted.
+    /// - Parameters:
+    ///   - doors: whether it takes messages; without, it answers for its health only.
+    ///   - onListening: called with the port once connections are accepted.
     public func service(
-        on group: any EventLoopGroup, onListening: @escaping @Sendable (Int) async -> Void
+        on group: any EventLoopGroup, doors: Bool = true, onListening: @escaping @Sendable (Int) async -> Void
     ) -> some ApplicationProtocol {
         var quiet = Logger(label: "cardume.http")
         quiet.logLevel = .critical
         return Application(
-            router: self.router(),
+            router: self.router(doors: doors),
             // Longer than the longest wait a caller may ask for.
             server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: .seconds(90))),
             configuration: ApplicationConfiguration(
@@ -59,18 +61,19 @@ public struct HTTPGateway: Sendable {
             logger: quiet)
     }
 
-    private func router() -> Router<Context> {
+    private func router(doors: Bool) -> Router<Context> {
         let router = Router(context: Context.self)
         router.add(middleware: AnswerMiddleware(logger: self.logger))
+        self.serve(router, "/health", [.get: self.health.summary])
+        self.serve(router, "/health/live", [.get: self.health.live])
+        self.serve(router, "/health/ready", [.get: self.health.ready])
+        guard doors else { return router }
         self.serve(router, "/webhook/evolution", [.post: self.evolution])
         // The server appends the event's name to the path when it is set to send "by events"; the body says it again.
         self.serve(router, "/webhook/evolution/:event", [.post: self.evolution])
         self.serve(router, "/webhook/meta", [.get: self.verifyMeta, .post: self.meta])
         self.serve(router, "/v1/messages", [.post: self.postMessage])
         self.serve(router, "/v1/conversations/:conversation/release", [.post: self.releaseConversation])
-        self.serve(router, "/health", [.get: self.health.summary])
-        self.serve(router, "/health/live", [.get: self.health.live])
-        self.serve(router, "/health/ready", [.get: self.health.ready])
         return router
     }
 

@@ -15,12 +15,12 @@ public final class HealthMonitor: Sendable {
     private let phase = Mutex(Phase.starting)
     private let startedAt = ContinuousClock.now
     private let version: String
-    private let checkStore: @Sendable () async throws -> Void
+    private let components: [(name: String, check: @Sendable () async throws -> Void)]
 
-    /// - Parameter checkStore: reads something from the store, to see whether it answers.
-    public init(version: String, checkStore: @escaping @Sendable () async throws -> Void) {
+    /// - Parameter components: what the process cannot work without, each with a quick look whether it answers.
+    public init(version: String, components: [(name: String, check: @Sendable () async throws -> Void)]) {
         self.version = version
-        self.checkStore = checkStore
+        self.components = components
     }
 
     public func enter(_ phase: Phase) {
@@ -43,11 +43,9 @@ public final class HealthMonitor: Sendable {
 
     /// `GET /health`: the process and its components. 503 when a component is unhealthy.
     func summary(_ request: Request, _ context: HTTPGateway.Context) async throws -> Response {
-        let begin = ContinuousClock.now
-        var failure: String?
-        do { try await self.checkStore() } catch { failure = "\(error)" }
-        let elapsed = begin.duration(to: .now)
-        let isHealthy = failure == nil
+        var components: [String: Summary.Component] = [:]
+        for (name, check) in self.components { components[name] = await Self.component(check) }
+        let isHealthy = components.values.allSatisfy { $0.error == nil }
         return try JSONAnswer(
             status: isHealthy ? .ok : .serviceUnavailable,
             Summary(
@@ -55,12 +53,18 @@ public final class HealthMonitor: Sendable {
                 phase: self.phase.withLock { $0.rawValue },
                 version: self.version,
                 uptime_seconds: Int(self.startedAt.duration(to: .now).components.seconds),
-                components: [
-                    "store": Summary.Component(
-                        status: isHealthy ? "healthy" : "unhealthy",
-                        response_ms: (elapsed.seconds * 1_000_000).rounded() / 1_000, error: failure)
-                ])
+                components: components)
         ).response(from: request, context: context)
+    }
+
+    private static func component(_ check: () async throws -> Void) async -> Summary.Component {
+        let begin = ContinuousClock.now
+        var failure: String?
+        do { try await check() } catch { failure = "\(error)" }
+        let elapsed = begin.duration(to: .now)
+        return Summary.Component(
+            status: failure == nil ? "healthy" : "unhealthy", response_ms: (elapsed.seconds * 1_000_000).rounded() / 1_000,
+            error: failure)
     }
 
     /// `GET /health/live`: the process answers.

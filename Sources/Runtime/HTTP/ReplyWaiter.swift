@@ -43,9 +43,16 @@ public final class ReplyWaiter: RuntimeObserver {
         }
     }
 
-    private let state = Mutex(State())
+    private static let pollInterval: Duration = .milliseconds(100)
 
-    public init() {}
+    private let state = Mutex(State())
+    private let journal: (any Journal)?
+
+    /// - Parameter journal: asked ten times a second for each caller, where another process may answer. Defaults to `nil`:
+    ///   all that happens is observed here.
+    public init(journal: (any Journal)? = nil) {
+        self.journal = journal
+    }
 
     public func record(_ event: RuntimeEvent, assistant: AssistantID?) {
         let woken: [CheckedContinuation<Void, Never>]
@@ -88,11 +95,34 @@ public final class ReplyWaiter: RuntimeObserver {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.end(of: id) }
             group.addTask { try? await Task.sleep(for: limit) }
+            if let journal = self.journal { group.addTask { await self.poll(journal, for: message, id) } }
             await group.next()
             group.cancelAll()
         }
         let wait = self.state.withLock { $0.waits[id] }
         return (result, wait?.replies ?? [], wait?.end)
+    }
+
+    /// Returns when the journal says that `message` has come to its end.
+    private func poll(_ journal: any Journal, for message: InboundMessage, _ id: UInt64) async {
+        let entry = LogEntry(offset: .start, message: message)
+        while (try? await Task.sleep(for: Self.pollInterval)) != nil {
+            // What cannot be asked now is asked again.
+            guard let standing = try? await journal.standing(of: [entry])[.start] else { continue }
+            switch standing {
+            case .marked: continue
+            case .deadLetter: self.state.withLock { $0.waits[id]?.end = .failed }
+            case .committed(let intents):
+                guard intents.allSatisfy(\.state.isFinal) else { continue }
+                self.state.withLock { state in
+                    guard state.waits[id]?.end == nil else { return }
+                    let accepted = intents.filter { $0.state == .accepted }
+                    state.waits[id]?.replies = accepted.map(\.text)
+                    state.waits[id]?.end = accepted.count == intents.count ? .answered : .failed
+                }
+            }
+            return
+        }
     }
 
     /// Ends all waits, present and future: the process is going down, and a caller that waits would keep it.

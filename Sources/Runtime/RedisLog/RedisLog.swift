@@ -109,7 +109,7 @@ extension RedisLog: PartitionLog {
         for start in stride(from: 0, to: offsets.count, by: 1_000) {
             let batch = offsets[start..<min(start + 1_000, offsets.count)]
             var command = RedisLogScripts.settle.command(keys: 2)
-            command.append(lane.logKey(fence.partition))
+            command.append(bytes: lane.logKey(fence.partition))
             command.append(self.keys.fence(fence.partition))
             command.append(fence.epoch.rawValue)
             for offset in batch { command.append(offset) }

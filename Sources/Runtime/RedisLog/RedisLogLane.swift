@@ -177,7 +177,7 @@ struct RedisLogRead {
                 self.last = entry.offset
             } else {
                 // Not written by the append script. It stays where it is, counted in the depth.
-                self.last = item.array.makeIterator().next()?.offset ?? self.last
+                self.last = item.array.first { _ in true }?.offset ?? self.last
             }
         }
     }

@@ -2,13 +2,13 @@ import CardumeCore
 import FoundationEssentials
 
 /// One run's figures, for people and for programs.
-struct EngineReport: Sendable {
-    let workload: EngineWorkload
+struct EmbeddedReport: Sendable {
+    let workload: Workload
     let plain: PlainLoop.Result
-    let engine: EngineRun.Result
-    var memory: EngineRun.Memory
+    let engine: EmbeddedRun.Result
+    var memory: EmbeddedRun.Memory
 
-    init(workload: EngineWorkload, plain: PlainLoop.Result, engine: EngineRun.Result) {
+    init(workload: Workload, plain: PlainLoop.Result, engine: EmbeddedRun.Result) {
         self.workload = workload
         self.plain = plain
         self.engine = engine

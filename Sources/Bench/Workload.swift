@@ -1,7 +1,7 @@
 import CardumeCore
 
 /// The same messages for the plain loop and the engine: round-robin over the conversations.
-struct EngineWorkload: Sendable {
+struct Workload: Sendable {
     static let assistant: AssistantID = "suporte"
     static let batch = 100
 

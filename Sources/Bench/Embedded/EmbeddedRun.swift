@@ -7,7 +7,7 @@ import NIOPosix
 import Synchronization
 
 /// The engine's side of the comparison.
-enum EngineRun {
+enum EmbeddedRun {
     struct Result: Sendable {
         var append: Duration
         var drain: Duration
@@ -27,7 +27,7 @@ enum EngineRun {
     }
 
     static func run(
-        _ workload: EngineWorkload, folder: String, shards: Int?, progress: ProgressBar
+        _ workload: Workload, folder: String, shards: Int?, progress: ProgressBar
     ) async throws -> Result {
         let store = try SQLiteStore(settings: SQLiteStore.Settings(folder: folder))
         let log = MeasuringLog(store, capacity: workload.messages)
@@ -37,7 +37,7 @@ enum EngineRun {
             for batch in workload.batches {
                 let appends = batch.map {
                     LogAppend(
-                        message: workload.message($0, at: wall.wallTime), route: Route(assistant: EngineWorkload.assistant))
+                        message: workload.message($0, at: wall.wallTime), route: Route(assistant: Workload.assistant))
                 }
                 _ = try await log.append(appends)
                 progress.show("engine append", batch.upperBound, of: workload.messages)
@@ -48,7 +48,7 @@ enum EngineRun {
         var settings = Dispatcher.Settings()
         settings.idleTime = .seconds(3600)
         let dispatcher = Dispatcher(
-            assistants: [Assistant(id: EngineWorkload.assistant)],
+            assistants: [Assistant(id: Workload.assistant)],
             shards: loops.makeIterator().map { Shard(executor: $0.executor) },
             settings: settings,
             environment: RuntimeEnvironment(

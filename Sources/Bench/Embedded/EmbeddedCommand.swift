@@ -2,9 +2,9 @@ import ArgumentParser
 import CardumeCore
 import FoundationEssentials
 
-struct EngineCommand: AsyncParsableCommand {
+struct EmbeddedCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "engine",
+        commandName: "embedded",
         abstract: "Drains a preloaded embedded log with a no-op turn and compares it with a plain GRDB loop.",
         discussion: """
             Both do the same inserts and deletes on the same tables with the same settings (WAL, synchronous = FULL): the \
@@ -40,16 +40,16 @@ struct EngineCommand: AsyncParsableCommand {
         defer { if self.folder == nil { try? FileManager.default.removeItem(atPath: root) } }
         let clock = ContinuousClock()
         let begin = clock.now
-        var runs: [EngineReport] = []
+        var runs: [EmbeddedReport] = []
         repeat {
             let progress = ProgressBar(isShown: !self.json)
             let folder = "\(root)/run-\(runs.count)"
-            let workload = EngineWorkload(messages: self.messages, conversations: self.conversations)
+            let workload = Workload(messages: self.messages, conversations: self.conversations)
             let plain = try PlainLoop.run(workload, folder: folder + "/plain", progress: progress)
-            let engine = try await EngineRun.run(
+            let engine = try await EmbeddedRun.run(
                 workload, folder: folder + "/engine", shards: self.shards, progress: progress)
             progress.clear()
-            runs.append(EngineReport(workload: workload, plain: plain, engine: engine))
+            runs.append(EmbeddedReport(workload: workload, plain: plain, engine: engine))
             try? FileManager.default.removeItem(atPath: folder)
         } while clock.now - begin < .seconds(self.seconds)
         var median = runs.sorted { $0.ratio < $1.ratio }[runs.count / 2]

@@ -10,7 +10,7 @@ enum PlainLoop {
         var drain: Duration
     }
 
-    static func run(_ workload: EngineWorkload, folder: String, progress: ProgressBar) throws -> Result {
+    static func run(_ workload: Workload, folder: String, progress: ProgressBar) throws -> Result {
         // Opening the store makes the tables.
         let store = try SQLiteStore(settings: SQLiteStore.Settings(folder: folder))
         store.close()

@@ -1,0 +1,176 @@
+import CardumeCore
+import CardumeRuntime
+import Foundation
+import Logging
+import NIOCore
+import ServiceLifecycle
+
+/// Where a deployment keeps its log, its journal and its leases.
+protocol Storage: Sendable {
+    var log: any PartitionLog { get }
+    var journal: any Journal { get }
+    var leases: any LeaseStore { get }
+    /// Looked at by `/health`: name and check.
+    var components: [(name: String, check: @Sendable () async throws -> Void)] { get }
+    /// For the first line of the log.
+    var description: String { get }
+
+    /// Connects and looks whether all is as it should be, then runs `body`, then disconnects.
+    ///
+    /// - Throws: a ``CommandFailure`` when nothing can be done here, or what `body` throws.
+    func whileOpen(_ body: () async throws -> Void) async throws
+
+    /// Does now and then what keeps the stores small. Called every ten minutes, and once at start.
+    func clean() async throws
+}
+
+/// One SQLite file.
+struct EmbeddedStorage: Storage {
+    private let store: SQLiteStore
+    private let folder: String
+    private let clock: @Sendable () -> Timestamp
+
+    /// - Throws: a ``CommandFailure`` when the folder or the file cannot be used.
+    init(_ configuration: CardumeConfiguration, clock: @escaping @Sendable () -> Timestamp) throws {
+        do throws(StoreError) {
+            self.store = try SQLiteStore(
+                settings: SQLiteStore.Settings(
+                    folder: configuration.dataFolder, partitionCount: configuration.partitionCount,
+                    dedupeWindow: configuration.dedupeWindow, session: configuration.session,
+                    assistants: Set(configuration.assistants.map(\.assistant.id))))
+        } catch {
+            throw CommandFailure(error.message)
+        }
+        self.folder = configuration.dataFolder
+        self.clock = clock
+    }
+
+    var log: any PartitionLog { self.store }
+    var journal: any Journal { self.store }
+    var leases: any LeaseStore { self.store }
+    var components: [(name: String, check: @Sendable () async throws -> Void)] {
+        [("store", { try await self.store.check() })]
+    }
+    var description: String { self.folder }
+
+    func whileOpen(_ body: () async throws -> Void) async throws {
+        defer { self.store.close() }
+        try await body()
+    }
+
+    func clean() async throws {
+        try await self.store.purgeSeen(at: self.clock())
+    }
+}
+
+/// Redis and PostgreSQL.
+struct ClusterStorage: Storage {
+    private let redis: RedisLog
+    private let pool: PostgresPool
+    private let maintenance: PostgresMaintenance
+    private let logger: Logger
+    let journal: any Journal
+    let leases: any LeaseStore
+    let description: String
+
+    /// - Parameter loops: those of the shards, in their order.
+    /// - Throws: a ``CommandFailure`` when an address is wrong.
+    init(
+        _ settings: ClusterSettings, _ configuration: CardumeConfiguration, loops: [any EventLoop], logger: Logger
+    ) throws {
+        let node: String
+        do throws(RedisError) {
+            let redis = try RedisSettings(settings)
+            var log = RedisLog.Settings(assistants: configuration.assistants.map(\.assistant.id))
+            log.prefix = settings.redisPrefix
+            log.partitionCount = configuration.partitionCount
+            log.dedupeWindow = configuration.dedupeWindow
+            log.session = configuration.session
+            self.redis = RedisLog(settings: log, connector: try RedisConnector(redis), eventLoops: loops) {
+                Self.report($0, to: logger)
+            }
+            node = "\(redis.node)"
+        } catch {
+            throw CommandFailure("redis.url: \(error.message)")
+        }
+        do throws(PostgresError) {
+            let postgres = try PostgresSettings(settings)
+            self.pool = PostgresPool(postgres)
+            self.description = "redis \(node), database \(postgres)"
+        } catch {
+            throw CommandFailure("database.url: \(error.message)")
+        }
+        self.maintenance = PostgresMaintenance(self.pool, retention: settings.retention)
+        self.journal = PostgresJournal(self.pool)
+        self.leases = PostgresLeaseStore(self.pool, timeToLive: settings.timeToLive)
+        self.logger = logger
+    }
+
+    var log: any PartitionLog { self.redis }
+    var components: [(name: String, check: @Sendable () async throws -> Void)] {
+        let pool = self.pool
+        return [
+            ("redis", { try await self.redis.check() }),
+            ("database", { _ = try await pool.query(PostgresStatement("SELECT 1")) }),
+        ]
+    }
+
+    func whileOpen(_ body: () async throws -> Void) async throws {
+        defer { self.pool.close() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { await self.redis.run() }
+            do throws(StoreError) {
+                for warning in try await self.redis.start() { self.logger.warning("\(warning)") }
+                try await PostgresMigrator(self.pool).requireCurrent()
+            } catch {
+                throw CommandFailure(error.message)
+            }
+            try await body()
+        }
+    }
+
+    func clean() async throws {
+        let report = try await self.maintenance.run()
+        guard report != PostgresMaintenance.Report() else { return }
+        self.logger.notice(
+            "weekly partitions changed",
+            metadata: [
+                "created": "\(report.created.joined(separator: ", "))", "dropped": "\(report.dropped.joined(separator: ", "))",
+            ])
+    }
+
+    private static func report(_ event: RedisLink.Event, to logger: Logger) {
+        switch event {
+        case .connected(let node): logger.debug("connected to Redis", metadata: ["node": "\(node)"])
+        case .lost(let node, let error):
+            logger.warning("connection to Redis lost", metadata: ["node": "\(node)", "error": "\(error)"])
+        case .failed(let node, let error, let delay):
+            logger.warning(
+                "cannot connect to Redis",
+                metadata: ["node": "\(node)", "error": "\(error)", "retry_in_ms": "\(delay.milliseconds)"])
+        }
+    }
+}
+
+extension RedisSettings {
+    fileprivate init(_ settings: ClusterSettings) throws(RedisError) {
+        try self.init(url: settings.redisURL, isCluster: settings.redisIsCluster)
+        self.authorityFile = settings.redisAuthorityFile
+        self.serverName = settings.redisServerName
+        self.connectTimeout = settings.redisConnectTimeout
+        self.replyDeadline = settings.redisReplyDeadline
+    }
+}
+
+extension PostgresSettings {
+    init(_ settings: ClusterSettings) throws(PostgresError) {
+        try self.init(url: settings.databaseURL)
+        self.maximumConnections = settings.databaseConnections
+        self.minimumConnections = settings.databaseIdleConnections
+        self.waiterLimit = settings.databaseWaiters
+        self.waitTimeout = settings.databaseWaitTimeout
+        self.connectTimeout = settings.databaseConnectTimeout
+        self.statementTimeout = settings.databaseStatementTimeout
+    }
+}
