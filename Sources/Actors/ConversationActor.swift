@@ -18,7 +18,7 @@ actor ConversationActor {
     private let partition: PartitionActor
     private let settings: PartitionActor.Settings
     private let environment: RuntimeEnvironment
-    private let epoch: Epoch
+    private let fence: Fence
 
     private var machine: ConversationMachine
     private var context: [ContextMessage]?
@@ -30,14 +30,14 @@ actor ConversationActor {
 
     init(
         id: Conversation.ID, shard: Shard, partition: PartitionActor, settings: PartitionActor.Settings,
-        environment: RuntimeEnvironment, epoch: Epoch
+        environment: RuntimeEnvironment, fence: Fence
     ) {
         self.id = id
         self.shard = shard
         self.partition = partition
         self.settings = settings
         self.environment = environment
-        self.epoch = epoch
+        self.fence = fence
         let assistant = settings.assistant
         self.machine = ConversationMachine(retry: assistant.retry, onDeadLetter: assistant.onDeadLetter)
         self.restingSince = environment.clock.uptime
@@ -312,6 +312,9 @@ actor ConversationActor {
             }
             switch step {
             case .send:
+                guard self.environment.trust.isTrusted(at: clock.uptime) else {
+                    throw StoreError(.fenced, "the lease could not be renewed in time; others may be at work")
+                }
                 // Once interrupted, a request would be cut off in the middle: a doubt for nothing.
                 machine.requestBegins(at: clock.wallTime)
                 let outcome =
@@ -379,7 +382,7 @@ actor ConversationActor {
     @discardableResult
     private func commit(_ record: JournalRecord) async throws -> CommitOutcome {
         try await self.environment.untilAvailable {
-            try await self.environment.journal.commit(record, epoch: self.epoch)
+            try await self.environment.journal.commit(record, self.fence)
         }
     }
 }

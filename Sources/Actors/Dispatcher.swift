@@ -1,6 +1,7 @@
 public import CardumeCore
+import Synchronization
 
-/// Opens the partitions of all assistants, wakes them when the log rings, and closes them in order.
+/// The partitions that this process owns, and what their work shares.
 public final class Dispatcher: Sendable {
     public struct Settings: Sendable {
         /// Messages that one partition holds in memory at most. Defaults to 512.
@@ -16,82 +17,70 @@ public final class Dispatcher: Sendable {
         public init() {}
     }
 
-    private let partitions: [Partition.ID: PartitionActor]
+    private let partitions = Mutex<[Partition.ID: PartitionActor]>([:])
+    private let assistants: [AssistantID: Assistant]
     private let bulkheads: [AssistantID: Bulkhead]
+    private let suspects: Bulkhead
+    private let shards: [Shard]
     private let settings: Settings
-    private let environment: RuntimeEnvironment
+    let environment: RuntimeEnvironment
 
     /// - Parameters:
-    ///   - assistants: those whose queues this process serves.
+    ///   - assistants: those whose partitions may be opened here.
     ///   - shards: at least one.
     public init(
         assistants: [Assistant], shards: [Shard], settings: Settings = Settings(), environment: RuntimeEnvironment
     ) {
-        var partitions: [Partition.ID: PartitionActor] = [:]
-        var bulkheads: [AssistantID: Bulkhead] = [:]
-        let suspects = Bulkhead(slots: 1, clock: environment.clock)
-        for assistant in assistants {
-            let bulkhead = Bulkhead(slots: assistant.slots, clock: environment.clock)
-            bulkheads[assistant.id] = bulkhead
-            for number in 0..<environment.log.partitionCount {
-                let id = Partition.ID(assistant: assistant.id, number: number)
-                let own = PartitionActor.Settings(
-                    assistant: assistant, bulkhead: bulkhead, suspects: suspects, credits: settings.credits,
-                    perConversation: settings.perConversation, crashMarkLimit: settings.crashMarkLimit
-                )
-                // By number alone: a conversation's partitions of all assistants are on one shard.
-                let shard = shards[number % shards.count]
-                partitions[id] = PartitionActor(id: id, shard: shard, settings: own, environment: environment)
-            }
-        }
-        self.partitions = partitions
-        self.bulkheads = bulkheads
+        let clock = environment.clock
+        self.assistants = Dictionary(uniqueKeysWithValues: assistants.map { ($0.id, $0) })
+        self.bulkheads = self.assistants.mapValues { Bulkhead(slots: $0.slots, clock: clock) }
+        self.suspects = Bulkhead(slots: 1, clock: clock)
+        self.shards = shards
         self.settings = settings
         self.environment = environment
     }
 
-    /// Opens all partitions and serves them until the task is cancelled. Called once; afterwards, ``shutDown(within:)``.
+    /// The assistants whose partitions may be opened here.
+    public var queues: Set<AssistantID> { Set(self.assistants.keys) }
+
+    private var open: [PartitionActor] { self.partitions.withLock { Array($0.values) } }
+
+    /// Begins to work on a partition that has been claimed. Called at most once until it is closed.
     ///
-    /// - Parameter onReady: called once all partitions are open.
-    public func run(onReady: @Sendable () -> Void = {}) async throws {
-        // Listening before opening: a ring for a partition that is not open yet is repeated by its opening read.
-        let doorbell = self.environment.log.doorbell()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for partition in self.partitions.values {
-                group.addTask { try await partition.open() }
-            }
-            try await group.waitForAll()
+    /// - Parameter onAbandon: called at most once, when the partition found that it cannot go on; it is still to be closed.
+    func open(
+        _ fence: Fence, followsCrash: Bool, onAbandon: @escaping @Sendable (StoreError) -> Void
+    ) async throws(StoreError) {
+        guard let assistant = self.assistants[fence.partition.assistant], let bulkhead = self.bulkheads[assistant.id] else {
+            preconditionFailure("\(fence.partition): no such assistant here")
         }
-        onReady()
-        await withDiscardingTaskGroup { group in
-            group.addTask { await self.sweep() }
-            for await id in doorbell {
-                await self.partitions[id]?.ring()
-            }
-            group.cancelAll()
-        }
+        let partition = PartitionActor(
+            fence: fence, followsCrash: followsCrash,
+            // By number alone: a conversation's partitions of all assistants are on one shard.
+            shard: self.shards[fence.partition.number % self.shards.count],
+            settings: PartitionActor.Settings(
+                assistant: assistant, bulkhead: bulkhead, suspects: self.suspects, credits: self.settings.credits,
+                perConversation: self.settings.perConversation, crashMarkLimit: self.settings.crashMarkLimit),
+            environment: self.environment, onAbandon: onAbandon)
+        try await partition.open()
+        self.partitions.withLock { $0[fence.partition] = partition }
     }
 
-    private func sweep() async {
-        while (try? await self.environment.clock.sleep(for: self.settings.idleTime / 2)) != nil {
-            for partition in self.partitions.values {
-                await partition.evict(idleFor: self.settings.idleTime)
-            }
-        }
-    }
-
-    /// Begins nothing new, lets what runs end within `deadline`, then interrupts the rest; what was not finished stays in
-    /// the log. Returns whether all ended in time.
-    public func shutDown(within deadline: Duration) async -> Bool {
-        for partition in self.partitions.values { await partition.stop() }
+    /// Begins nothing new there, lets what runs end, and forgets the partition.
+    ///
+    /// - Parameter deadline: when it comes, what still runs is interrupted; its messages stay in the log.
+    /// - Returns: whether all ended in time.
+    func close(_ partition: Partition.ID, within deadline: Duration) async -> Bool {
+        guard let partition = self.partitions.withLock({ $0[partition] }) else { return true }
+        await partition.stop()
         let isInTime = await withTaskGroup(of: Bool.self) { group in
             group.addTask {
-                for partition in self.partitions.values { await partition.drained() }
+                await partition.drained()
                 return true
             }
             group.addTask {
                 guard (try? await self.environment.clock.sleep(for: deadline)) != nil else { return true }
-                for partition in self.partitions.values { await partition.cancel() }
+                await partition.cancel()
                 return false
             }
             let first = await group.next() ?? true
@@ -99,21 +88,26 @@ public final class Dispatcher: Sendable {
             await group.waitForAll()
             return first
         }
-        for partition in self.partitions.values {
-            do {
-                try await partition.close()
-            } catch {
-                self.environment.observer.record(.storeUnavailable(error, delay: .zero), assistant: nil)
-            }
-        }
+        self.forget(partition)
         return isInTime
     }
 
-    /// Sets a held conversation going again, once the journal has it as released.
-    public func release(_ conversation: Conversation.ID) async {
-        let number = conversation.partitionNumber(of: self.environment.log.partitionCount)
-        for assistant in self.bulkheads.keys {
-            await self.partitions[Partition.ID(assistant: assistant, number: number)]?.release(conversation)
+    /// Interrupts everything there and forgets the partition.
+    func abandon(_ partition: Partition.ID) async {
+        guard let partition = self.partitions.withLock({ $0[partition] }) else { return }
+        await partition.cancel()
+        await partition.drained()
+        self.forget(partition)
+    }
+
+    private func forget(_ partition: PartitionActor) {
+        self.partitions.withLock { $0[partition.id] = nil }
+    }
+
+    /// Forgets conversations that have been idle for long; returns when the task is cancelled.
+    func sweep() async {
+        while (try? await self.environment.clock.sleep(for: self.settings.idleTime / 2)) != nil {
+            for partition in self.open { await partition.evict(idleFor: self.settings.idleTime) }
         }
     }
 
@@ -125,7 +119,7 @@ public final class Dispatcher: Sendable {
     /// Conversations in memory.
     public func conversationCount() async -> Int {
         var count = 0
-        for partition in self.partitions.values { count += await partition.conversationCount }
+        for partition in self.open { count += await partition.conversationCount }
         return count
     }
 }

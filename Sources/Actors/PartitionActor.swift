@@ -1,7 +1,7 @@
-public import CardumeCore
+import CardumeCore
 
 /// Owns one partition: reads ahead within its credits, hands messages to their conversations, settles what is finished.
-public actor PartitionActor {
+actor PartitionActor {
     /// What all partitions of one assistant share.
     struct Settings: Sendable {
         var assistant: Assistant
@@ -16,12 +16,13 @@ public actor PartitionActor {
         var crashMarkLimit: Int
     }
 
-    public nonisolated let id: Partition.ID
+    nonisolated let fence: Fence
     private nonisolated let shard: Shard
     private let settings: Settings
     private let environment: RuntimeEnvironment
+    private let followsCrash: Bool
+    private let onAbandon: @Sendable (StoreError) -> Void
 
-    private var ownership = Ownership(epoch: Epoch(rawValue: 0), followsCrash: false)
     /// Entries up to here may have been begun by an earlier owner.
     private var inheritedUpTo = LogOffset.start
     private var inheritedConversations: Set<Conversation.ID> = []
@@ -29,40 +30,37 @@ public actor PartitionActor {
     private var conversations: [Conversation.ID: ConversationActor] = [:]
     private var unsettled: [LogOffset] = []
     private var isSettling = false
-    private var readTask: Task<Void, Never>?
+    private var tailTask: Task<Void, Never>?
+    private var deferredTask: Task<Void, Never>?
     private var settleTask: Task<Void, Never>?
     private var isStopping = false
     private var isOpen = false
     private var operations = 0
     private var drainWaiters: [CheckedContinuation<Void, Never>] = []
-    private var abandonment: StoreError?
+    private var isAbandoned = false
 
-    public nonisolated var unownedExecutor: UnownedSerialExecutor { self.shard.executor.asUnownedSerialExecutor() }
+    nonisolated var id: Partition.ID { self.fence.partition }
+    nonisolated var unownedExecutor: UnownedSerialExecutor { self.shard.executor.asUnownedSerialExecutor() }
 
-    init(id: Partition.ID, shard: Shard, settings: Settings, environment: RuntimeEnvironment) {
-        self.id = id
+    /// - Parameter onAbandon: called at most once, when the partition cannot go on.
+    init(
+        fence: Fence, followsCrash: Bool, shard: Shard, settings: Settings, environment: RuntimeEnvironment,
+        onAbandon: @escaping @Sendable (StoreError) -> Void
+    ) {
+        self.fence = fence
+        self.followsCrash = followsCrash
         self.shard = shard
         self.settings = settings
         self.environment = environment
+        self.onAbandon = onAbandon
         self.window = ReadAheadWindow(credits: settings.credits, perConversation: settings.perConversation)
     }
 
-    /// Becomes the owner and begins to read. Called once.
-    func open() async throws {
-        self.ownership = try await self.environment.untilAvailable {
-            try await self.environment.journal.acquire(self.id)
-        }
-        self.inheritedUpTo = try await self.environment.untilAvailable {
-            try await self.environment.log.tail()
-        }
+    /// Begins to read. Called once.
+    func open() async throws(StoreError) {
+        self.inheritedUpTo = try await self.environment.log.open(self.fence)
         self.isOpen = true
-        self.pump(self.window.next())
-    }
-
-    /// The log may hold new entries.
-    func ring() {
-        guard self.isOpen else { return }
-        self.pump(self.window.rang())
+        self.pump()
     }
 
     /// Conversations in memory.
@@ -70,46 +68,80 @@ public actor PartitionActor {
 
     // MARK: Reading
 
-    private func pump(_ request: ReadAheadWindow.Request) {
-        guard request != .none, !self.isStopping else { return }
-        self.operationBegan()
+    /// Begins the reads that are due.
+    private func pump() {
+        guard self.isOpen, !self.isStopping else { return }
         // Not immediate: a store that answers at once would deliver inside another delivery.
-        self.readTask = Task {
-            await self.read(request)
-            self.operationEnded()
+        if let read = self.window.nextTail() {
+            self.operationBegan()
+            self.tailTask = Task {
+                await self.readTail(read)
+                self.operationEnded()
+            }
+        }
+        if let offsets = self.window.nextDeferred() {
+            self.operationBegan()
+            self.deferredTask = Task {
+                await self.readDeferred(offsets)
+                self.operationEnded()
+            }
         }
     }
 
-    private func read(_ first: ReadAheadWindow.Request) async {
-        var request = first
-        while request != .none, !self.isStopping {
+    private func readTail(_ first: ReadAheadWindow.TailRead) async {
+        var read: ReadAheadWindow.TailRead? = first
+        while let current = read {
             do {
-                let current = request
                 let entries = try await self.environment.untilAvailable {
-                    try await self.entries(for: current)
+                    try await self.environment.log.next(self.id, after: current.after, limit: current.limit)
                 }
-                let items = try await self.environment.untilAvailable {
-                    try await self.environment.journal.standing(of: self.inherited(entries))
-                }
+                let standings = try await self.standings(of: entries)
                 // Stopped meanwhile: a conversation that begins now would not have been told.
-                guard !self.isStopping else { return self.window.readFailed() }
-                self.deliver(entries, items, answering: request)
+                guard !self.isStopping else { return self.window.tailFailed() }
+                let messages = self.takeNotices(from: entries)
+                self.deliver(self.window.tailArrived(messages, upTo: entries.last?.offset), standings)
             } catch {
                 if let error = error as? StoreError { self.abandon(error) }
-                self.window.readFailed()
-                return
+                return self.window.tailFailed()
             }
-            request = self.window.next()
+            read = self.window.nextTail()
         }
     }
 
-    private func entries(for request: ReadAheadWindow.Request) async throws(StoreError) -> [LogEntry] {
-        switch request {
-        case .none: []
-        case .tail(let after, let limit):
-            try await self.environment.log.read(self.id, after: after, limit: limit)
-        case .deferred(let offsets):
-            try await self.environment.log.read(self.id, at: offsets)
+    private func readDeferred(_ first: [LogOffset]) async {
+        var read: [LogOffset]? = first
+        while let offsets = read {
+            do {
+                let entries = try await self.environment.untilAvailable {
+                    try await self.environment.log.read(self.id, at: offsets)
+                }
+                let standings = try await self.standings(of: entries)
+                guard !self.isStopping else { return self.window.deferredFailed() }
+                self.deliver(self.window.deferredArrived(entries), standings)
+            } catch {
+                if let error = error as? StoreError { self.abandon(error) }
+                return self.window.deferredFailed()
+            }
+            read = self.window.nextDeferred()
+        }
+    }
+
+    /// Obeys the notices among `entries` and settles them. Returns the messages.
+    private func takeNotices(from entries: [LogEntry]) -> [LogEntry] {
+        entries.filter { entry in
+            guard entry.message.details.liftsHold == true else { return true }
+            self.release(entry.message.conversation)
+            self.unsettled.append(entry.offset)
+            self.settleUnlessSettling()
+            return false
+        }
+    }
+
+    private func standings(of entries: [LogEntry]) async throws -> [LogOffset: EntryStanding] {
+        let inherited = self.inherited(entries)
+        guard !inherited.isEmpty else { return [:] }
+        return try await self.environment.untilAvailable {
+            try await self.environment.journal.standing(of: inherited)
         }
     }
 
@@ -117,15 +149,7 @@ public actor PartitionActor {
         entries.filter { $0.offset <= self.inheritedUpTo }
     }
 
-    private func deliver(
-        _ entries: [LogEntry], _ standings: [LogOffset: EntryStanding], answering request: ReadAheadWindow.Request
-    ) {
-        let admitted: [LogEntry]
-        if case .tail = request {
-            admitted = self.window.tailArrived(entries)
-        } else {
-            admitted = self.window.deferredArrived(entries)
-        }
+    private func deliver(_ admitted: [LogEntry], _ standings: [LogOffset: EntryStanding]) {
         for entry in admitted {
             let item = ConversationMachine.Item(entry: entry, standing: self.standing(of: entry, standings))
             let conversation = self.conversation(entry.message.conversation)
@@ -144,7 +168,7 @@ public actor PartitionActor {
             return .suspect(marks: marks)
         case nil:
             // Only the first unfinished message of a conversation can have been running.
-            guard self.ownership.followsCrash, entry.offset <= self.inheritedUpTo,
+            guard self.followsCrash, entry.offset <= self.inheritedUpTo,
                 self.inheritedConversations.insert(entry.message.conversation).inserted
             else { return .fresh }
             return .suspect(marks: 0)
@@ -155,7 +179,7 @@ public actor PartitionActor {
         if let existing = self.conversations[id] { return existing }
         let conversation = ConversationActor(
             id: id, shard: self.shard, partition: self, settings: self.settings, environment: self.environment,
-            epoch: self.ownership.epoch
+            fence: self.fence
         )
         self.conversations[id] = conversation
         return conversation
@@ -167,11 +191,13 @@ public actor PartitionActor {
     func finished(_ entry: LogEntry) {
         self.unsettled.append(entry.offset)
         self.settleUnlessSettling()
-        self.pump(self.window.finished(entry.message.conversation))
+        self.window.finished(entry.message.conversation)
+        self.pump()
     }
 
     func conversationHeld(_ conversation: Conversation.ID, returning offsets: [LogOffset]) {
-        self.pump(self.window.held(conversation, returned: offsets))
+        self.window.held(conversation, returned: offsets)
+        self.pump()
     }
 
     func operationBegan() { self.operations += 1 }
@@ -183,10 +209,11 @@ public actor PartitionActor {
 
     /// Somebody else owns the partition, or the store is beyond repair: nothing more can be done here.
     func abandon(_ error: StoreError) {
-        guard self.abandonment == nil else { return }
-        self.abandonment = error
+        guard !self.isAbandoned else { return }
+        self.isAbandoned = true
         self.environment.observer.record(.partitionAbandoned(self.id, error), assistant: self.id.assistant)
         self.cancel()
+        self.onAbandon(error)
     }
 
     // MARK: Settling
@@ -208,7 +235,7 @@ public actor PartitionActor {
             self.unsettled.removeAll(keepingCapacity: true)
             do {
                 try await self.environment.untilAvailable {
-                    try await self.environment.log.settle(batch, in: self.id, epoch: self.ownership.epoch)
+                    try await self.environment.log.settle(batch, self.fence)
                 }
             } catch {
                 // Already journaled as done: the next owner will find them so and settle them.
@@ -220,12 +247,11 @@ public actor PartitionActor {
 
     // MARK: Operating
 
-    /// Sets a held conversation going again, once the journal has it as released.
-    func release(_ id: Conversation.ID) {
-        // Not open yet: the journal will say that it is not held.
-        guard self.isOpen else { return }
+    /// The journal has lifted a conversation's hold.
+    private func release(_ id: Conversation.ID) {
         self.conversations[id]?.assumeIsolated { $0.release() }
-        self.pump(self.window.released(id))
+        self.window.released(id)
+        self.pump()
     }
 
     /// Forgets conversations that have been idle for `time`.
@@ -240,13 +266,15 @@ public actor PartitionActor {
     /// Begins nothing new. What runs may end; see ``drained()``.
     func stop() {
         self.isStopping = true
+        self.tailTask?.cancel()
         for conversation in self.conversations.values { conversation.assumeIsolated { $0.stop() } }
     }
 
     /// Interrupts what runs. Its messages stay in the log.
     func cancel() {
         self.isStopping = true
-        self.readTask?.cancel()
+        self.tailTask?.cancel()
+        self.deferredTask?.cancel()
         self.settleTask?.cancel()
         for conversation in self.conversations.values { conversation.assumeIsolated { $0.cancel() } }
     }
@@ -255,13 +283,6 @@ public actor PartitionActor {
     func drained() async {
         guard self.operations > 0 else { return }
         await withCheckedContinuation { self.drainWaiters.append($0) }
-    }
-
-    /// Gives the partition back. Called after ``drained()``.
-    func close() async throws(StoreError) {
-        self.conversations.removeAll()
-        guard self.isOpen, self.abandonment == nil else { return }
-        try await self.environment.journal.release(self.id, epoch: self.ownership.epoch)
     }
 
     private func resumeIfDrained() {

@@ -9,6 +9,8 @@ public struct RuntimeEnvironment: Sendable {
     public var channel: @Sendable (ChannelID) -> (any MessageChannel)?
     public var observer: any RuntimeObserver
     public var clock: any RuntimeClock
+    /// Kept up to date by the ``Coordinator``.
+    public let trust = LeaseTrust()
     /// 64 random bits; seeded in simulations.
     public var random: @Sendable () -> UInt64
 

@@ -53,7 +53,8 @@ enum EngineRun {
             settings: settings,
             environment: RuntimeEnvironment(
                 log: log, journal: store, handler: NoOperation(), channel: { _ in nil }, observer: CompositeObserver([])))
-        let running = Task { try await dispatcher.run() }
+        let coordinator = Coordinator(member: "bench", leases: store, dispatcher: dispatcher)
+        let running = Task { await coordinator.run() }
         let begin = clock.now
         var settled = 0
         while settled < workload.messages {
@@ -64,9 +65,8 @@ enum EngineRun {
         let drain = log.latest - begin
         let inMemory = await dispatcher.conversationCount()
         let resident = ProcessMemory.resident
-        running.cancel()
-        _ = await dispatcher.shutDown(within: .seconds(10))
-        _ = await running.result
+        coordinator.shutDown(within: .seconds(10))
+        _ = await running.value
         store.close()
         try await loops.shutdownGracefully()
         let (p50, p99) = log.percentiles()
@@ -120,10 +120,8 @@ private final class MeasuringLog: PartitionLog {
         return outcomes
     }
 
-    func settle(
-        _ offsets: [LogOffset], in partition: Partition.ID, epoch: Epoch
-    ) async throws(StoreError) {
-        try await self.log.settle(offsets, in: partition, epoch: epoch)
+    func settle(_ offsets: [LogOffset], _ fence: Fence) async throws(StoreError) {
+        try await self.log.settle(offsets, fence)
         let now = ContinuousClock.now
         self.times.withLock { times in
             for offset in offsets {
@@ -136,12 +134,10 @@ private final class MeasuringLog: PartitionLog {
         }
     }
 
-    func tail() async throws(StoreError) -> LogOffset { try await self.log.tail() }
-
-    func read(
+    func next(
         _ partition: Partition.ID, after offset: LogOffset, limit: Int
     ) async throws(StoreError) -> [LogEntry] {
-        try await self.log.read(partition, after: offset, limit: limit)
+        try await self.log.next(partition, after: offset, limit: limit)
     }
 
     func read(_ partition: Partition.ID, at offsets: [LogOffset]) async throws(StoreError) -> [LogEntry] {
@@ -150,5 +146,11 @@ private final class MeasuringLog: PartitionLog {
 
     func depth(of partition: Partition.ID) async throws(StoreError) -> Int { try await self.log.depth(of: partition) }
 
-    func doorbell() -> AsyncStream<Partition.ID> { self.log.doorbell() }
+    func open(_ fence: Fence) async throws(StoreError) -> LogOffset { try await self.log.open(fence) }
+
+    func check() async throws(StoreError) { try await self.log.check() }
+
+    func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
+        try await self.log.announceLift(of: conversation, to: assistants)
+    }
 }

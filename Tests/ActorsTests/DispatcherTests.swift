@@ -85,8 +85,8 @@ import Testing
         await bed.events.finished(2)
         #expect(bed.channel.texts(to: "c").isEmpty)
         #expect(bed.store.unsettled == 2)
-        _ = try await bed.store.commit(.hold("loja:c", false), epoch: Epoch(rawValue: 1))
-        await bed.dispatcher.release("loja:c")
+        try await bed.store.lift(holdOn: "loja:c")
+        try await bed.store.announceLift(of: "loja:c", to: [RuntimeTestBed.assistant])
         await bed.events.finished(4)
         _ = await bed.stop()
         #expect(bed.channel.texts(to: "c") == ["re: a", "re: b"])
@@ -122,11 +122,11 @@ import Testing
         for index in 0..<10 { try await bed.post("c\(index)", ["a"]) }
         await bed.events.finished(10)
         #expect(await bed.dispatcher.conversationCount() == 10)
-        for _ in 0..<3 {
+        // Others sleep on this clock, too.
+        for _ in 0..<1_000 where await bed.dispatcher.conversationCount() > 0 {
             await clock.sleepers()
             clock.advance(by: .seconds(30))
         }
-        await clock.sleepers()
         #expect(await bed.dispatcher.conversationCount() == 0)
         try await bed.post("c0", ["b"])
         await bed.events.finished(11)
@@ -292,6 +292,9 @@ import Testing
         let bed = RuntimeTestBed(store: store, channel: channel, handler: ScriptedHandler())
         try await bed.post("c", ["a", "b"])
         let message = RuntimeTestBed.append("c", "a").message
+        let partition = Partition.ID(
+            assistant: RuntimeTestBed.assistant, number: message.conversation.partitionNumber(of: store.partitionCount))
+        let ownership = try #require(try await store.claim([partition], for: "earlier")[partition])
         let intent = SendIntent(
             id: SendIntent.ID(conversation: message.conversation, turn: message.id, part: 0), replyAddress: "c",
             text: "re: a", traceID: "", state: .sending, attempts: 1, attemptedAt: message.receivedAt)
@@ -300,7 +303,7 @@ import Testing
                 TurnCommit(
                     turn: message.id, conversation: message.conversation, assistant: RuntimeTestBed.assistant,
                     messages: [message], intents: [intent], usage: nil, attempt: 1, startedAt: message.receivedAt,
-                    finishedAt: message.receivedAt)), epoch: Epoch(rawValue: 1))
+                    finishedAt: message.receivedAt)), Fence(partition, ownership.epoch))
         if hadLeft { _ = await channel.send(intent) }
         store.crash()
         await bed.start()

@@ -13,8 +13,9 @@ final class RuntimeTestBed: Sendable {
     let channel: RecordingChannel
     let events = EventRecorder()
     let dispatcher: Dispatcher
+    let coordinator: Coordinator
     private let group: MultiThreadedEventLoopGroup
-    private let running: Mutex<Task<Void, any Error>?> = Mutex(nil)
+    private let running: Mutex<Task<Coordinator.End, Never>?> = Mutex(nil)
 
     init(
         store: MemoryStore = MemoryStore(), channel: RecordingChannel = RecordingChannel(),
@@ -30,21 +31,23 @@ final class RuntimeTestBed: Sendable {
             settings: settings,
             environment: RuntimeEnvironment(
                 log: store, journal: store, handler: handler, channel: { _ in channel }, observer: self.events, clock: clock))
+        self.coordinator = Coordinator(
+            member: Member.ID("bed-\(UInt64.random(in: .min ... .max))"), leases: store, dispatcher: self.dispatcher,
+            interval: .milliseconds(20))
     }
 
     /// Runs until all partitions are open.
     func start() async {
         await withCheckedContinuation { ready in
-            self.running.withLock { $0 = Task { try await self.dispatcher.run(onReady: { ready.resume() }) } }
+            self.running.withLock { $0 = Task { await self.coordinator.run(onReady: { ready.resume() }) } }
         }
     }
 
     func stop(within deadline: Duration = .seconds(5)) async -> Bool {
-        self.running.withLock { $0 }?.cancel()
-        let isInTime = await self.dispatcher.shutDown(within: deadline)
-        _ = await self.running.withLock { $0 }?.result
+        self.coordinator.shutDown(within: deadline)
+        let end = await self.running.withLock { $0 }?.value
         try? await self.group.shutdownGracefully()
-        return isInTime
+        return if case .stopped(isInTime: true) = end { true } else { false }
     }
 
     func post(_ contact: String, _ texts: [String]) async throws {

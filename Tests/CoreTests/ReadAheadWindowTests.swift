@@ -11,83 +11,100 @@ import Testing
                 receivedAt: Timestamp(milliseconds: 0), replyAddress: "", traceID: ""))
     }
 
+    private static func offsets(_ numbers: ClosedRange<UInt64>) -> [LogOffset] { numbers.map { LogOffset(major: $0) } }
+
     @Test func readsWithinItsCredits() {
         var window = ReadAheadWindow(credits: 4, perConversation: 4)
-        #expect(window.next() == .tail(after: .start, limit: 4))
-        #expect(window.rang() == .none, "one read at a time")
+        #expect(window.nextTail() == ReadAheadWindow.TailRead(after: .start, limit: 4))
+        #expect(window.nextTail() == nil, "one read at a time")
         let entries = (1...4).map { Self.entry($0, "loja:\($0)") }
         #expect(window.tailArrived(entries) == entries)
-        #expect(window.next() == .none, "all credits are in use")
-        #expect(window.finished("loja:1") == .tail(after: LogOffset(major: 4), limit: 1))
+        #expect(window.nextTail() == nil, "all credits are in use")
+        window.finished("loja:1")
+        #expect(window.nextTail() == ReadAheadWindow.TailRead(after: LogOffset(major: 4), limit: 1))
     }
 
-    @Test func restsWhenTheLogIsReadToItsEnd() {
+    @Test func goesOnAfterNoticesToo() {
         var window = ReadAheadWindow(credits: 4, perConversation: 4)
-        _ = window.next()
-        _ = window.tailArrived([Self.entry(1, "loja:1")])
-        #expect(window.next() == .none)
-        #expect(window.finished("loja:1") == .none)
-        #expect(window.rang() == .tail(after: LogOffset(major: 1), limit: 4))
+        _ = window.nextTail()
+        _ = window.tailArrived([], upTo: LogOffset(major: 7))
+        #expect(window.nextTail() == ReadAheadWindow.TailRead(after: LogOffset(major: 7), limit: 4))
     }
 
     @Test func aNoisyConversationLeavesRoomForOthers() {
         var window = ReadAheadWindow(credits: 8, perConversation: 2)
-        _ = window.next()
+        _ = window.nextTail()
         let noisy = (1...8).map { Self.entry($0, "loja:noisy") }
         #expect(window.tailArrived(noisy) == Array(noisy.prefix(2)))
         #expect(window.deferredCount == 6)
-        #expect(window.next() == .tail(after: LogOffset(major: 8), limit: 6))
+        #expect(window.nextTail() == ReadAheadWindow.TailRead(after: LogOffset(major: 8), limit: 6))
+        #expect(window.nextDeferred() == nil, "its share is in use")
+        window.finished("loja:noisy")
+        #expect(window.nextDeferred() == Self.offsets(3...3), "also while new entries are waited for")
         let other = Self.entry(9, "loja:other")
         #expect(window.tailArrived([other]) == [other])
-        #expect(window.finished("loja:noisy") == .deferred([LogOffset(major: 3)]))
         #expect(window.deferredArrived([noisy[2]]) == [noisy[2]])
-        #expect(window.finished("loja:noisy") == .deferred([LogOffset(major: 4)]))
+        window.finished("loja:noisy")
+        #expect(window.nextDeferred() == Self.offsets(4...4))
+    }
+
+    /// What arrives while older entries of its conversation are being read again waits behind them.
+    @Test func newEntriesDoNotOvertakeThoseBeingRead() {
+        var window = ReadAheadWindow(credits: 8, perConversation: 2)
+        _ = window.nextTail()
+        let entries = (1...4).map { Self.entry($0, "loja:1") }
+        _ = window.tailArrived(Array(entries.prefix(3)))
+        _ = window.nextTail()
+        window.finished("loja:1")
+        #expect(window.nextDeferred() == Self.offsets(3...3))
+        #expect(window.tailArrived([entries[3]]).isEmpty)
+        #expect(window.deferredArrived([entries[2]]) == [entries[2]])
     }
 
     @Test func failedReadsAreAskedForAgain() {
         var window = ReadAheadWindow(credits: 2, perConversation: 1)
-        _ = window.next()
-        window.readFailed()
-        #expect(window.next() == .tail(after: .start, limit: 2))
+        _ = window.nextTail()
+        window.tailFailed()
+        #expect(window.nextTail() == ReadAheadWindow.TailRead(after: .start, limit: 2))
         _ = window.tailArrived([Self.entry(1, "loja:1"), Self.entry(2, "loja:1")])
-        _ = window.next()
-        _ = window.tailArrived([])
-        #expect(window.finished("loja:1") == .deferred([LogOffset(major: 2)]))
-        window.readFailed()
-        #expect(window.next() == .deferred([LogOffset(major: 2)]))
+        window.finished("loja:1")
+        #expect(window.nextDeferred() == Self.offsets(2...2))
+        window.deferredFailed()
+        #expect(window.nextDeferred() == Self.offsets(2...2))
     }
 
     @Test func aHeldConversationStaysInTheLogUntilReleased() {
         var window = ReadAheadWindow(credits: 4, perConversation: 4)
-        _ = window.next()
+        _ = window.nextTail()
         _ = window.tailArrived((1...3).map { Self.entry($0, "loja:1") })
-        _ = window.finished("loja:1")
-        _ = window.held("loja:1", returned: [LogOffset(major: 2), LogOffset(major: 3)])
+        window.finished("loja:1")
+        window.held("loja:1", returned: Self.offsets(2...3))
         #expect(window.inMemory == 0)
-        _ = window.rang()
+        _ = window.nextTail()
         #expect(window.tailArrived([Self.entry(4, "loja:1")]).isEmpty)
-        #expect(window.released("loja:1") == .deferred((2...4).map { LogOffset(major: $0) }))
+        window.released("loja:1")
+        #expect(window.nextDeferred() == Self.offsets(2...4))
     }
 
     /// Held while older entries are still being read again: what is in flight stands after what comes back, before the rest.
     @Test(arguments: [true, false])
     func holdingDuringAReadKeepsTheOrder(_ isReleasedFirst: Bool) {
         var window = ReadAheadWindow(credits: 8, perConversation: 2)
-        _ = window.next()
+        _ = window.nextTail()
         let entries = (1...5).map { Self.entry($0, "loja:1") }
         _ = window.tailArrived(entries)
-        #expect(window.next() == .none)
-        #expect(window.finished("loja:1") == .deferred([LogOffset(major: 3)]))
-        #expect(window.held("loja:1", returned: [LogOffset(major: 2)]) == .none)
-        if isReleasedFirst { #expect(window.released("loja:1") == .none) }
+        window.finished("loja:1")
+        #expect(window.nextDeferred() == Self.offsets(3...3))
+        window.held("loja:1", returned: Self.offsets(2...2))
+        if isReleasedFirst { window.released("loja:1") }
         #expect(window.deferredArrived([entries[2]]).isEmpty)
-        let next = isReleasedFirst ? window.next() : window.released("loja:1")
-        #expect(next == .deferred([LogOffset(major: 2), LogOffset(major: 3)]))
+        if !isReleasedFirst { window.released("loja:1") }
+        #expect(window.nextDeferred() == Self.offsets(2...3))
         #expect(window.deferredCount == 2)
     }
 
-    /// A model log, random arrivals, completions, holds and failures: every message is delivered once, in order within its
-    /// conversation, memory stays within its bounds, and in the end everything has been delivered.
+    /// A model log, random arrivals, completions, holds and failures, reads that take their time: every message is delivered
+    /// once, in order within its conversation, memory stays within its bounds, and in the end everything has been delivered.
     @Test(arguments: 0..<300 as Range<UInt64>)
     func everythingIsDeliveredOnceInOrder(_ seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
@@ -96,64 +113,61 @@ import Testing
         var inMemory: [LogEntry] = []
         var delivered: [Conversation.ID: [UInt64]] = [:]
         var held: Set<Conversation.ID> = []
-        var request = window.next()
-        func answer() {
-            while request != .none {
-                if Int.random(in: 0..<8, using: &generator) == 0 {
-                    window.readFailed()
-                } else if case .tail(let after, let limit) = request {
-                    deliver(window.tailArrived(Array(log.filter { $0.offset > after }.prefix(limit))))
-                } else if case .deferred(let offsets) = request {
-                    deliver(window.deferredArrived(log.filter { offsets.contains($0.offset) }))
-                }
-                request = window.next()
-            }
-        }
+        var tail: ReadAheadWindow.TailRead?
+        var deferred: [LogOffset]?
         func deliver(_ entries: [LogEntry]) {
             inMemory += entries
             for entry in entries { delivered[entry.message.conversation, default: []].append(entry.offset.major) }
             #expect(window.inMemory == inMemory.count)
-            #expect(inMemory.count <= 6 + 1)
+            #expect(inMemory.count <= 6 + 2)
+        }
+        func answer(within chance: Int) {
+            tail = tail ?? window.nextTail()
+            deferred = deferred ?? window.nextDeferred()
+            if let read = tail, Int.random(in: 0..<chance, using: &generator) == 0 {
+                let entries = Array(log.filter { $0.offset > read.after }.prefix(read.limit))
+                tail = nil
+                if entries.isEmpty { window.tailFailed() } else { deliver(window.tailArrived(entries)) }
+            }
+            if let offsets = deferred, Int.random(in: 0..<chance, using: &generator) == 0 {
+                deferred = nil
+                if Int.random(in: 0..<8, using: &generator) == 0 {
+                    window.deferredFailed()
+                } else {
+                    deliver(window.deferredArrived(log.filter { offsets.contains($0.offset) }))
+                }
+            }
         }
         func finishOne() {
             guard let index = inMemory.indices.randomElement(using: &generator) else { return }
             let conversation = inMemory[index].message.conversation
             guard let first = inMemory.firstIndex(where: { $0.message.conversation == conversation }) else { return }
             inMemory.remove(at: first)
-            let next = window.finished(conversation)
-            if next != .none { request = next }
+            window.finished(conversation)
         }
         for step in 1...200 {
             switch Int.random(in: 0..<5, using: &generator) {
             case 0, 1:
                 log.append(Self.entry(step, "loja:\(Int.random(in: 0..<4, using: &generator))"))
-                let next = window.rang()
-                if next != .none { request = next }
             case 2 where Int.random(in: 0..<6, using: &generator) == 0:
                 let conversation = Conversation.ID("loja:\(Int.random(in: 0..<4, using: &generator))")
                 if held.remove(conversation) != nil {
-                    let next = window.released(conversation)
-                    if next != .none { request = next }
+                    window.released(conversation)
                 } else {
                     held.insert(conversation)
                     let own = inMemory.filter { $0.message.conversation == conversation }
                     inMemory.removeAll { $0.message.conversation == conversation }
                     delivered[conversation]?.removeLast(own.count)
-                    let next = window.held(conversation, returned: own.map(\.offset))
-                    if next != .none { request = next }
+                    window.held(conversation, returned: own.map(\.offset))
                 }
             default: finishOne()
             }
-            answer()
+            answer(within: 3)
         }
-        for conversation in held {
-            let next = window.released(conversation)
-            if next != .none { request = next }
-            answer()
-        }
-        while !inMemory.isEmpty {
+        for conversation in held { window.released(conversation) }
+        for _ in 0..<2_000 {
             finishOne()
-            answer()
+            answer(within: 1)
         }
         for (conversation, offsets) in delivered {
             #expect(offsets == log.filter { $0.message.conversation == conversation }.map(\.offset.major))

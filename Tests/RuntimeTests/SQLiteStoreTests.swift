@@ -8,23 +8,33 @@ import Testing
 
 @Suite struct StoreConformanceTests {
     @Test func memoryKeepsItsPromises() async throws {
-        try await PartitionLogConformance(MemoryStore(), epoch: Epoch(rawValue: 1)).run()
-        try await JournalConformance(MemoryStore()).run()
+        let log = MemoryStore()
+        try await PartitionLogConformance(log) { partition in
+            try await Fence(partition, #require(log.claim([partition], for: "suite")[partition]).epoch)
+        }.run()
+        let journal = MemoryStore()
+        try await JournalConformance(journal, journal).run()
+        let leases = MemoryStore(timeToLive: .seconds(1))
+        try await LeaseStoreConformance(leases).run { leases.expire("a") }
     }
 
     @Test func sqliteKeepsItsPromises() async throws {
         let folder = TemporaryFolder()
         let log = try SQLiteStore(settings: SQLiteStore.Settings(folder: folder.path + "/log"))
-        try await PartitionLogConformance(log, epoch: log.ownership.epoch).run()
+        try await PartitionLogConformance(log) { Fence($0, log.ownership.epoch) }.run()
         log.close()
         let journal = try SQLiteStore(settings: SQLiteStore.Settings(folder: folder.path + "/journal"))
-        try await JournalConformance(journal).run()
+        try await JournalConformance(journal, journal).run()
         journal.close()
     }
 }
 
 @Suite struct SQLiteStoreTests {
     private static let partition = Partition.ID(assistant: "suporte", number: 0)
+
+    private static func claim(_ store: SQLiteStore) async throws -> Ownership {
+        try #require(try await store.claim([Self.partition], for: "m")[Self.partition])
+    }
 
     private static func open(_ folder: TemporaryFolder, partitions: Int = 64) throws -> SQLiteStore {
         try SQLiteStore(settings: SQLiteStore.Settings(folder: folder.path, partitionCount: partitions))
@@ -53,7 +63,7 @@ import Testing
         first.close()
         let second = try Self.open(folder)
         guard case .appended(let partition, let offset) = outcomes[0] else { throw CancellationError() }
-        let entries = try await second.read(partition, after: .start, limit: 10)
+        let entries = try await second.next(partition, after: .start, limit: 10)
         #expect(entries.map(\.message.id) == ["a", "b"])
         #expect(entries.first?.offset == offset)
         #expect(try await second.append([Self.append("a")]) == [.duplicate])
@@ -64,7 +74,7 @@ import Testing
         let folder = TemporaryFolder()
         let first = try Self.open(folder)
         guard case .appended(let partition, let offset) = try await first.append([Self.append("a")])[0] else { return }
-        try await first.settle([offset], in: partition, epoch: first.ownership.epoch)
+        try await first.settle([offset], Fence(partition, first.ownership.epoch))
         try await first.purgeSeen(at: Timestamp(milliseconds: 1_795_176_000_000 + 48 * 3_600_000))
         first.close()
         let second = try Self.open(folder)
@@ -87,16 +97,17 @@ import Testing
     @Test func aCrashIsNoticedByTheNextOwner() async throws {
         let folder = TemporaryFolder()
         var store = try Self.open(folder)
-        #expect(try await store.acquire(Self.partition).followsCrash == false)
+        #expect(try await Self.claim(store).followsCrash == false)
         let epoch = store.ownership.epoch
         store.close()
         store = try Self.open(folder)
-        #expect(try await store.acquire(Self.partition).followsCrash == true)
+        #expect(try await Self.claim(store).followsCrash == true)
         #expect(store.ownership.epoch > epoch)
-        try await store.release(Self.partition, epoch: store.ownership.epoch)
+        try await store.release([Fence(Self.partition, store.ownership.epoch)], of: "m")
+        try await store.leave("m")
         store.close()
         store = try Self.open(folder)
-        #expect(try await store.acquire(Self.partition).followsCrash == false)
+        #expect(try await Self.claim(store).followsCrash == false)
         store.close()
     }
 
@@ -172,7 +183,7 @@ import Testing
         let others = SQLiteStore.Settings(folder: folder.path, assistants: ["comercial"])
         #expect(Self.code { try SQLiteStore(settings: others) } == .incompatible)
         let again = try Self.open(folder)
-        try await again.settle([offset], in: partition, epoch: again.ownership.epoch)
+        try await again.settle([offset], Fence(partition, again.ownership.epoch))
         again.close()
         let second = try SQLiteStore(settings: others)
         let route = Route(assistant: "comercial")
@@ -192,8 +203,8 @@ import Testing
                 TurnCommit(
                     turn: message.id, conversation: message.conversation, assistant: "suporte", messages: [message],
                     intents: [], usage: nil, attempt: 1, startedAt: message.receivedAt, finishedAt: message.receivedAt)),
-            epoch: store.ownership.epoch)
-        try await store.settle([offset], in: partition, epoch: store.ownership.epoch)
+            Fence(partition, store.ownership.epoch))
+        try await store.settle([offset], Fence(partition, store.ownership.epoch))
         #expect(try await store.append([Self.append("a", at: 1_795_176_000_000 + 900 * 3_600_000)]) == [.duplicate])
         store.close()
     }

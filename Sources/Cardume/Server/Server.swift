@@ -14,11 +14,10 @@ struct Server {
     let logger: Logger
     private let store: SQLiteStore
     private let client: SharedHTTPClient
-    private let dispatcher: Dispatcher
+    private let coordinator: Coordinator
     private let gateway: HTTPGateway
     private let health: HealthMonitor
     private let waiter: ReplyWaiter
-    private let failures: FailureObserver
     private let loops: MultiThreadedEventLoopGroup
     private let onListening: @Sendable (Int) async -> Void
 
@@ -40,7 +39,6 @@ struct Server {
         // After what may fail: a client must not be dropped without being shut down.
         self.client = SharedHTTPClient()
         self.waiter = ReplyWaiter()
-        self.failures = FailureObserver()
         self.loops = MultiThreadedEventLoopGroup(
             numberOfThreads: configuration.shards == 0 ? System.coreCount : configuration.shards)
         let models = Models(configuration, client: self.client)
@@ -58,16 +56,18 @@ struct Server {
                 log: store, journal: store,
                 handler: ModelTurnHandler(model: { models[$0] }, menuText: { routes[$0]?.menuText }),
                 channel: { channels[$0] },
-                observer: CompositeObserver([LoggingObserver(logger: logger), self.waiter, self.failures, observer]),
+                observer: CompositeObserver([LoggingObserver(logger: logger), self.waiter, observer]),
                 clock: clock))
-        self.dispatcher = dispatcher
+        self.coordinator = Coordinator(
+            member: Member.ID(UUID().uuidString.lowercased()), leases: store, dispatcher: dispatcher)
         self.health = HealthMonitor(version: Cardume.version) { _ = try await store.load("health:check", contextMessages: 1) }
+        let assistants = configuration.assistants.map(\.assistant.id)
         self.gateway = HTTPGateway(
             settings: configuration.http, intake: MessageIntake(log: store, routes: routes), journal: store,
             waiter: self.waiter, health: self.health,
             release: { conversation in
-                try await store.release(conversation)
-                await dispatcher.release(conversation)
+                try await store.lift(holdOn: conversation)
+                try await store.announceLift(of: conversation, to: assistants)
             },
             clock: { clock.wallTime }, logger: logger)
     }
@@ -97,7 +97,7 @@ struct Server {
         quiet.logLevel = .critical
         // Shut down in reverse order: first say so, then close the doors, then finish the work.
         var services: [any Service] = [
-            Housekeeping(store: self.store, logger: self.logger), DispatcherService(server: self),
+            Housekeeping(store: self.store, logger: self.logger), CoordinatorService(server: self),
             Doors(server: http),
             DrainNotice(health: self.health, waiter: self.waiter, logger: self.logger),
         ]
@@ -159,40 +159,23 @@ struct Server {
     }
 
     /// Runs conversations until shutdown, then lets them end.
-    fileprivate struct DispatcherService: Service {
+    fileprivate struct CoordinatorService: Service {
         let server: Server
 
         func run() async throws {
             let server = self.server
-            var failure: StoreError?
-            do {
-                failure = try await cancelWhenGracefulShutdown {
-                    try await withThrowingTaskGroup(of: StoreError?.self) { group in
-                        group.addTask {
-                            try await server.dispatcher.run(onReady: { server.health.enter(.ready) })
-                            return nil
-                        }
-                        group.addTask { await server.failures.first }
-                        let first = try await group.next() ?? nil
-                        group.cancelAll()
-                        return first
-                    }
-                }
-            } catch is CancellationError {
-                // Shut down while partitions were still being opened.
+            let end = await withGracefulShutdownHandler {
+                await server.coordinator.run(onReady: { server.health.enter(.ready) })
+            } onGracefulShutdown: {
+                server.coordinator.shutDown(within: server.configuration.shutdownDeadline)
             }
-            let isInTime = await server.dispatcher.shutDown(within: server.configuration.shutdownDeadline)
-            if !isInTime {
+            switch end {
+            case .stopped(isInTime: true): break
+            case .stopped(isInTime: false):
                 server.logger.warning("some turns did not end in time; their messages stay in the log")
+            case .failed(let error):
+                throw CommandFailure("cannot go on: \(error.message)")
             }
-            if let failure { throw CommandFailure("cannot go on: \(failure.message)") }
         }
-    }
-}
-
-extension SQLiteStore {
-    /// Lifts a conversation's hold.
-    fileprivate func release(_ conversation: Conversation.ID) async throws {
-        _ = try await self.commit(.hold(conversation, false), epoch: self.ownership.epoch)
     }
 }

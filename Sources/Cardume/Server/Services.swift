@@ -80,20 +80,6 @@ struct Housekeeping: Service {
     }
 }
 
-/// Notices that a partition was given up, which the process does not survive.
-final class FailureObserver: RuntimeObserver {
-    private let stream = AsyncStream<StoreError>.makeStream()
-
-    func record(_ event: RuntimeEvent, assistant: AssistantID?) {
-        if case .partitionAbandoned(_, let error) = event { self.stream.continuation.yield(error) }
-    }
-
-    /// Waits for the first; `nil` when cancelled. One caller.
-    var first: StoreError? {
-        get async { await self.stream.stream.first { _ in true } }
-    }
-}
-
 enum ServerFailure {
     /// A failed start in one line.
     static func describe(_ error: any Error, host: String, port: Int) -> String {

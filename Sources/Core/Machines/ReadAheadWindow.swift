@@ -6,22 +6,18 @@ import DequeModule
 /// the rest, so that a noisy one cannot fill the window; they are read again when its turn comes. The same holds for all
 /// messages of a held conversation.
 ///
-/// One read is outstanding at a time: a returned request other than `none` must be answered by ``tailArrived(_:)`` or
-/// ``deferredArrived(_:)`` (or ``readFailed()``) before the next is given.
+/// Two reads may be outstanding, each answered before the next of its sort is given: one of new entries, which waits at the
+/// log's end, and one of entries that were left in the log.
 public struct ReadAheadWindow {
-    /// What to read from the log.
-    public enum Request: Hashable, Sendable {
-        case none
-        /// New entries.
-        case tail(after: LogOffset, limit: Int)
-        /// Entries of one conversation that were left in the log.
-        case deferred([LogOffset])
-    }
+    /// A read of new entries.
+    public struct TailRead: Hashable, Sendable {
+        public var after: LogOffset
+        public var limit: Int
 
-    private enum Reading {
-        case nothing
-        case tail(limit: Int)
-        case deferred(Conversation.ID, [LogOffset])
+        public init(after: LogOffset, limit: Int) {
+            self.after = after
+            self.limit = limit
+        }
     }
 
     private struct Load {
@@ -29,14 +25,20 @@ public struct ReadAheadWindow {
         var deferred: Deque<LogOffset> = []
         var isHeld = false
         var isQueued = false
+        /// Its deferred entries are being read: what arrives meanwhile comes after them.
+        var isBeingRead = false
+
+        var isEmpty: Bool {
+            self.inMemory == 0 && self.deferred.isEmpty && !self.isHeld && !self.isQueued && !self.isBeingRead
+        }
     }
 
     public let credits: Int
     public let perConversation: Int
 
     private var cursor = LogOffset.start
-    private var reading = Reading.nothing
-    private var mayHaveMore = true
+    private var isReadingTail = false
+    private var deferredRead: (conversation: Conversation.ID, offsets: [LogOffset])?
     private var loads: [Conversation.ID: Load] = [:]
     /// Conversations whose deferred entries may be read again, in the order in which they became so.
     private var refetches: Deque<Conversation.ID> = []
@@ -44,7 +46,7 @@ public struct ReadAheadWindow {
     public private(set) var inMemory = 0
 
     /// - Parameters:
-    ///   - credits: messages in memory at most. From 1.
+    ///   - credits: messages in memory at most, plus one conversation's share when left entries come back. From 1.
     ///   - perConversation: of them, messages of one conversation at most. From 1.
     public init(credits: Int, perConversation: Int) {
         self.credits = credits
@@ -54,22 +56,28 @@ public struct ReadAheadWindow {
     /// Messages known of but left in the log.
     public var deferredCount: Int { self.loads.values.reduce(0) { $0 + $1.deferred.count } }
 
-    /// The log may hold new entries.
-    public mutating func rang() -> Request {
-        self.mayHaveMore = true
-        return self.next()
+    // MARK: New entries
+
+    /// The read of new entries to begin now, if any.
+    public mutating func nextTail() -> TailRead? {
+        let free = self.credits - self.inMemory
+        // Small top-ups would turn one read of many into many reads of one.
+        guard !self.isReadingTail, free > 0, free >= self.credits / 4 || self.inMemory == 0 else { return nil }
+        self.isReadingTail = true
+        return TailRead(after: self.cursor, limit: free)
     }
 
-    /// New entries were read. Returns those to deliver; ask ``nextRequest()`` afterwards.
-    public mutating func tailArrived(_ entries: [LogEntry]) -> [LogEntry] {
-        guard case .tail(let limit) = self.reading else { preconditionFailure("no read of the tail was asked for") }
-        self.reading = .nothing
-        if entries.count == limit { self.mayHaveMore = true }
-        if let last = entries.last { self.cursor = last.offset }
+    /// New entries were read. Returns those to deliver.
+    ///
+    /// - Parameter last: where the read ended, when further than its last message.
+    public mutating func tailArrived(_ entries: [LogEntry], upTo last: LogOffset? = nil) -> [LogEntry] {
+        precondition(self.isReadingTail, "no read of new entries was asked for")
+        self.isReadingTail = false
+        self.cursor = max(self.cursor, last ?? self.cursor, entries.last?.offset ?? self.cursor)
         let perConversation = self.perConversation
         return entries.filter { entry in
             self.withLoad(of: entry.message.conversation) { load in
-                if load.isHeld || !load.deferred.isEmpty || load.inMemory >= perConversation {
+                if load.isHeld || load.isBeingRead || !load.deferred.isEmpty || load.inMemory >= perConversation {
                     load.deferred.append(entry.offset)
                     return false
                 }
@@ -79,71 +87,17 @@ public struct ReadAheadWindow {
         }
     }
 
-    /// Deferred entries were read again. Returns those to deliver (none when the conversation was held meanwhile).
-    public mutating func deferredArrived(_ entries: [LogEntry]) -> [LogEntry] {
-        guard case .deferred(let conversation, let offsets) = self.reading else {
-            preconditionFailure("no read of deferred entries was asked for")
-        }
-        self.reading = .nothing
-        // Held meanwhile: the offsets went back to their place then.
-        let delivered = offsets.isEmpty ? [] : entries
-        let isEmpty = self.withLoad(of: conversation) { load in
-            load.inMemory += delivered.count
-            return load.inMemory == 0
-        }
-        // Nothing here whose end would ask for more.
-        if isEmpty { self.queueRefetch(of: conversation) }
-        return delivered
+    /// The read gave nothing; it may be asked for again.
+    public mutating func tailFailed() {
+        precondition(self.isReadingTail, "no read of new entries was asked for")
+        self.isReadingTail = false
     }
 
-    /// The read did not succeed; what it was for is asked for again.
-    public mutating func readFailed() {
-        switch self.reading {
-        case .nothing: preconditionFailure("no read was asked for")
-        case .tail: self.mayHaveMore = true
-        case .deferred(let conversation, let offsets):
-            self.withLoad(of: conversation) { load in load.deferred.prepend(contentsOf: offsets) }
-            self.queueRefetch(of: conversation)
-        }
-        self.reading = .nothing
-    }
+    // MARK: Entries left in the log
 
-    /// A delivered entry of `conversation` has left memory.
-    public mutating func finished(_ conversation: Conversation.ID) -> Request {
-        self.withLoad(of: conversation) { load in
-            precondition(load.inMemory > 0, "more entries finished than were delivered")
-            load.inMemory -= 1
-        }
-        self.queueRefetch(of: conversation)
-        return self.next()
-    }
-
-    /// A conversation is held: its delivered entries not yet run (`returned`, in order) go back to being offsets.
-    public mutating func held(_ conversation: Conversation.ID, returned: [LogOffset]) -> Request {
-        // What is being read again stands between the returned entries and the deferred ones.
-        var inFlight: [LogOffset] = []
-        if case .deferred(conversation, let offsets) = self.reading {
-            inFlight = offsets
-            self.reading = .deferred(conversation, [])
-        }
-        self.withLoad(of: conversation) { load in
-            load.isHeld = true
-            load.inMemory -= returned.count
-            load.deferred.prepend(contentsOf: returned + inFlight)
-        }
-        return self.next()
-    }
-
-    /// A held conversation goes on.
-    public mutating func released(_ conversation: Conversation.ID) -> Request {
-        self.withLoad(of: conversation) { load in load.isHeld = false }
-        self.queueRefetch(of: conversation)
-        return self.next()
-    }
-
-    /// What to read now. Calls that return a request have asked already.
-    public mutating func next() -> Request {
-        guard case .nothing = self.reading else { return .none }
+    /// The read of entries that were left in the log to begin now, all of one conversation; `nil` for none.
+    public mutating func nextDeferred() -> [LogOffset]? {
+        guard self.deferredRead == nil else { return nil }
         while let conversation = self.refetches.popFirst() {
             let room = max(1, self.credits - self.inMemory)
             let perConversation = self.perConversation
@@ -153,21 +107,77 @@ public struct ReadAheadWindow {
                 let count = min(load.deferred.count, perConversation - load.inMemory, room)
                 let offsets = Array(load.deferred.prefix(count))
                 load.deferred.removeFirst(count)
+                load.isBeingRead = !offsets.isEmpty
                 return offsets
             }
             if !offsets.isEmpty {
-                self.reading = .deferred(conversation, offsets)
-                return .deferred(offsets)
+                self.deferredRead = (conversation, offsets)
+                return offsets
             }
         }
-        // Small top-ups would turn one read of many into many reads of one.
-        let free = self.credits - self.inMemory
-        if self.mayHaveMore, free > 0, free >= self.credits / 4 || self.inMemory == 0 {
-            self.mayHaveMore = false
-            self.reading = .tail(limit: free)
-            return .tail(after: self.cursor, limit: free)
+        return nil
+    }
+
+    /// Deferred entries were read again. Returns those to deliver (none when the conversation was held meanwhile).
+    public mutating func deferredArrived(_ entries: [LogEntry]) -> [LogEntry] {
+        guard let (conversation, offsets) = self.deferredRead.take() else {
+            preconditionFailure("no read of deferred entries was asked for")
         }
-        return .none
+        // Held meanwhile: the offsets went back to their place then.
+        let delivered = offsets.isEmpty ? [] : entries
+        let isEmpty = self.withLoad(of: conversation) { load in
+            load.isBeingRead = false
+            load.inMemory += delivered.count
+            return load.inMemory == 0
+        }
+        // Nothing here whose end would ask for more.
+        if isEmpty { self.queueRefetch(of: conversation) }
+        return delivered
+    }
+
+    /// The read gave nothing; it is asked for again.
+    public mutating func deferredFailed() {
+        guard let (conversation, offsets) = self.deferredRead.take() else {
+            preconditionFailure("no read of deferred entries was asked for")
+        }
+        self.withLoad(of: conversation) { load in
+            load.isBeingRead = false
+            load.deferred.prepend(contentsOf: offsets)
+        }
+        self.queueRefetch(of: conversation)
+    }
+
+    // MARK: Conversations
+
+    /// A delivered entry of `conversation` has left memory.
+    public mutating func finished(_ conversation: Conversation.ID) {
+        let hasDeferred = self.withLoad(of: conversation) { load in
+            precondition(load.inMemory > 0, "more entries finished than were delivered")
+            load.inMemory -= 1
+            return !load.deferred.isEmpty
+        }
+        if hasDeferred { self.queueRefetch(of: conversation) }
+    }
+
+    /// A conversation is held: its delivered entries not yet run (`returned`, in order) go back to being offsets.
+    public mutating func held(_ conversation: Conversation.ID, returned: [LogOffset]) {
+        // What is being read again stands between the returned entries and the deferred ones.
+        var inFlight: [LogOffset] = []
+        if let read = self.deferredRead, read.conversation == conversation {
+            inFlight = read.offsets
+            self.deferredRead = (conversation, [])
+        }
+        self.withLoad(of: conversation) { load in
+            load.isHeld = true
+            load.inMemory -= returned.count
+            load.deferred.prepend(contentsOf: returned + inFlight)
+        }
+    }
+
+    /// A held conversation goes on.
+    public mutating func released(_ conversation: Conversation.ID) {
+        self.withLoad(of: conversation) { load in load.isHeld = false }
+        self.queueRefetch(of: conversation)
     }
 
     private mutating func queueRefetch(of conversation: Conversation.ID) {
@@ -184,13 +194,14 @@ public struct ReadAheadWindow {
     private mutating func withLoad<Result>(
         of conversation: Conversation.ID, _ change: (inout Load) -> Result
     ) -> Result {
-        var load = self.loads.removeValue(forKey: conversation) ?? Load()
-        let before = load.inMemory
-        let result = change(&load)
-        self.inMemory += load.inMemory - before
-        if load.inMemory > 0 || !load.deferred.isEmpty || load.isHeld || load.isQueued {
-            self.loads[conversation] = load
-        }
+        let (result, difference, isEmpty) = {
+            (load: inout Load) in
+            let before = load.inMemory
+            let result = change(&load)
+            return (result, load.inMemory - before, load.isEmpty)
+        }(&self.loads[conversation, default: Load()])
+        self.inMemory += difference
+        if isEmpty { self.loads[conversation] = nil }
         return result
     }
 }

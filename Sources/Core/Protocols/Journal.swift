@@ -2,17 +2,11 @@
 ///
 /// Implementations commit records of concurrent callers in groups; a call returns when its record is durable.
 public protocol Journal: Sendable {
-    /// Becomes the owner of a partition. Called once before it is read.
-    func acquire(_ partition: Partition.ID) async throws(StoreError) -> Ownership
-
-    /// Gives a partition back after its work has stopped: the next owner need not suspect what was running.
-    func release(_ partition: Partition.ID, epoch: Epoch) async throws(StoreError)
-
     /// Makes `record` durable.
     ///
     /// - Returns: ``CommitOutcome/duplicate`` when the same turn was committed before; nothing was written then.
-    /// - Throws: ``StoreError/Code/fenced`` when `epoch` is stale; nothing was written then.
-    func commit(_ record: JournalRecord, epoch: Epoch) async throws(StoreError) -> CommitOutcome
+    /// - Throws: ``StoreError/Code/fenced`` when `fence` is stale; nothing was written then.
+    func commit(_ record: JournalRecord, _ fence: Fence) async throws(StoreError) -> CommitOutcome
 
     /// What is known of entries that an earlier owner may have begun. Entries without an answer are fresh.
     func standing(of entries: [LogEntry]) async throws(StoreError) -> [LogOffset: EntryStanding]
@@ -25,20 +19,11 @@ public protocol Journal: Sendable {
     /// The gateway's ids of the latest messages sent to a conversation: what a search for another one must pass over.
     func providerIDs(of conversation: Conversation.ID) async throws(StoreError) -> Set<String>
 
+    /// Lifts a conversation's hold. The owner of its partition hears of it in other ways.
+    func lift(holdOn conversation: Conversation.ID) async throws(StoreError)
+
     /// Keeps a body that could not be interpreted, for people to look at. Bounded: the oldest give way.
     func recordRejected(_ webhook: RejectedWebhook) async throws(StoreError)
-}
-
-/// The right to work on a partition.
-public struct Ownership: Hashable, Sendable {
-    public var epoch: Epoch
-    /// The owner before this one did not say goodbye: what it was running may have killed it.
-    public var followsCrash: Bool
-
-    public init(epoch: Epoch, followsCrash: Bool) {
-        self.epoch = epoch
-        self.followsCrash = followsCrash
-    }
 }
 
 /// One atomic change of the journal.
@@ -51,8 +36,6 @@ public enum JournalRecord: Sendable {
     case deadLetter(DeadLetter)
     /// A message is about to run although an earlier run may have killed the process. Adds one crash mark.
     case crashMark(Conversation.ID, MessageID)
-    /// A conversation is held (its messages wait) or released.
-    case hold(Conversation.ID, Bool)
 }
 
 public enum CommitOutcome: Hashable, Sendable {

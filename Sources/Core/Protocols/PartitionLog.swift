@@ -44,11 +44,20 @@ public protocol PartitionLog: Sendable {
     /// appends it to the route's partition. Messages of one call keep their order within a conversation.
     func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome]
 
-    /// The latest offset given out in any partition; ``LogOffset/start`` when nothing was ever appended.
-    func tail() async throws(StoreError) -> LogOffset
+    /// Puts a notice into the logs of `assistants` for the owner of the conversation's partition, who settles it at once: its
+    /// hold has been lifted (``InboundMessage/Details/liftsHold``).
+    func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError)
 
-    /// Up to `limit` entries after `offset`, oldest first. Fewer than `limit` means that there were no more.
-    func read(_ partition: Partition.ID, after offset: LogOffset, limit: Int) async throws(StoreError) -> [LogEntry]
+    /// Makes `fence` the partition's: settles with an earlier epoch are refused from now on. Called by a new owner before it
+    /// reads.
+    ///
+    /// - Returns: the latest entry's offset, ``LogOffset/start`` when there is none: what comes later was begun by nobody else.
+    /// - Throws: ``StoreError/Code/fenced`` when there is a later owner.
+    func open(_ fence: Fence) async throws(StoreError) -> LogOffset
+
+    /// Up to `limit` entries after `offset`, oldest first. Waits until there is at least one; empty only when the task is
+    /// cancelled. One call for a partition at a time.
+    func next(_ partition: Partition.ID, after offset: LogOffset, limit: Int) async throws(StoreError) -> [LogEntry]
 
     /// The entries at `offsets` (ascending) that are still unsettled, oldest first.
     func read(_ partition: Partition.ID, at offsets: [LogOffset]) async throws(StoreError) -> [LogEntry]
@@ -56,13 +65,13 @@ public protocol PartitionLog: Sendable {
     /// Removes entries. Called only after the journal has committed their turns. Unknown offsets are no error, so a call
     /// whose outcome was lost may be repeated.
     ///
-    /// - Throws: ``StoreError/Code/fenced`` when `epoch` is no longer the owner's.
-    func settle(_ offsets: [LogOffset], in partition: Partition.ID, epoch: Epoch) async throws(StoreError)
+    /// - Throws: ``StoreError/Code/fenced`` when `fence` is no longer the owner's.
+    func settle(_ offsets: [LogOffset], _ fence: Fence) async throws(StoreError)
 
     /// Unsettled entries of a partition, in flight included.
     func depth(of partition: Partition.ID) async throws(StoreError) -> Int
 
-    /// Names a partition some time after it received entries; several appends may ring once. One listener: a new one
-    /// replaces the one before it.
-    func doorbell() -> AsyncStream<Partition.ID>
+    /// Returns when the log answers; called before each renewal of a lease, because an owner that cannot reach its log must
+    /// let others have it.
+    func check() async throws(StoreError)
 }

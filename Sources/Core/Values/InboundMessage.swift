@@ -66,14 +66,18 @@ public struct InboundMessage: Hashable, Sendable, Codable {
         public var media: Media?
         /// The message met a channel's menu and is answered with the menu's text, not by a model.
         public var showsMenu: Bool?
+        /// No message but a notice to the partition's owner: the conversation's hold has been lifted.
+        public var liftsHold: Bool?
 
         public init(
-            quotedMessageID: String? = nil, selectionID: String? = nil, media: Media? = nil, showsMenu: Bool? = nil
+            quotedMessageID: String? = nil, selectionID: String? = nil, media: Media? = nil, showsMenu: Bool? = nil,
+            liftsHold: Bool? = nil
         ) {
             self.quotedMessageID = quotedMessageID
             self.selectionID = selectionID
             self.media = media
             self.showsMenu = showsMenu
+            self.liftsHold = liftsHold
         }
 
         public static let none = Details()

@@ -3,7 +3,7 @@ public enum Partition {
     /// Number of partitions of a new log. Fixed at creation.
     public static let defaultCount = 64
 
-    public struct ID: Hashable, Sendable, CustomStringConvertible {
+    public struct ID: Hashable, Comparable, Sendable, CustomStringConvertible {
         public let assistant: AssistantID
         /// `0 ..< partition count`.
         public let number: Int
@@ -11,6 +11,10 @@ public enum Partition {
         public init(assistant: AssistantID, number: Int) {
             self.assistant = assistant
             self.number = number
+        }
+
+        public static func < (lhs: Self, rhs: Self) -> Bool {
+            (lhs.assistant, lhs.number) < (rhs.assistant, rhs.number)
         }
 
         public var description: String { "\(self.assistant)/\(self.number)" }
@@ -48,4 +52,15 @@ public struct Epoch: Hashable, Comparable, Sendable {
     }
 
     public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
+}
+
+/// What an owner shows with everything it writes: of which partition, in which generation.
+public struct Fence: Hashable, Sendable {
+    public var partition: Partition.ID
+    public var epoch: Epoch
+
+    public init(_ partition: Partition.ID, _ epoch: Epoch) {
+        self.partition = partition
+        self.epoch = epoch
+    }
 }

@@ -3,35 +3,14 @@ import FoundationEssentials
 import GRDB
 
 extension SQLiteStore: Journal {
-    /// The process that has the folder's lock owns every partition.
-    public func acquire(_ partition: Partition.ID) async throws(StoreError) -> Ownership {
-        _ = self.state.withLock { $0.acquired.insert(partition) }
-        return self.ownership
-    }
-
-    /// When the last partition is given back, the file is marked as closed in good order.
-    public func release(_ partition: Partition.ID, epoch: Epoch) async throws(StoreError) {
-        let isLast = self.state.withLock { state in
-            state.acquired.remove(partition)
-            return state.acquired.isEmpty
-        }
-        guard isLast else { return }
+    public func commit(_ record: JournalRecord, _ fence: Fence) async throws(StoreError) -> CommitOutcome {
         try await self.committer.write { db in
-            try self.checkFence(epoch)
-            try db.execute(sql: "DELETE FROM crash_marks")
-            try Self.set(db, "is_closed", 1)
-        }
-    }
-
-    public func commit(_ record: JournalRecord, epoch: Epoch) async throws(StoreError) -> CommitOutcome {
-        try await self.committer.write { db in
-            try self.checkFence(epoch)
+            try self.checkFence(fence)
             switch record {
             case .turn(let turn): return try self.commit(turn, db)
             case .send(let intent): try Self.write(intent, db)
             case .deadLetter(let letter): try self.write(letter, db)
             case .crashMark(let conversation, let message): try self.mark(conversation, message, db)
-            case .hold(let conversation, let isHeld): try Self.hold(conversation, isHeld, db)
             }
             return .committed
         }
@@ -70,6 +49,12 @@ extension SQLiteStore: Journal {
                     SELECT provider_id FROM sends WHERE conversation = ? AND provider_id IS NOT NULL
                     ORDER BY attempted_at DESC LIMIT 200
                     """, arguments: [conversation.rawValue])
+        }
+    }
+
+    public func lift(holdOn conversation: Conversation.ID) async throws(StoreError) {
+        try await self.committer.write { db in
+            try db.execute(sql: "DELETE FROM holds WHERE conversation = ?", arguments: [conversation.rawValue])
         }
     }
 
@@ -156,15 +141,11 @@ extension SQLiteStore: Journal {
                 letter.failure.category.rawValue, letter.failure.message, letter.attempts, letter.at.milliseconds,
                 String(decoding: try JSONEncoder().encode(message), as: UTF8.self),
             ])
-        if letter.holdsConversation { try Self.hold(message.conversation, true, db) }
+        if letter.holdsConversation {
+            try db.execute(
+                sql: "INSERT INTO holds VALUES (?) ON CONFLICT DO NOTHING", arguments: [message.conversation.rawValue])
+        }
         try self.clearMark(message.conversation, message.id, db)
-    }
-
-    private static func hold(_ conversation: Conversation.ID, _ isHeld: Bool, _ db: Database) throws {
-        let sql =
-            isHeld
-            ? "INSERT INTO holds VALUES (?) ON CONFLICT DO NOTHING" : "DELETE FROM holds WHERE conversation = ?"
-        try db.execute(sql: sql, arguments: [conversation.rawValue])
     }
 
     // MARK: Crash marks

@@ -7,27 +7,39 @@ extension SQLiteStore: PartitionLog {
         let outcomes = try await self.committer.write { db in
             try messages.map { try self.append($0, db) }
         }
-        self.ring(
-            Set(
-                outcomes.compactMap {
-                    if case .appended(let partition, _) = $0 { partition } else { nil }
-                }))
+        for case .appended(let partition, _) in outcomes { self.bell.ring(partition) }
         return outcomes
     }
 
-    public func tail() async throws(StoreError) -> LogOffset {
+    public func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
+        let number = conversation.partitionNumber(of: self.partitionCount)
+        let notice = InboundMessage(
+            id: "lift", conversation: conversation, kind: .system, text: nil, receivedAt: Timestamp(milliseconds: 0),
+            replyAddress: "", traceID: "", details: InboundMessage.Details(liftsHold: true))
+        try await self.committer.write { db in
+            for assistant in assistants {
+                let lane = Self.lane(try self.rowID(of: assistant, db), number)
+                try Self.insert(notice, self.takeOffset(), lane: lane, showsMenu: false, db)
+            }
+        }
+        for assistant in assistants { self.bell.ring(Partition.ID(assistant: assistant, number: number)) }
+    }
+
+    public func open(_ fence: Fence) async throws(StoreError) -> LogOffset {
         self.state.withLock { LogOffset(major: $0.nextOffset - 1) }
     }
 
-    public func read(
+    public func next(
         _ partition: Partition.ID, after offset: LogOffset, limit: Int
     ) async throws(StoreError) -> [LogEntry] {
-        guard let lane = self.lane(partition) else { return [] }
-        return try await self.reading { db in
-            let statement = try db.cachedStatement(
-                sql: "SELECT * FROM queue WHERE lane = ? AND id > ? ORDER BY id LIMIT ?")
-            statement.setUncheckedArguments([lane, Int64(offset.major), limit])
-            return try Array(Row.fetchCursor(statement).map { try Self.entry($0) })
+        try await self.bell.entries(of: partition) { () throws(StoreError) in
+            guard let lane = self.lane(partition) else { return [] }
+            return try await self.reading { db in
+                let statement = try db.cachedStatement(
+                    sql: "SELECT * FROM queue WHERE lane = ? AND id > ? ORDER BY id LIMIT ?")
+                statement.setUncheckedArguments([lane, Int64(offset.major), limit])
+                return try Array(Row.fetchCursor(statement).map { try Self.entry($0) })
+            }
         }
     }
 
@@ -44,12 +56,10 @@ extension SQLiteStore: PartitionLog {
         }
     }
 
-    public func settle(
-        _ offsets: [LogOffset], in partition: Partition.ID, epoch: Epoch
-    ) async throws(StoreError) {
-        guard let lane = self.lane(partition) else { return }
+    public func settle(_ offsets: [LogOffset], _ fence: Fence) async throws(StoreError) {
+        guard let lane = self.lane(fence.partition) else { return }
         try await self.committer.write { db in
-            try self.checkFence(epoch)
+            try self.checkFence(fence)
             let statement = try db.cachedStatement(sql: "DELETE FROM queue WHERE lane = ? AND id = ?")
             for offset in offsets {
                 statement.setUncheckedArguments([lane, Int64(offset.major)])
@@ -65,9 +75,21 @@ extension SQLiteStore: PartitionLog {
         }
     }
 
-    func checkFence(_ epoch: Epoch) throws {
-        guard epoch == self.ownership.epoch else {
-            throw StoreError(.fenced, "epoch \(epoch.rawValue) is stale, the owner's is \(self.ownership.epoch.rawValue)")
+    public func check() async throws(StoreError) {
+        try await self.reading { db in try db.execute(sql: "SELECT 1") }
+    }
+
+    func checkFence(_ fence: Fence) throws {
+        guard fence.epoch == self.ownership.epoch else {
+            throw StoreError(
+                .fenced, "epoch \(fence.epoch.rawValue) is stale, the owner's is \(self.ownership.epoch.rawValue)")
+        }
+    }
+
+    private func takeOffset() -> UInt64 {
+        self.state.withLock { state in
+            defer { state.nextOffset += 1 }
+            return state.nextOffset
         }
     }
 
@@ -76,10 +98,7 @@ extension SQLiteStore: PartitionLog {
     private func append(_ append: LogAppend, _ db: Database) throws -> AppendOutcome {
         let message = append.message
         let now = message.receivedAt
-        let offset = self.state.withLock { state in
-            defer { state.nextOffset += 1 }
-            return state.nextOffset
-        }
+        let offset = self.takeOffset()
         guard try self.isNew(message, offset, db), try !Self.isFinished(message, db) else { return .duplicate }
         let route = try append.route.resolved(
             heldBy: self.holder(of: message.conversation, db), at: now, session: self.settings.session,

@@ -57,7 +57,7 @@ public final class SQLiteStore: Sendable {
     public let ownership: Ownership
     let state: Mutex<State>
     private let lock: Mutex<FolderLock?>
-    private let bell = Mutex<AsyncStream<Partition.ID>.Continuation?>(nil)
+    let bell = ArrivalBell()
 
     public var partitionCount: Int { self.settings.partitionCount }
 
@@ -104,9 +104,8 @@ public final class SQLiteStore: Sendable {
         return pool
     }
 
-    /// Ends the doorbell, closes the file and gives up the folder. No call may be in progress.
+    /// Closes the file and gives up the folder. No call may be in progress.
     public func close() {
-        self.bell.withLock { $0?.finish() }
         try? self.pool.close()
         self.lock.withLock { $0 = nil }
     }
@@ -126,18 +125,6 @@ public final class SQLiteStore: Sendable {
                 return db.changesCount
             }
         } while removed == 500
-    }
-
-    public func doorbell() -> AsyncStream<Partition.ID> {
-        let (stream, continuation) = AsyncStream<Partition.ID>.makeStream()
-        self.bell.withLock { $0 = continuation }
-        return stream
-    }
-
-    func ring(_ partitions: Set<Partition.ID>) {
-        self.bell.withLock { bell in
-            for partition in partitions { bell?.yield(partition) }
-        }
     }
 
     func reading<Value: Sendable>(

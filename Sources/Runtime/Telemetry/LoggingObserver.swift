@@ -54,8 +54,15 @@ public struct LoggingObserver: RuntimeObserver {
                 metadata: Self.fields(message, ["crash_marks": "\(marks)"]))
         case .conversationHeld(let conversation):
             logger.warning("conversation is held", metadata: ["conversation": "\(conversation)"])
+        case .ownershipChanged(let opened, let handedBack, let lost, let owned, let members):
+            logger.log(
+                level: lost > 0 ? .warning : .notice, "partitions changed hands",
+                metadata: [
+                    "opened": "\(opened)", "handed_back": "\(handedBack)", "lost": "\(lost)", "owned": "\(owned)",
+                    "members": "\(members)",
+                ])
         case .partitionAbandoned(let partition, let error):
-            logger.critical("partition given up", metadata: ["partition": "\(partition)", "error": "\(error)"])
+            logger.error("partition given up", metadata: ["partition": "\(partition)", "error": "\(error)"])
         }
     }
 

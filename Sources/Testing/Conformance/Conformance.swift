@@ -32,4 +32,21 @@ enum Sample {
         }
         return (partition, offset)
     }
+
+    /// The partition in which the suites commit.
+    static let partition = Partition.ID(assistant: Self.assistant, number: 0)
+
+    /// Makes `member` the first owner ever of ``partition``.
+    static func claim(from leases: any LeaseStore, for member: Member.ID) async throws -> Fence {
+        _ = try await leases.renew(Member(id: member, queues: [Self.assistant]))
+        guard let ownership = try await leases.claim([Self.partition], for: member)[Self.partition] else {
+            throw ConformanceFailure(description: "broken promise: what nobody holds can be claimed")
+        }
+        try expect(!ownership.followsCrash, "what nobody ever held follows no crash")
+        return Fence(Self.partition, ownership.epoch)
+    }
+}
+
+extension Fence {
+    var earlier: Fence { Fence(self.partition, Epoch(rawValue: self.epoch.rawValue - 1)) }
 }

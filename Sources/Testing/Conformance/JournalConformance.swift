@@ -3,25 +3,25 @@ public import CardumeCore
 /// What every ``Journal`` promises. Run against an empty one.
 public struct JournalConformance {
     private let journal: any Journal
+    private let leases: any LeaseStore
     private let now = Timestamp(milliseconds: 1_795_176_000_000)
 
-    public init(_ journal: any Journal) {
+    /// - Parameter leases: those that `journal` checks fences against.
+    public init(_ journal: any Journal, _ leases: any LeaseStore) {
         self.journal = journal
+        self.leases = leases
     }
 
     /// - Throws: a ``ConformanceFailure`` at the first broken promise.
     public func run() async throws {
-        let partition = Partition.ID(assistant: Sample.assistant, number: 0)
-        let ownership = try await self.journal.acquire(partition)
-        try expect(!ownership.followsCrash, "a new journal follows no crash")
-        let epoch = ownership.epoch
-        try await self.recognisesRepeatedTurns(epoch)
-        try await self.followsSends(epoch)
-        try await self.keepsContext(epoch)
-        try await self.holdsAndReleases(epoch)
-        try await self.countsCrashMarks(epoch)
-        try await self.fences(epoch)
-        try await self.journal.release(partition, epoch: epoch)
+        let fence = try await Sample.claim(from: self.leases, for: "journal")
+        try await self.recognisesRepeatedTurns(fence)
+        try await self.followsSends(fence)
+        try await self.keepsContext(fence)
+        try await self.holdsAndReleases(fence)
+        try await self.countsCrashMarks(fence)
+        try await self.fences(fence)
+        try await self.leases.release([fence], of: "journal")
     }
 
     private func turn(_ message: InboundMessage, replies: [String]) -> TurnCommit {
@@ -42,38 +42,38 @@ public struct JournalConformance {
         return try await self.journal.standing(of: [LogEntry(offset: offset, message: message)])[offset]
     }
 
-    private func recognisesRepeatedTurns(_ epoch: Epoch) async throws {
+    private func recognisesRepeatedTurns(_ fence: Fence) async throws {
         let message = Sample.message("turn", from: "1")
         try expect(try await self.standing(message) == nil, "an unknown message has no standing")
         let turn = self.turn(message, replies: ["um\u{0}a", "dois"])
-        try expect(try await self.journal.commit(.turn(turn), epoch: epoch) == .committed, "a turn is committed once")
+        try expect(try await self.journal.commit(.turn(turn), fence) == .committed, "a turn is committed once")
         let other = self.turn(message, replies: ["outra"])
-        try expect(try await self.journal.commit(.turn(other), epoch: epoch) == .duplicate, "and recognised again")
+        try expect(try await self.journal.commit(.turn(other), fence) == .duplicate, "and recognised again")
         try expect(
             try await self.standing(message) == .committed(turn.intents), "a repeated turn changes nothing")
     }
 
-    private func followsSends(_ epoch: Epoch) async throws {
+    private func followsSends(_ fence: Fence) async throws {
         let message = Sample.message("send", from: "2")
         let turn = self.turn(message, replies: ["oi"])
-        _ = try await self.journal.commit(.turn(turn), epoch: epoch)
+        _ = try await self.journal.commit(.turn(turn), fence)
         var intent = turn.intents[0]
         intent.state = .accepted
         intent.providerID = "3EB0"
         intent.ambiguousAttempts = 1
         intent.resends = 1
         intent.attempts = 2
-        _ = try await self.journal.commit(.send(intent), epoch: epoch)
+        _ = try await self.journal.commit(.send(intent), fence)
         try expect(try await self.standing(message) == .committed([intent]), "a send's latest state is kept")
         try expect(
             try await self.journal.providerIDs(of: message.conversation) == ["3EB0"], "provider ids are found again")
     }
 
-    private func keepsContext(_ epoch: Epoch) async throws {
+    private func keepsContext(_ fence: Fence) async throws {
         let contact = Sample.message("c-0", from: "3").conversation
         for index in 0..<5 {
             let message = Sample.message("c-\(index)", from: "3", text: "pergunta \(index)")
-            _ = try await self.journal.commit(.turn(self.turn(message, replies: ["resposta \(index)"])), epoch: epoch)
+            _ = try await self.journal.commit(.turn(self.turn(message, replies: ["resposta \(index)"])), fence)
         }
         let snapshot = try await self.journal.load(contact, contextMessages: 4)
         let lines = (3...4).flatMap {
@@ -85,35 +85,35 @@ public struct JournalConformance {
         try expect(snapshot.context == lines, "the latest messages come back, oldest first")
     }
 
-    private func holdsAndReleases(_ epoch: Epoch) async throws {
+    private func holdsAndReleases(_ fence: Fence) async throws {
         let message = Sample.message("dead", from: "4")
         let letter = DeadLetter(
             message: message, assistant: Sample.assistant,
             failure: TurnFailure(category: .timeout, message: "late", isRetryable: true), attempts: 3, at: self.now,
             holdsConversation: true)
-        _ = try await self.journal.commit(.deadLetter(letter), epoch: epoch)
-        _ = try await self.journal.commit(.deadLetter(letter), epoch: epoch)
+        _ = try await self.journal.commit(.deadLetter(letter), fence)
+        _ = try await self.journal.commit(.deadLetter(letter), fence)
         try expect(try await self.standing(message) == .deadLetter, "a dead letter is known as one")
         try expect(
             try await self.journal.load(message.conversation, contextMessages: 1).isHeld, "its conversation is held")
-        _ = try await self.journal.commit(.hold(message.conversation, false), epoch: epoch)
+        try await self.journal.lift(holdOn: message.conversation)
         try expect(
             try await !self.journal.load(message.conversation, contextMessages: 1).isHeld, "until it is released")
     }
 
-    private func countsCrashMarks(_ epoch: Epoch) async throws {
+    private func countsCrashMarks(_ fence: Fence) async throws {
         let message = Sample.message("mark", from: "5")
-        for _ in 0..<2 { _ = try await self.journal.commit(.crashMark(message.conversation, message.id), epoch: epoch) }
+        for _ in 0..<2 { _ = try await self.journal.commit(.crashMark(message.conversation, message.id), fence) }
         try expect(try await self.standing(message) == .marked(2), "crash marks add up")
-        _ = try await self.journal.commit(.turn(self.turn(message, replies: [])), epoch: epoch)
+        _ = try await self.journal.commit(.turn(self.turn(message, replies: [])), fence)
         try expect(try await self.standing(message) == .committed([]), "a committed turn clears them")
     }
 
-    private func fences(_ epoch: Epoch) async throws {
+    private func fences(_ fence: Fence) async throws {
         let message = Sample.message("fence", from: "6")
         do {
             let turn = JournalRecord.turn(self.turn(message, replies: ["oi"]))
-            _ = try await self.journal.commit(turn, epoch: Epoch(rawValue: epoch.rawValue - 1))
+            _ = try await self.journal.commit(turn, fence.earlier)
             throw ConformanceFailure(description: "broken promise: a stale epoch commits nothing")
         } catch let error as StoreError {
             try expect(error.code == .fenced, "a stale owner is told that it is fenced")

@@ -3,12 +3,12 @@ public import CardumeCore
 /// What every ``PartitionLog`` promises. Run against an empty log with the default windows (24 h).
 public struct PartitionLogConformance {
     private let log: any PartitionLog
-    private let epoch: Epoch
+    private let fence: @Sendable (Partition.ID) async throws -> Fence
 
-    /// - Parameter epoch: the present owner's.
-    public init(_ log: any PartitionLog, epoch: Epoch) {
+    /// - Parameter fence: the present owner's, of any partition.
+    public init(_ log: any PartitionLog, fence: @escaping @Sendable (Partition.ID) async throws -> Fence) {
         self.log = log
-        self.epoch = epoch
+        self.fence = fence
     }
 
     /// - Throws: a ``ConformanceFailure`` at the first broken promise.
@@ -20,7 +20,8 @@ public struct PartitionLogConformance {
         try await self.fences()
         try await self.keepsTheHolder()
         try await self.letsAMenuChoose()
-        try await self.ringsAfterAppends()
+        try await self.waitsForEntries()
+        try await self.carriesNotices()
     }
 
     private func keepsMessagesWhole() async throws {
@@ -30,12 +31,12 @@ public struct PartitionLogConformance {
             quotedMessageID: "Q", selectionID: "S", media: InboundMessage.Media(id: "m", url: "u", mimeType: "t", fileName: "f")
         )
         let (partition, offset) = try Sample.partition(try await self.log.append([Sample.append(message)])[0])
-        let entries = try await self.log.read(partition, after: .start, limit: 10)
+        let entries = try await self.log.next(partition, after: .start, limit: 10)
         let entry = entries.first { $0.offset == offset }
         try expect(entry?.message == message, "a message comes back as it went in")
         try expect(
             entry?.message.text.map { Array($0.utf8) } == message.text.map { Array($0.utf8) }, "text is kept byte for byte")
-        try await self.log.settle([offset], in: partition, epoch: self.epoch)
+        try await self.settle([offset], in: partition)
     }
 
     private func readsInOrder() async throws {
@@ -44,22 +45,22 @@ public struct PartitionLogConformance {
         let partition = places[0].0
         try expect(places.allSatisfy { $0.0 == partition }, "a conversation stays in one partition")
         try expect(places.map(\.1) == places.map(\.1).sorted(), "offsets grow")
-        let first = try await self.log.read(partition, after: .start, limit: 10)
+        let first = try await self.log.next(partition, after: .start, limit: 10)
         try expect(first.map(\.offset) == places.prefix(10).map(\.1), "reading begins with the oldest")
-        let rest = try await self.log.read(partition, after: first[9].offset, limit: 100)
+        let rest = try await self.log.next(partition, after: first[9].offset, limit: 100)
         try expect(rest.map(\.offset) == places.dropFirst(10).map(\.1), "reading goes on after a cursor")
         let some = try await self.log.read(partition, at: [places[3].1, places[20].1])
         try expect(some.map(\.offset) == [places[3].1, places[20].1], "entries are read by offset")
-        let tail = try await self.log.tail()
-        try expect(tail >= places[24].1, "the tail is not before the latest entry")
-        try await self.log.settle(places.map(\.1), in: partition, epoch: self.epoch)
+        let latest = try await self.log.open(self.fence(partition))
+        try expect(latest >= places[24].1, "who opens a partition is told its latest entry")
+        try await self.settle(places.map(\.1), in: partition)
     }
 
     private func dropsDuplicates() async throws {
         let message = Sample.message("twice", from: "3")
         let (partition, offset) = try Sample.partition(try await self.log.append([Sample.append(message)])[0])
         try expect(try await self.log.append([Sample.append(message)]) == [.duplicate], "a repeated message is dropped")
-        try await self.log.settle([offset], in: partition, epoch: self.epoch)
+        try await self.settle([offset], in: partition)
         try expect(
             try await self.log.append([Sample.append(message)]) == [.duplicate], "also after it was settled")
         let other = try await self.log.append([Sample.append(Sample.message("twice", from: "4"))])
@@ -67,8 +68,8 @@ public struct PartitionLogConformance {
         let late = Sample.message("twice", from: "3", at: 1_795_176_000_000 + 24 * 3_600_000 + 1)
         let again = try Sample.partition(try await self.log.append([Sample.append(late)])[0])
         try expect(again.1 > offset, "after the window, the message is new")
-        try await self.log.settle([place.1], in: place.0, epoch: self.epoch)
-        try await self.log.settle([again.1], in: again.0, epoch: self.epoch)
+        try await self.settle([place.1], in: place.0)
+        try await self.settle([again.1], in: again.0)
     }
 
     private func settles() async throws {
@@ -76,11 +77,11 @@ public struct PartitionLogConformance {
         let places = try outcomes.map(Sample.partition)
         let partition = places[0].0
         try expect(try await self.log.depth(of: partition) == 3, "the depth counts what is unsettled")
-        try await self.log.settle([places[1].1], in: partition, epoch: self.epoch)
-        try await self.log.settle([places[1].1], in: partition, epoch: self.epoch)
-        let left = try await self.log.read(partition, after: .start, limit: 10)
+        try await self.settle([places[1].1], in: partition)
+        try await self.settle([places[1].1], in: partition)
+        let left = try await self.log.next(partition, after: .start, limit: 10)
         try expect(left.map(\.offset) == [places[0].1, places[2].1], "only the settled entry is gone")
-        try await self.log.settle([places[0].1, places[2].1], in: partition, epoch: self.epoch)
+        try await self.settle([places[0].1, places[2].1], in: partition)
         try expect(try await self.log.depth(of: partition) == 0, "nothing is left")
     }
 
@@ -88,13 +89,13 @@ public struct PartitionLogConformance {
         let (partition, offset) = try Sample.partition(
             try await self.log.append([Sample.append(Sample.message("fence", from: "6"))])[0])
         do {
-            try await self.log.settle([offset], in: partition, epoch: Epoch(rawValue: self.epoch.rawValue - 1))
+            try await self.log.settle([offset], self.fence(partition).earlier)
             throw ConformanceFailure(description: "broken promise: a stale owner settles nothing")
         } catch let error as StoreError {
             try expect(error.code == .fenced, "a stale owner is told that it is fenced")
         }
         try expect(try await self.log.depth(of: partition) == 1, "a stale owner's call changed nothing")
-        try await self.log.settle([offset], in: partition, epoch: self.epoch)
+        try await self.settle([offset], in: partition)
     }
 
     private func keepsTheHolder() async throws {
@@ -106,11 +107,11 @@ public struct PartitionLogConformance {
         let later = Sample.message("holder-3", from: "7", at: 1_795_176_000_000 + 25 * 3_600_000)
         let third = try Sample.partition(try await self.log.append([Sample.append(later, to: "comercial")])[0])
         try expect(third.0 == first.0, "also after the session, while something is unsettled")
-        try await self.log.settle([first.1, second.1, third.1], in: first.0, epoch: self.epoch)
+        try await self.settle([first.1, second.1, third.1], in: first.0)
         let latest = Sample.message("holder-4", from: "7", at: 1_795_176_000_000 + 51 * 3_600_000)
         let fourth = try Sample.partition(try await self.log.append([Sample.append(latest, to: "comercial")])[0])
         try expect(fourth.0.assistant == "comercial", "after the session, the route decides again")
-        try await self.log.settle([fourth.1], in: fourth.0, epoch: self.epoch)
+        try await self.settle([fourth.1], in: fourth.0)
     }
 
     private func letsAMenuChoose() async throws {
@@ -120,22 +121,43 @@ public struct PartitionLogConformance {
         let early = try Sample.partition(
             try await self.log.append([Sample.append(Sample.message("menu-2", from: "8"), to: "comercial")])[0])
         try expect(early.0 == shown.0, "nobody takes over while something is unsettled")
-        let entries = try await self.log.read(shown.0, after: .start, limit: 10)
+        let entries = try await self.log.next(shown.0, after: .start, limit: 10)
         try expect(entries.allSatisfy { $0.message.details.showsMenu == true }, "such messages are shown the menu")
-        try await self.log.settle([shown.1, early.1], in: shown.0, epoch: self.epoch)
+        try await self.settle([shown.1, early.1], in: shown.0)
         let chosen = try Sample.partition(
             try await self.log.append([Sample.append(Sample.message("menu-3", from: "8"), to: "comercial")])[0])
         try expect(chosen.0.assistant == "comercial", "then the choice holds")
-        let entry = try await self.log.read(chosen.0, after: .start, limit: 10).first
+        let entry = try await self.log.next(chosen.0, after: .start, limit: 10).first
         try expect(entry?.message.details.showsMenu == nil, "and no menu is shown")
-        try await self.log.settle([chosen.1], in: chosen.0, epoch: self.epoch)
+        try await self.settle([chosen.1], in: chosen.0)
     }
 
-    private func ringsAfterAppends() async throws {
-        let bell = self.log.doorbell()
-        let (partition, offset) = try Sample.partition(
-            try await self.log.append([Sample.append(Sample.message("ring", from: "9"))])[0])
-        for await rung in bell where rung == partition { break }
-        try await self.log.settle([offset], in: partition, epoch: self.epoch)
+    private func waitsForEntries() async throws {
+        let message = Sample.message("wait", from: "9")
+        let number = message.conversation.partitionNumber(of: self.log.partitionCount)
+        let partition = Partition.ID(assistant: Sample.assistant, number: number)
+        let log = self.log
+        async let waiting = log.next(partition, after: .start, limit: 10)
+        let offset = try Sample.partition(try await self.log.append([Sample.append(message)])[0]).1
+        try expect(try await waiting.map(\.message) == [message], "who waits for entries gets them")
+        try await self.settle([offset], in: partition)
+        let cancelled = Task { try await log.next(partition, after: .start, limit: 10) }
+        cancelled.cancel()
+        try expect(try await cancelled.value.isEmpty, "who is cancelled gets nothing")
+    }
+
+    private func carriesNotices() async throws {
+        let conversation = Sample.message("notice", from: "10").conversation
+        try await self.log.announceLift(of: conversation, to: [Sample.assistant])
+        let number = conversation.partitionNumber(of: self.log.partitionCount)
+        let partition = Partition.ID(assistant: Sample.assistant, number: number)
+        let entries = try await self.log.next(partition, after: .start, limit: 10)
+        try expect(entries.map(\.message.details.liftsHold) == [true], "a lifted hold is announced")
+        try expect(entries.map(\.message.conversation) == [conversation], "and names its conversation")
+        try await self.settle(entries.map(\.offset), in: partition)
+    }
+
+    private func settle(_ offsets: [LogOffset], in partition: Partition.ID) async throws {
+        try await self.log.settle(offsets, self.fence(partition))
     }
 }

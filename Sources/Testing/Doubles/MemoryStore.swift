@@ -3,7 +3,7 @@ import Synchronization
 
 /// A log and a journal in memory, with the same contracts as the real ones. Survives as long as the object does: a second
 /// runtime over the same store is a restart.
-public final class MemoryStore: PartitionLog, Journal {
+public final class MemoryStore: PartitionLog, Journal, LeaseStore {
     private struct Key: Hashable {
         let conversation: Conversation.ID
         let message: MessageID
@@ -21,22 +21,24 @@ public final class MemoryStore: PartitionLog, Journal {
         var marks: [Key: Int] = [:]
         var holds: Set<Conversation.ID> = []
         var rejected: [RejectedWebhook] = []
-        var epoch: Int64 = 1
-        var acquired: Set<Partition.ID> = []
-        var followsCrash = false
+        var members: [Member.ID: Member] = [:]
+        var leases: [Partition.ID: (holder: Member.ID?, epoch: Epoch)] = [:]
         var outage: StoreError?
     }
 
     public let partitionCount: Int
+    public let timeToLive: Duration?
     private let dedupeWindow: Duration
     private let session: Duration
     private let state = Mutex(State())
-    private let bell = Mutex<AsyncStream<Partition.ID>.Continuation?>(nil)
+    private let bell = ArrivalBell()
 
     public init(
-        partitionCount: Int = 4, dedupeWindow: Duration = .seconds(24 * 3600), session: Duration = .seconds(24 * 3600)
+        partitionCount: Int = 4, dedupeWindow: Duration = .seconds(24 * 3600), session: Duration = .seconds(24 * 3600),
+        timeToLive: Duration? = nil
     ) {
         self.partitionCount = partitionCount
+        self.timeToLive = timeToLive
         self.dedupeWindow = dedupeWindow
         self.session = session
     }
@@ -46,13 +48,19 @@ public final class MemoryStore: PartitionLog, Journal {
     /// Makes every call fail with `error`, until it is `nil` again.
     public func fail(with error: StoreError?) { self.state.withLock { $0.outage = error } }
 
-    /// What a new owner finds after this one died.
+    /// All members have died, and so has another one that had taken over from them.
     public func crash() {
-        self.state.withLock {
-            $0.epoch += 1
-            $0.followsCrash = true
-            $0.acquired = []
+        self.state.withLock { state in
+            state.members = [:]
+            for (partition, lease) in state.leases where lease.holder != nil {
+                state.leases[partition] = ("another", Epoch(rawValue: lease.epoch.rawValue + 1))
+            }
         }
+    }
+
+    /// The member's time has run out.
+    public func expire(_ member: Member.ID) {
+        self.state.withLock { $0.members[member] = nil }
     }
 
     public var deadLetters: [DeadLetter] {
@@ -69,7 +77,7 @@ public final class MemoryStore: PartitionLog, Journal {
 
     public func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome] {
         let outcomes = try self.access { state in messages.map { self.append($0, &state) } }
-        for case .appended(let partition, _) in outcomes { _ = self.bell.withLock { $0?.yield(partition) } }
+        for case .appended(let partition, _) in outcomes { self.bell.ring(partition) }
         return outcomes
     }
 
@@ -95,56 +103,98 @@ public final class MemoryStore: PartitionLog, Journal {
         return .appended(partition, offset)
     }
 
-    public func tail() async throws(StoreError) -> LogOffset {
-        try self.access { LogOffset(major: $0.nextOffset - 1) }
+    public func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
+        let notice = InboundMessage(
+            id: "lift", conversation: conversation, kind: .system, text: nil, receivedAt: Timestamp(milliseconds: 0),
+            replyAddress: "", traceID: "", details: InboundMessage.Details(liftsHold: true))
+        let partitions = assistants.map {
+            Partition.ID(assistant: $0, number: conversation.partitionNumber(of: self.partitionCount))
+        }
+        try self.access { state in
+            for partition in partitions {
+                state.queues[partition, default: []].append(
+                    LogEntry(offset: LogOffset(major: state.nextOffset), message: notice))
+                state.nextOffset += 1
+            }
+        }
+        for partition in partitions { self.bell.ring(partition) }
     }
 
-    public func read(
+    public func open(_ fence: Fence) async throws(StoreError) -> LogOffset {
+        try self.access(fence) { $0.queues[fence.partition]?.last?.offset ?? .start }
+    }
+
+    public func next(
         _ partition: Partition.ID, after offset: LogOffset, limit: Int
     ) async throws(StoreError) -> [LogEntry] {
-        try self.access { Array(($0.queues[partition] ?? []).filter { $0.offset > offset }.prefix(limit)) }
+        try await self.bell.entries(of: partition) { () throws(StoreError) in
+            try self.access { Array(($0.queues[partition] ?? []).filter { $0.offset > offset }.prefix(limit)) }
+        }
     }
 
     public func read(_ partition: Partition.ID, at offsets: [LogOffset]) async throws(StoreError) -> [LogEntry] {
         try self.access { ($0.queues[partition] ?? []).filter { offsets.contains($0.offset) } }
     }
 
-    public func settle(
-        _ offsets: [LogOffset], in partition: Partition.ID, epoch: Epoch
-    ) async throws(StoreError) {
-        try self.access(epoch) { $0.queues[partition]?.removeAll { offsets.contains($0.offset) } }
+    public func settle(_ offsets: [LogOffset], _ fence: Fence) async throws(StoreError) {
+        let offsets = Set(offsets)
+        try self.access(fence) { $0.queues[fence.partition]?.removeAll { offsets.contains($0.offset) } }
     }
 
     public func depth(of partition: Partition.ID) async throws(StoreError) -> Int {
         try self.access { $0.queues[partition]?.count ?? 0 }
     }
 
-    public func doorbell() -> AsyncStream<Partition.ID> {
-        let (stream, continuation) = AsyncStream<Partition.ID>.makeStream()
-        self.bell.withLock { $0 = continuation }
-        return stream
+    public func check() async throws(StoreError) {
+        try self.access { _ in }
+    }
+
+    // MARK: LeaseStore
+
+    public func renew(_ member: Member) async throws(StoreError) -> ClusterView {
+        try self.access { state in
+            state.members[member.id] = member
+            return ClusterView(
+                members: Array(state.members.values),
+                leases: state.leases.compactMapValues { lease in lease.holder.map { Lease(holder: $0, epoch: lease.epoch) } })
+        }
+    }
+
+    public func claim(
+        _ partitions: [Partition.ID], for member: Member.ID
+    ) async throws(StoreError) -> [Partition.ID: Ownership] {
+        try self.access { state in
+            var ownerships: [Partition.ID: Ownership] = [:]
+            for partition in partitions {
+                let (holder, epoch) = state.leases[partition] ?? (nil, Epoch(rawValue: 0))
+                if let holder, holder != member, state.members[holder] != nil { continue }
+                let next = Epoch(rawValue: epoch.rawValue + 1)
+                state.leases[partition] = (member, next)
+                ownerships[partition] = Ownership(epoch: next, followsCrash: holder != nil && holder != member)
+            }
+            return ownerships
+        }
+    }
+
+    public func release(_ fences: [Fence], of member: Member.ID) async throws(StoreError) {
+        try self.access { state in
+            for fence in fences where state.leases[fence.partition]?.epoch == fence.epoch {
+                state.leases[fence.partition] = (nil, fence.epoch)
+                state.marks = state.marks.filter {
+                    $0.key.conversation.partitionNumber(of: self.partitionCount) != fence.partition.number
+                }
+            }
+        }
+    }
+
+    public func leave(_ member: Member.ID) async throws(StoreError) {
+        try self.access { $0.members[member] = nil }
     }
 
     // MARK: Journal
 
-    public func acquire(_ partition: Partition.ID) async throws(StoreError) -> Ownership {
-        try self.access { state in
-            state.acquired.insert(partition)
-            return Ownership(epoch: Epoch(rawValue: state.epoch), followsCrash: state.followsCrash)
-        }
-    }
-
-    public func release(_ partition: Partition.ID, epoch: Epoch) async throws(StoreError) {
-        try self.access(epoch) { state in
-            state.acquired.remove(partition)
-            guard state.acquired.isEmpty else { return }
-            state.marks = [:]
-            state.followsCrash = false
-        }
-    }
-
-    public func commit(_ record: JournalRecord, epoch: Epoch) async throws(StoreError) -> CommitOutcome {
-        try self.access(epoch) { state in
+    public func commit(_ record: JournalRecord, _ fence: Fence) async throws(StoreError) -> CommitOutcome {
+        try self.access(fence) { state in
             switch record {
             case .turn(let turn):
                 let key = Key(conversation: turn.conversation, message: turn.turn)
@@ -166,8 +216,6 @@ public final class MemoryStore: PartitionLog, Journal {
                 state.marks[key] = nil
             case .crashMark(let conversation, let message):
                 state.marks[Key(conversation: conversation, message: message), default: 0] += 1
-            case .hold(let conversation, let isHeld):
-                if isHeld { state.holds.insert(conversation) } else { state.holds.remove(conversation) }
             }
             return .committed
         }
@@ -206,17 +254,23 @@ public final class MemoryStore: PartitionLog, Journal {
         }
     }
 
+    public func lift(holdOn conversation: Conversation.ID) async throws(StoreError) {
+        try self.access { _ = $0.holds.remove(conversation) }
+    }
+
     public func recordRejected(_ webhook: RejectedWebhook) async throws(StoreError) {
         try self.access { $0.rejected.append(webhook) }
     }
 
     /// Checks for an outage and, where given, the fence.
     private func access<Result: Sendable>(
-        _ epoch: Epoch? = nil, _ body: (inout State) -> Result
+        _ fence: Fence? = nil, _ body: (inout State) -> Result
     ) throws(StoreError) -> Result {
         let result: Swift.Result<Result, StoreError> = self.state.withLock { state in
             if let outage = state.outage { return .failure(outage) }
-            if let epoch, epoch.rawValue != state.epoch { return .failure(StoreError(.fenced, "stale epoch")) }
+            if let fence, state.leases[fence.partition]?.epoch != fence.epoch {
+                return .failure(StoreError(.fenced, "stale epoch"))
+            }
             return .success(body(&state))
         }
         return try result.get()

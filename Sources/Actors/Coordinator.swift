@@ -1,0 +1,237 @@
+public import CardumeCore
+import Synchronization
+
+/// Shares the partitions with the other members of the cluster: renews this member, claims what it should own, hands back
+/// what others should, gives up what it has lost. With a store that only one process uses, it owns everything.
+public final class Coordinator: Sendable {
+    /// How ``run(onReady:)`` ended.
+    public enum End: Sendable {
+        /// After ``shutDown(within:)``; whether all that ran ended in time.
+        case stopped(isInTime: Bool)
+        /// Nothing can be done here any more.
+        case failed(StoreError)
+    }
+
+    private enum Signal: Sendable {
+        case tick
+        case abandoned(Fence, StoreError)
+        case closed(Fence, isInTime: Bool)
+        case shutDown
+    }
+
+    private struct State {
+        var machine: OwnershipMachine
+        var member: Member
+        var shutdownDeadline: Duration?
+        var isInTime = true
+    }
+
+    private let state: Mutex<State>
+    private let leases: any LeaseStore
+    private let dispatcher: Dispatcher
+    private let environment: RuntimeEnvironment
+    private let interval: Duration
+    private let handoverDeadline: Duration
+    private let signals = AsyncStream<Signal>.makeStream()
+
+    /// - Parameters:
+    ///   - member: a name that no other process has, nor had.
+    ///   - interval: between two looks at the cluster. Defaults to 500 ms.
+    ///   - handoverDeadline: how long running turns may delay a partition's move to another member. Defaults to 10 s.
+    public init(
+        member: Member.ID, leases: any LeaseStore, dispatcher: Dispatcher, interval: Duration = .milliseconds(500),
+        handoverDeadline: Duration = .seconds(10)
+    ) {
+        self.leases = leases
+        self.dispatcher = dispatcher
+        self.environment = dispatcher.environment
+        self.interval = interval
+        self.handoverDeadline = handoverDeadline
+        let machine = OwnershipMachine(
+            member: member, partitionCount: self.environment.log.partitionCount, timeToLive: leases.timeToLive)
+        self.state = Mutex(State(machine: machine, member: Member(id: member, queues: dispatcher.queues)))
+    }
+
+    /// Partitions owned, those that are being handed back included.
+    public var ownedCount: Int { self.state.withLock { $0.machine.count } }
+
+    /// Takes part until ``shutDown(within:)``. Called once.
+    ///
+    /// - Parameter onReady: called once, when the first partitions that fell to this member are open.
+    public func run(onReady: @Sendable () -> Void = {}) async -> End {
+        var isReady = false
+        var end: End?
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.dispatcher.sweep() }
+            group.addTask { await self.watchTrust() }
+            self.signals.continuation.yield(.tick)
+            for await signal in self.signals.stream {
+                switch signal {
+                case .tick:
+                    do throws(StoreError) {
+                        try await self.look(&group)
+                        if !isReady { onReady() }
+                        isReady = true
+                    } catch {
+                        guard error.code.isTransient else {
+                            end = .failed(error)
+                            break
+                        }
+                        self.environment.observer.record(.storeUnavailable(error, delay: self.interval), assistant: nil)
+                    }
+                    group.addTask { await self.tickLater() }
+                case .abandoned(let fence, let error):
+                    guard error.code == .fenced, self.leases.timeToLive != nil else {
+                        end = .failed(error)
+                        break
+                    }
+                    if self.state.withLock({ $0.machine.fenced(fence) }) { self.giveUp([fence], &group) }
+                case .closed(let fence, let isInTime):
+                    self.state.withLock { state in
+                        state.machine.closed(fence)
+                        state.isInTime = state.isInTime && isInTime
+                    }
+                case .shutDown:
+                    self.handBackAll(&group)
+                    // At once, so that others need not wait for the next tick to see whose turn it is.
+                    try? await self.look(&group)
+                }
+                end = end ?? self.endIfShutDown()
+                if end != nil { break }
+            }
+            group.cancelAll()
+        }
+        if case .failed = end { await self.interruptAll() }
+        try? await self.leases.leave(self.state.withLock { $0.member.id })
+        return end ?? .stopped(isInTime: false)
+    }
+
+    /// Hands everything back: nothing new begins, what runs may end within `deadline`, the rest stays in the log for others.
+    /// Makes ``run(onReady:)`` return.
+    public func shutDown(within deadline: Duration) {
+        self.state.withLock { state in
+            state.shutdownDeadline = deadline
+            state.member.queues = []
+        }
+        self.signals.continuation.yield(.shutDown)
+    }
+
+    private func tickLater() async {
+        guard (try? await self.environment.clock.sleep(for: self.interval)) != nil else { return }
+        self.signals.continuation.yield(.tick)
+    }
+
+    // MARK: Looking at the cluster
+
+    /// Renews the membership and does what the cluster asks for.
+    private func look(_ group: inout DiscardingTaskGroup) async throws(StoreError) {
+        // Who cannot reach the log must let others have it.
+        if self.leases.timeToLive != nil { try await self.environment.log.check() }
+        let (member, isStopping) = self.state.withLock { ($0.member, $0.shutdownDeadline != nil) }
+        let began = self.environment.clock.uptime
+        let view = try await self.leases.renew(member)
+        let decision = self.state.withLock { state in
+            let decision = state.machine.renewed(view, began: began)
+            self.environment.trust.extend(to: state.machine.trustedUntil)
+            return decision
+        }
+        self.giveUp(decision.lost, &group)
+        if !isStopping { self.handBack(decision.handBack, within: self.handoverDeadline, &group) }
+        var opened = 0
+        if !decision.claim.isEmpty, !isStopping {
+            let claimed = try await self.leases.claim(decision.claim, for: member.id)
+            opened = await self.open(self.state.withLock { $0.machine.claimed(claimed) })
+        }
+        if opened + decision.handBack.count + decision.lost.count > 0 {
+            self.environment.observer.record(
+                .ownershipChanged(
+                    opened: opened, handedBack: decision.handBack.count, lost: decision.lost.count, owned: self.ownedCount,
+                    members: view.members.count), assistant: nil)
+        }
+    }
+
+    private func open(_ ownerships: [Partition.ID: Ownership]) async -> Int {
+        await withTaskGroup(of: Bool.self) { group in
+            for (partition, ownership) in ownerships {
+                group.addTask { await self.open(Fence(partition, ownership.epoch), followsCrash: ownership.followsCrash) }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+    }
+
+    /// One that cannot be opened is claimed again at the next look, for the lease stays this member's.
+    private func open(_ fence: Fence, followsCrash: Bool) async -> Bool {
+        do throws(StoreError) {
+            try await self.dispatcher.open(fence, followsCrash: followsCrash) { error in
+                self.signals.continuation.yield(.abandoned(fence, error))
+            }
+            return true
+        } catch {
+            self.environment.observer.record(.storeUnavailable(error, delay: self.interval), assistant: nil)
+            self.state.withLock { $0.machine.closed(fence) }
+            return false
+        }
+    }
+
+    /// A store that does not answer must not keep this process believing in leases that have run out.
+    private func watchTrust() async {
+        guard self.leases.timeToLive != nil else { return }
+        while (try? await self.environment.clock.sleep(for: self.interval / 2)) != nil {
+            let lost = self.state.withLock { $0.machine.waited(at: self.environment.clock.uptime) }
+            guard !lost.isEmpty else { continue }
+            self.environment.observer.record(
+                .ownershipChanged(opened: 0, handedBack: 0, lost: lost.count, owned: 0, members: 0), assistant: nil)
+            await withDiscardingTaskGroup { group in
+                for fence in lost { group.addTask { await self.interrupt(fence) } }
+            }
+        }
+    }
+
+    // MARK: Closing partitions
+
+    private func handBack(_ fences: [Fence], within deadline: Duration, _ group: inout DiscardingTaskGroup) {
+        for fence in fences {
+            group.addTask {
+                // Shielded: what was begun is handed back also when the process is going down.
+                await Task {
+                    let isInTime = await self.dispatcher.close(fence.partition, within: deadline)
+                    do throws(StoreError) {
+                        try await self.leases.release([fence], of: self.state.withLock { $0.member.id })
+                    } catch {
+                        // Its next owner waits for this member's end, and will suspect what was running.
+                        self.environment.observer.record(.storeUnavailable(error, delay: .zero), assistant: nil)
+                    }
+                    self.signals.continuation.yield(.closed(fence, isInTime: isInTime))
+                }.value
+            }
+        }
+    }
+
+    private func handBackAll(_ group: inout DiscardingTaskGroup) {
+        let (fences, deadline) = self.state.withLock { ($0.machine.closeAll(), $0.shutdownDeadline ?? .zero) }
+        self.handBack(fences, within: deadline, &group)
+    }
+
+    private func giveUp(_ fences: [Fence], _ group: inout DiscardingTaskGroup) {
+        for fence in fences { group.addTask { await self.interrupt(fence) } }
+    }
+
+    private func interrupt(_ fence: Fence) async {
+        await self.dispatcher.abandon(fence.partition)
+        self.signals.continuation.yield(.closed(fence, isInTime: true))
+    }
+
+    private func interruptAll() async {
+        let fences = self.state.withLock { $0.machine.closeAll() }
+        await withDiscardingTaskGroup { group in
+            for fence in fences { group.addTask { await self.dispatcher.abandon(fence.partition) } }
+        }
+    }
+
+    private func endIfShutDown() -> End? {
+        self.state.withLock { state in
+            guard state.shutdownDeadline != nil, state.machine.count == 0 else { return nil }
+            return .stopped(isInTime: state.isInTime)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+/// A process that takes part in sharing the partitions.
+public struct Member: Hashable, Sendable {
+    /// Unique for each start of a process: one that starts again is another member.
+    public typealias ID = Identifier<Member>
+
+    public var id: ID
+    /// The assistants whose partitions it may own. None while it is going down.
+    public var queues: Set<AssistantID>
+
+    public init(id: ID, queues: Set<AssistantID>) {
+        self.id = id
+        self.queues = queues
+    }
+}
+
+/// The right to work on a partition.
+public struct Ownership: Hashable, Sendable {
+    public var epoch: Epoch
+    /// The owner before this one did not say goodbye: what it was running may have killed it.
+    public var followsCrash: Bool
+
+    public init(epoch: Epoch, followsCrash: Bool) {
+        self.epoch = epoch
+        self.followsCrash = followsCrash
+    }
+}
+
+/// Who holds a partition, whether alive or not.
+public struct Lease: Hashable, Sendable {
+    public var holder: Member.ID
+    public var epoch: Epoch
+
+    public init(holder: Member.ID, epoch: Epoch) {
+        self.holder = holder
+        self.epoch = epoch
+    }
+}
+
+/// Members and leases at one moment.
+public struct ClusterView: Hashable, Sendable {
+    /// Those whose time has not run out.
+    public var members: [Member]
+    /// Partitions that nobody holds are missing.
+    public var leases: [Partition.ID: Lease]
+
+    public init(members: [Member], leases: [Partition.ID: Lease]) {
+        self.members = members
+        self.leases = leases
+    }
+}
