@@ -94,9 +94,11 @@ package struct PostgresMigrator: Sendable {
                     try self.begin(connection)
                     guard try self.verified(connection)[migration.version] == nil else { return false }
                     try connection.runScript(migration.up, within: Self.timeout)
-                    try Self.run(connection, "INSERT INTO cardume.migrations VALUES ($1, $2, $3)", [
-                        .int(Int64(migration.version)), .text(migration.name), .text(migration.checksum),
-                    ])
+                    try Self.run(
+                        connection, "INSERT INTO cardume.migrations VALUES ($1, $2, $3)",
+                        [
+                            .int(Int64(migration.version)), .text(migration.name), .text(migration.checksum),
+                        ])
                     return true
                 }
             }

@@ -79,9 +79,9 @@ package final class PostgresPool: Sendable {
             do {
                 defer { self.giveBack(loan, isUsable: loan.connection.isUsable) }
                 return try await loan.connection.run(statements, prepared: isPrepared, within: timeout)
-            } catch where error.code == .preparedStatement && isPrepared {
+            } catch  where error.code == .preparedStatement && isPrepared {
                 self.state.withLock { $0.usesPreparedStatements = false }
-            } catch where error.nothingWasSent && attemptsLeft > 0 {
+            } catch  where error.nothingWasSent && attemptsLeft > 0 {
                 attemptsLeft -= 1
             }
         }
@@ -224,7 +224,7 @@ package final class PostgresPool: Sendable {
         do {
             return try await PostgresConnection.connect(
                 self.settings, number: id, withServerTimeout: tellsServerTimeout)
-        } catch where error.code == .refusedParameter && tellsServerTimeout {
+        } catch  where error.code == .refusedParameter && tellsServerTimeout {
             self.state.withLock { $0.tellsServerTimeout = false }
             return try await PostgresConnection.connect(self.settings, number: id, withServerTimeout: false)
         }

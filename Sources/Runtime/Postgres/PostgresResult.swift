@@ -1,5 +1,5 @@
-package import CardumeCore
 import CPostgres
+package import CardumeCore
 
 /// The rows of one statement, in binary, where libpq put them: reading a column copies that column only.
 ///

@@ -1,5 +1,5 @@
-import CardumeCore
 import CPostgres
+import CardumeCore
 
 /// Where the database is and how it is used.
 package struct PostgresSettings: Sendable, CustomStringConvertible {

@@ -47,7 +47,8 @@ struct PostgresConnectionTests {
 
     @Test func anEmptyLastValueIsNotNull() async throws {
         let pool = try await self.server.pool()
-        let row = try await pool.query(PostgresStatement("SELECT $1::text IS NULL, $2::bytea IS NULL", [.text(""), .bytes([])]))[0]
+        let row = try await pool.query(
+            PostgresStatement("SELECT $1::text IS NULL, $2::bytea IS NULL", [.text(""), .bytes([])]))[0]
         #expect(row.bool(0) == false)
         #expect(row.bool(1) == false)
         pool.close()
@@ -125,7 +126,8 @@ struct PostgresConnectionTests {
             #expect(error.outcomeIsUnknown)
         }
         let isGone = try await eventually {
-            let running = PostgresStatement("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%60.2' || '5%'")
+            let running = PostgresStatement(
+                "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%60.2' || '5%'")
             return try await pool.query(running)[0].int(0) == 0
         }
         #expect(isGone, "the server was asked to cancel it")
@@ -139,7 +141,8 @@ struct PostgresConnectionTests {
             try await other.query(
                 PostgresStatement(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%61.2' || '5%'"
-                )).isEmpty == false
+                )
+            ).isEmpty == false
         }
         do {
             _ = try await pool.query(PostgresStatement("SELECT pg_sleep(61.25)"), within: .seconds(30))
@@ -192,7 +195,9 @@ struct PostgresConnectionTests {
     }
 
     @Test func aFullServerSaysSo() async throws {
-        let server = try PostgresTestServer(["fsync=off", "superuser_reserved_connections=0", "max_connections=2", "max_wal_senders=0"])
+        let server = try PostgresTestServer([
+            "fsync=off", "superuser_reserved_connections=0", "max_connections=2", "max_wal_senders=0",
+        ])
         let first = try await server.pool { $0.maximumConnections = 2 }
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<2 { group.addTask { _ = try? await first.query(PostgresStatement("SELECT pg_sleep(0.1)")) } }
@@ -204,7 +209,8 @@ struct PostgresConnectionTests {
 
     @Test func addressesAreCheckedAndPasswordsKept() async throws {
         for url in [
-            "mysql://u:segredo@h/db", "postgres://u:segredo%zz@h/db", "postgres://u:segredo@[h/db", "postgres://u:segredo@h:1x/db",
+            "mysql://u:segredo@h/db", "postgres://u:segredo%zz@h/db", "postgres://u:segredo@[h/db",
+            "postgres://u:segredo@h:1x/db",
             "postgres://u:segredo@h/db?password=segredo=segredo", "postgres://u:segredo@h/db?sslmod=segredo",
         ] {
             do {

@@ -27,7 +27,10 @@ final class PostgresTestServer: Sendable {
         guard let owner = getpwnam("postgres") else { throw CocoaError(.fileNoSuchFile) }
         if geteuid() == 0 { chown(folder, owner.pointee.pw_uid, owner.pointee.pw_gid) }
         let initdb = try Self.start(
-            ["\(Self.binaries)/initdb", "-D", "\(folder)/data", "-U", "cardume", "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust"])
+            [
+                "\(Self.binaries)/initdb", "-D", "\(folder)/data", "-U", "cardume", "-E", "UTF8", "--locale=C.UTF-8", "-A",
+                "trust",
+            ])
         initdb.waitUntilExit()
         let port = Self.freePort()
         self.port = port
