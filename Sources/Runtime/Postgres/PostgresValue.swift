@@ -102,6 +102,20 @@ package struct PostgresArray: Sendable {
         self.elements.append(bool ? 1 : 0)
     }
 
+    /// - Precondition: `parameter` fits the array's type; a text also fits `bytea`.
+    package mutating func append(_ parameter: PostgresParameter) {
+        switch parameter {
+        case .null: self.appendNull()
+        case .text(let text): self.append(text)
+        case .int(let integer): self.append(integer)
+        case .double(let double): self.append(double)
+        case .bool(let bool): self.append(bool)
+        case .bytes(let bytes): self.append(bytes)
+        case .time(let time): self.append(time)
+        case .array: preconditionFailure("no arrays of arrays")
+        }
+    }
+
     private mutating func append(word: Int64) {
         self.count += 1
         self.elements.append(bigEndian: Int32(8))
@@ -134,6 +148,8 @@ extension PostgresParameter {
     }
 
     package static func optional(_ text: String?) -> PostgresParameter { text.map(PostgresParameter.text) ?? .null }
+    package static func optional(_ integer: Int64?) -> PostgresParameter { integer.map(PostgresParameter.int) ?? .null }
+    package static func optional(_ time: Timestamp?) -> PostgresParameter { time.map(PostgresParameter.time) ?? .null }
 
     /// 0 lets the server infer it.
     var typeID: UInt32 {

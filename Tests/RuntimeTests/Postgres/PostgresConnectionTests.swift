@@ -199,9 +199,13 @@ struct PostgresConnectionTests {
             "fsync=off", "superuser_reserved_connections=0", "max_connections=2", "max_wal_senders=0",
         ])
         let first = try await server.pool { $0.maximumConnections = 2 }
-        await withTaskGroup(of: Void.self) { group in
-            for _ in 0..<2 { group.addTask { _ = try? await first.query(PostgresStatement("SELECT pg_sleep(0.1)")) } }
+        let isFull = await eventually {
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<2 { group.addTask { _ = try? await first.query(PostgresStatement("SELECT pg_sleep(0.1)")) } }
+            }
+            return first.statistics.open == 2
         }
+        #expect(isFull)
         let settings = try PostgresSettings(url: server.url())
         #expect(await self.code { _ = try await PostgresConnection.connect(settings) } == .tooManyConnections)
         first.close()
