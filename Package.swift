@@ -31,6 +31,7 @@ let package = Package(
     targets: [
         // Without its pkg-config file, whose -D_FILE_OFFSET_BITS=64 SwiftPM refuses with a warning.
         .systemLibrary(name: "CHiredis", path: "Sources/CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CPostgres", path: "Sources/CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
             name: "CardumeCore",
             dependencies: [.product(name: "DequeModule", package: "swift-collections")],
@@ -46,10 +47,11 @@ let package = Package(
         .target(
             name: "CardumeRuntime",
             dependencies: [
-                "CHiredis", "CardumeCore",
+                "CHiredis", "CPostgres", "CardumeCore",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

@@ -11,7 +11,8 @@ struct Cardume: AsyncParsableCommand {
         abstract: "A worker runtime for WhatsApp assistants: webhooks in, replies out, in order, nothing lost.",
         version: Self.version,
         subcommands: [
-            RunCommand.self, WorkerCommand.self, GatewayCommand.self, MigrateCommand.self, ConfigCommand.self, SandboxCommand.self, DemoCommand.self,
+            RunCommand.self, WorkerCommand.self, GatewayCommand.self, MigrateCommand.self, ConfigCommand.self,
+            SandboxCommand.self, DemoCommand.self,
         ]
     )
 

@@ -53,7 +53,9 @@ struct SpikeCommand: AsyncParsableCommand {
         let dispatcher = Dispatcher(
             assistants: [Assistant(id: Workload.assistant, slots: 10_000)],
             shards: loops.makeIterator().map { Shard(executor: $0.executor) },
-            settings: { var s = Dispatcher.Settings(); s.credits = self.credits; s.idleTime = .seconds(3600); return s }(),
+            settings: {
+                var s = Dispatcher.Settings(); s.credits = self.credits; s.idleTime = .seconds(3600); return s
+            }(),
             environment: RuntimeEnvironment(
                 log: log, journal: journal, handler: Nothing(), channel: { _ in nil }, observer: counter))
         let coordinator = Coordinator(member: "bench", leases: journal, dispatcher: dispatcher)
@@ -62,7 +64,9 @@ struct SpikeCommand: AsyncParsableCommand {
         while true {
             var depth = 0
             if counter.count >= self.messages {
-                for number in 0..<64 { depth += try await log.depth(of: Partition.ID(assistant: Workload.assistant, number: number)) }
+                for number in 0..<64 {
+                    depth += try await log.depth(of: Partition.ID(assistant: Workload.assistant, number: number))
+                }
                 if depth == 0 { break }
             }
             try await Task.sleep(for: .milliseconds(5))

@@ -132,7 +132,7 @@ struct ClusterStorage: Storage {
 
     func clean() async throws {
         let report = try await self.maintenance.run()
-        guard report != PostgresMaintenance.Report() else { return }
+        guard !report.created.isEmpty || !report.dropped.isEmpty else { return }
         self.logger.notice(
             "weekly partitions changed",
             metadata: [

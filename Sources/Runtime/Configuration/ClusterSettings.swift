@@ -1,4 +1,4 @@
-public import CardumeCore
+package import CardumeCore
 
 /// Where the cluster's log and journal are, and how this process takes part.
 public struct ClusterSettings: Sendable {

@@ -1,0 +1,198 @@
+/// The journal's statements.
+enum PostgresJournalSQL {
+    /// What a group of records holds; each has a part in its statement.
+    struct Parts: OptionSet, Hashable {
+        let rawValue: Int
+
+        static let turns = Parts(rawValue: 1)
+        static let intents = Parts(rawValue: 2)
+        static let sends = Parts(rawValue: 4)
+        static let letters = Parts(rawValue: 8)
+        static let marks = Parts(rawValue: 16)
+        static let cleared = Parts(rawValue: 32)
+    }
+
+    static func commit(_ parts: Parts) -> PostgresStatement.SQL { Self.commits[parts.rawValue] }
+
+    /// Every combination, so that each is prepared once. Parameters are numbered in the order of the parts.
+    private static let commits = (0..<64).map { Self.composed(Parts(rawValue: $0)) }
+
+    static let sendTypes: [PostgresType] = [
+        .int8, .text, .text, .int8, .text, .bytea, .text, .text, .int8, .timestamptz, .int8, .int8, .text, .text,
+    ]
+    static let sendColumns = """
+        conversation, turn, part, reply_address, text, trace_id, state, attempts, attempted_at, ambiguous_attempts, resends, \
+        provider_id, last_error
+        """
+
+    private static func composed(_ parts: Parts) -> PostgresStatement.SQL {
+        var count = 0
+        func rows(_ types: String, _ name: String) -> String {
+            let columns = types.split(separator: " ").map { type in
+                count += 1
+                return "$\(count)::\(type)[]"
+            }
+            return "unnest(\(columns.joined(separator: ", "))) \(name)"
+        }
+        let sends = "int8 text text int8 text bytea text text int8 timestamptz int8 int8 text text"
+        let send = "(fence, \(Self.sendColumns))"
+        let all: [(Parts, () -> String)] = [
+            (
+                .turns,
+                {
+                    """
+                    , inserted AS (
+                        INSERT INTO cardume.turns (conversation, turn, assistant, attempt, started_at, finished_at, model,
+                            prompt_tokens, completion_tokens)
+                        SELECT conversation, turn, t.assistant, attempt, started_at, finished_at, model, prompt, completion
+                        FROM \(rows("int8 text text text int8 timestamptz timestamptz text int8 int8", "t")) (fence,
+                            conversation, turn, assistant, attempt, started_at, finished_at, model, prompt, completion)
+                        JOIN fences USING (fence) ORDER BY conversation, turn ON CONFLICT DO NOTHING RETURNING conversation, turn
+                    ), lines AS (
+                        INSERT INTO cardume.messages (at, conversation, role, message_id, kind, sent_at, text)
+                        SELECT at, l.conversation, role, message_id, kind, sent_at, text
+                        FROM \(rows("text text timestamptz text text text int8 bytea", "WITH ORDINALITY l")) (conversation,
+                            turn, at, role, message_id, kind, sent_at, text, number)
+                        JOIN inserted i ON i.conversation = l.conversation AND i.turn = l.turn ORDER BY number
+                    )
+                    """
+                }
+            ),
+            (
+                .intents,
+                {
+                    """
+                    , intents AS (
+                        INSERT INTO cardume.sends (\(Self.sendColumns))
+                        SELECT \(Self.sendColumns) FROM \(rows(sends, "s")) \(send)
+                        JOIN inserted USING (conversation, turn) ORDER BY conversation, turn, part ON CONFLICT DO NOTHING
+                    )
+                    """
+                }
+            ),
+            (
+                .sends,
+                {
+                    """
+                    , sent AS (
+                        INSERT INTO cardume.sends (\(Self.sendColumns))
+                        SELECT \(Self.sendColumns) FROM \(rows(sends, "s")) \(send)
+                        JOIN fences USING (fence) ORDER BY conversation, turn, part
+                        ON CONFLICT (conversation, turn, part) DO UPDATE SET state = excluded.state,
+                            attempts = excluded.attempts, attempted_at = excluded.attempted_at,
+                            ambiguous_attempts = excluded.ambiguous_attempts, resends = excluded.resends,
+                            provider_id = excluded.provider_id, last_error = excluded.last_error
+                    )
+                    """
+                }
+            ),
+            (
+                .letters,
+                {
+                    """
+                    , letters AS (
+                        SELECT l.* FROM \(rows("int8 text text text text text int8 timestamptz bytea bool", "l")) (fence,
+                            conversation, message_id, assistant, category, error, attempts, at, message, holds)
+                        JOIN fences USING (fence) ORDER BY conversation, message_id
+                    ), dead AS (
+                        INSERT INTO cardume.dead_letters (conversation, message_id, assistant, category, error, attempts, at,
+                            message)
+                        SELECT conversation, message_id, assistant, category, error, attempts, at, message FROM letters
+                        ON CONFLICT DO NOTHING
+                    ), held AS (
+                        INSERT INTO cardume.holds (conversation) SELECT conversation FROM letters WHERE holds
+                        ON CONFLICT DO NOTHING
+                    )
+                    """
+                }
+            ),
+            (
+                .marks,
+                {
+                    """
+                    , marked AS (
+                        INSERT INTO cardume.crash_marks AS c (conversation, message_id, assistant, partition, marks, attempt)
+                        SELECT conversation, message_id, assistant, partition, 1, attempt
+                        FROM \(rows("int8 text text int8", "m")) (fence, conversation, message_id, attempt)
+                        JOIN fences USING (fence) ORDER BY conversation, message_id
+                        ON CONFLICT (conversation, message_id) DO UPDATE SET marks = c.marks + 1, attempt = excluded.attempt,
+                            assistant = excluded.assistant, partition = excluded.partition
+                        WHERE c.attempt <> excluded.attempt
+                    )
+                    """
+                }
+            ),
+            (
+                .cleared,
+                {
+                    """
+                    , cleared AS (
+                        DELETE FROM cardume.crash_marks c
+                        USING \(rows("int8 text text", "m")) (fence, conversation, message_id) JOIN fences USING (fence)
+                        WHERE c.conversation = m.conversation AND c.message_id = m.message_id
+                    )
+                    """
+                }
+            ),
+        ]
+        let fences = rows("text int8 int8", "WITH ORDINALITY f")
+        let body = all.filter { parts.contains($0.0) }.map { $0.1() }.joined(separator: "\n")
+        return PostgresStatement.SQL(
+            """
+            WITH fences AS (
+                SELECT f.fence, l.assistant, l.partition
+                FROM \(fences) (assistant, partition, epoch, fence)
+                JOIN cardume.leases l ON l.assistant = f.assistant AND l.partition = f.partition AND l.epoch = f.epoch
+                ORDER BY l.assistant, l.partition FOR SHARE OF l
+            )\(body)
+            SELECT fence, NULL::text FROM fences\(
+                parts.contains(.turns) ? " UNION ALL SELECT NULL, conversation FROM inserted" : "")
+            """)
+    }
+
+    /// Dead letter, turn and marks of each entry.
+    static let standing: PostgresStatement.SQL = """
+        SELECT EXISTS (
+            SELECT FROM cardume.dead_letters d WHERE d.conversation = e.conversation AND d.message_id = e.message_id
+        ), EXISTS (
+            SELECT FROM cardume.turns t WHERE t.conversation = e.conversation AND t.turn = e.message_id
+        ), (
+            SELECT marks FROM cardume.crash_marks c WHERE c.conversation = e.conversation AND c.message_id = e.message_id
+        )
+        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY e (conversation, message_id, number) ORDER BY number
+        """
+
+    /// The sends of each entry's turn.
+    static let sendsOfTurns = PostgresStatement.SQL(
+        """
+        SELECT number, part, reply_address, text, trace_id, state, attempts, attempted_at, ambiguous_attempts, resends,
+            provider_id, last_error
+        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY e (conversation, turn, number)
+        JOIN cardume.sends s ON s.conversation = e.conversation AND s.turn = e.turn ORDER BY number, part
+        """)
+
+    /// The latest lines of each conversation, latest first.
+    static let context: PostgresStatement.SQL = """
+        SELECT number, role, text FROM unnest($1::text[], $2::int8[]) WITH ORDINALITY c (conversation, wanted, number),
+        LATERAL (
+            SELECT id, role, text FROM cardume.messages m WHERE m.conversation = c.conversation ORDER BY id DESC LIMIT wanted
+        ) m ORDER BY number, id DESC
+        """
+
+    static let holds: PostgresStatement.SQL = "SELECT conversation FROM cardume.holds WHERE conversation = ANY ($1::text[])"
+
+    static let providerIDs: PostgresStatement.SQL = """
+        SELECT provider_id FROM cardume.sends WHERE conversation = $1 AND provider_id IS NOT NULL
+        ORDER BY attempted_at DESC LIMIT 200
+        """
+
+    static let lift: PostgresStatement.SQL = "DELETE FROM cardume.holds WHERE conversation = $1"
+
+    /// Numbers may have gaps, so that somewhat fewer than `$5` are kept now and then.
+    static let reject: PostgresStatement.SQL = """
+        WITH latest AS (
+            INSERT INTO cardume.rejected_webhooks (source, reason, body, at) VALUES ($1, $2, $3, $4) RETURNING id
+        )
+        DELETE FROM cardume.rejected_webhooks r USING latest WHERE r.id <= latest.id - $5
+        """
+}

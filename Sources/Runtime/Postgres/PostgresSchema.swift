@@ -1,0 +1,94 @@
+/// The cluster deployment's tables, in a PostgreSQL schema of their own, and how they came to be.
+package enum PostgresSchema {
+    /// Run before every migration.
+    static let bookkeeping = """
+        CREATE SCHEMA IF NOT EXISTS cardume;
+        CREATE TABLE IF NOT EXISTS cardume.migrations (
+            version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
+            applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+        );
+        """
+
+    package static let migrations = [
+        PostgresMigration(version: 1, name: "journal and ownership", up: Self.version1, down: Self.version1Down)
+    ]
+
+    /// Names are compared byte for byte (`"C"`). What people write is UTF-8 in `bytea`, because `text` cannot hold a NUL.
+    private static let version1 = """
+        CREATE TABLE cardume.settings (
+            name text COLLATE "C" PRIMARY KEY, value text NOT NULL, changed_by text NOT NULL DEFAULT '',
+            changed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+        );
+
+        -- Ownership. Every member rewrites its row each second or two: room for the new version on the same page, and dead
+        -- ones taken away early.
+        CREATE TABLE cardume.members (
+            id text COLLATE "C" PRIMARY KEY, queues text[] NOT NULL, expires_at timestamptz NOT NULL
+        ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+        CREATE TABLE cardume.leases (
+            assistant text COLLATE "C" NOT NULL, partition integer NOT NULL, member text COLLATE "C",
+            epoch bigint NOT NULL, is_clean boolean NOT NULL, PRIMARY KEY (assistant, partition)
+        ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+
+        -- The journal.
+        CREATE TABLE cardume.turns (
+            conversation text COLLATE "C" NOT NULL, turn text COLLATE "C" NOT NULL, assistant text COLLATE "C" NOT NULL,
+            attempt integer NOT NULL, started_at timestamptz NOT NULL, finished_at timestamptz NOT NULL, model text,
+            prompt_tokens bigint, completion_tokens bigint, PRIMARY KEY (conversation, turn)
+        );
+
+        -- Lines of conversations. `id` orders them; `at` decides the partition, and with it when they are dropped.
+        CREATE SEQUENCE cardume.message_ids AS bigint;
+        CREATE TABLE cardume.messages (
+            id bigint NOT NULL DEFAULT nextval('cardume.message_ids'), at timestamptz NOT NULL,
+            conversation text COLLATE "C" NOT NULL, role text NOT NULL, message_id text COLLATE "C", kind text,
+            sent_at bigint, text bytea NOT NULL
+        ) PARTITION BY RANGE (at);
+        CREATE INDEX messages_by_conversation ON cardume.messages (conversation, id DESC);
+        CREATE TABLE cardume.messages_default PARTITION OF cardume.messages DEFAULT;
+
+        -- A send is written twice or more: begun, ended.
+        CREATE TABLE cardume.sends (
+            conversation text COLLATE "C" NOT NULL, turn text COLLATE "C" NOT NULL, part integer NOT NULL,
+            reply_address text NOT NULL, text bytea NOT NULL, trace_id text NOT NULL, state text NOT NULL,
+            attempts integer NOT NULL, attempted_at timestamptz, ambiguous_attempts integer NOT NULL,
+            resends integer NOT NULL, provider_id text COLLATE "C", last_error text,
+            PRIMARY KEY (conversation, turn, part)
+        ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02);
+        CREATE INDEX sends_unfinished ON cardume.sends (attempted_at) WHERE state IN ('pending', 'sending', 'unknown');
+
+        CREATE TABLE cardume.dead_letters (
+            conversation text COLLATE "C" NOT NULL, message_id text COLLATE "C" NOT NULL,
+            assistant text COLLATE "C" NOT NULL, category text NOT NULL, error text NOT NULL, attempts integer NOT NULL,
+            at timestamptz NOT NULL, message bytea NOT NULL, PRIMARY KEY (conversation, message_id)
+        );
+        CREATE INDEX dead_letters_by_time ON cardume.dead_letters (at);
+        CREATE INDEX dead_letters_by_assistant ON cardume.dead_letters (assistant, at);
+
+        -- `attempt` names the commit that wrote the row last, so that one whose outcome was lost counts once.
+        CREATE TABLE cardume.crash_marks (
+            conversation text COLLATE "C" NOT NULL, message_id text COLLATE "C" NOT NULL,
+            assistant text COLLATE "C" NOT NULL, partition integer NOT NULL, marks integer NOT NULL, attempt bigint NOT NULL,
+            PRIMARY KEY (conversation, message_id)
+        );
+        CREATE TABLE cardume.holds (
+            conversation text COLLATE "C" PRIMARY KEY, since timestamptz NOT NULL DEFAULT clock_timestamp()
+        );
+        CREATE TABLE cardume.rejected_webhooks (
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source text NOT NULL, reason text NOT NULL,
+            body bytea NOT NULL, at timestamptz NOT NULL
+        );
+        CREATE TABLE cardume.timers_audit (
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, conversation text COLLATE "C" NOT NULL,
+            assistant text COLLATE "C" NOT NULL, kind text NOT NULL, outcome text NOT NULL, due_at timestamptz NOT NULL,
+            at timestamptz NOT NULL DEFAULT clock_timestamp()
+        );
+        CREATE INDEX timers_audit_by_conversation ON cardume.timers_audit (conversation, at);
+        """
+
+    private static let version1Down = """
+        DROP TABLE cardume.settings, cardume.members, cardume.leases, cardume.turns, cardume.messages, cardume.sends,
+            cardume.dead_letters, cardume.crash_marks, cardume.holds, cardume.rejected_webhooks, cardume.timers_audit;
+        DROP SEQUENCE cardume.message_ids;
+        """
+}
