@@ -65,7 +65,10 @@ let package = Package(
             name: "CardumeTesting",
             dependencies: [
                 "CardumeActors", "CardumeCore",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Sources/Testing"
         ),
