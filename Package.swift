@@ -8,6 +8,7 @@ let package = Package(
     products: [
         .executable(name: "cardume", targets: ["Cardume"]),
         .executable(name: "cardume-bench", targets: ["CardumeBench"]),
+        .executable(name: "cardume-ceiling", targets: ["CardumeCeiling"]),
         .library(name: "CardumeCore", targets: ["CardumeCore"]),
         .library(name: "CardumeActors", targets: ["CardumeActors"]),
         .library(name: "CardumeTesting", targets: ["CardumeTesting"]),
@@ -28,6 +29,14 @@ let package = Package(
         .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
+        .systemLibrary(
+            name: "CHiredis", path: "Sources/CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(
+            name: "CPostgres",
+            path: "Sources/CPostgres",
+            pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
+        ),
         .target(
             name: "CardumeCore",
             dependencies: [.product(name: "DequeModule", package: "swift-collections")],
@@ -97,6 +106,12 @@ let package = Package(
             ],
             path: "Sources/Bench"
         ),
+        .executableTarget(
+            name: "CardumeCeiling",
+            dependencies: ["CHiredis", "CPostgres"],
+            path: "Sources/Ceiling",
+            cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
+        ),
         .target(
             name: "TestSupport",
             path: "Tests/Support"
@@ -134,11 +149,12 @@ let package = Package(
             ],
             path: "Tests/CardumeTests"
         ),
-    ]
+    ],
+    cLanguageStandard: .gnu11
 )
 
 // Strictness is set here, once, for every target.
-for target in package.targets {
+for target in package.targets where target.type != .system {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),
         .treatAllWarnings(as: .error),
