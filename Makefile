@@ -4,13 +4,16 @@ SWIFT ?= swift
 CONFIG ?= examples/cardume.yaml
 RELEASE := $(SWIFT) build --configuration release
 
-.PHONY: help setup run demo test bench bench-smoke lint format clean
+.PHONY: help setup setup-servers run demo test bench bench-smoke lint format clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
 
 setup: ## Install what is missing to build (Debian/Ubuntu), or say what is
 	@scripts/setup
+
+setup-servers: ## The same for what tests and benchmarks start: Redis, PostgreSQL, PgBouncer
+	@scripts/setup test
 
 run: setup ## Build and serve with CONFIG (examples/cardume.yaml)
 	@echo "Building (the first time takes 5 to 10 minutes) ..."
@@ -21,15 +24,15 @@ demo: setup ## Everything at once with a fake model and gateway; ends by itself 
 	$(RELEASE) --product cardume
 	.build/release/cardume demo
 
-test: setup ## All tests; they start what they need
+test: setup-servers ## All tests; they start the servers they need
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 
-bench: setup ## What the engine costs, against a plain GRDB loop
+bench: setup-servers ## What the engine costs, against a plain GRDB loop
 	$(RELEASE) --product cardume-bench
 	.build/release/cardume-bench engine
 
-bench-smoke: setup ## 20 seconds of the benchmark, for CI
+bench-smoke: setup-servers ## 20 seconds of the benchmark, for CI
 	$(RELEASE) --product cardume-bench
 	.build/release/cardume-bench engine --messages 60000 --conversations 15000 --seconds 20 --minimum-ratio 0.35
 

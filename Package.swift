@@ -8,6 +8,7 @@ let package = Package(
     products: [
         .executable(name: "cardume", targets: ["Cardume"]),
         .executable(name: "cardume-bench", targets: ["CardumeBench"]),
+        .executable(name: "cardume-ceiling", targets: ["CardumeCeiling"]),
         .library(name: "CardumeCore", targets: ["CardumeCore"]),
         .library(name: "CardumeActors", targets: ["CardumeActors"]),
         .library(name: "CardumeTesting", targets: ["CardumeTesting"]),
@@ -75,7 +76,10 @@ let package = Package(
             name: "CardumeTesting",
             dependencies: [
                 "CardumeActors", "CardumeCore",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Sources/Testing"
         ),
@@ -103,6 +107,12 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             path: "Sources/Bench"
+        ),
+        .executableTarget(
+            name: "CardumeCeiling",
+            dependencies: ["CHiredis", "CPostgres"],
+            path: "Sources/Ceiling",
+            cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
         ),
         .target(
             name: "TestSupport",
@@ -143,7 +153,8 @@ let package = Package(
             ],
             path: "Tests/CardumeTests"
         ),
-    ]
+    ],
+    cLanguageStandard: .gnu11
 )
 
 // Strictness is set here, once, for every target.
