@@ -27,6 +27,7 @@ enum PostgresJournalSQL {
 
     private static func composed(_ parts: Parts) -> PostgresStatement.SQL {
         var count = 0
+        /// The next parameters, one array for each type, as rows.
         func rows(_ types: String, _ name: String) -> String {
             let columns = types.split(separator: " ").map { type in
                 count += 1
@@ -34,109 +35,9 @@ enum PostgresJournalSQL {
             }
             return "unnest(\(columns.joined(separator: ", "))) \(name)"
         }
-        let sends = "int8 text text int8 text bytea text text int8 timestamptz int8 int8 text text"
-        let send = "(fence, \(Self.sendColumns))"
-        let all: [(Parts, () -> String)] = [
-            (
-                .turns,
-                {
-                    """
-                    , inserted AS (
-                        INSERT INTO cardume.turns (conversation, turn, assistant, attempt, started_at, finished_at, model,
-                            prompt_tokens, completion_tokens)
-                        SELECT conversation, turn, t.assistant, attempt, started_at, finished_at, model, prompt, completion
-                        FROM \(rows("int8 text text text int8 timestamptz timestamptz text int8 int8", "t")) (fence,
-                            conversation, turn, assistant, attempt, started_at, finished_at, model, prompt, completion)
-                        JOIN fences USING (fence) ORDER BY conversation, turn ON CONFLICT DO NOTHING RETURNING conversation, turn
-                    ), lines AS (
-                        INSERT INTO cardume.messages (at, conversation, role, message_id, kind, sent_at, text)
-                        SELECT at, l.conversation, role, message_id, kind, sent_at, text
-                        FROM \(rows("text text timestamptz text text text int8 bytea", "WITH ORDINALITY l")) (conversation,
-                            turn, at, role, message_id, kind, sent_at, text, number)
-                        JOIN inserted i ON i.conversation = l.conversation AND i.turn = l.turn ORDER BY number
-                    )
-                    """
-                }
-            ),
-            (
-                .intents,
-                {
-                    """
-                    , intents AS (
-                        INSERT INTO cardume.sends (\(Self.sendColumns))
-                        SELECT \(Self.sendColumns) FROM \(rows(sends, "s")) \(send)
-                        JOIN inserted USING (conversation, turn) ORDER BY conversation, turn, part ON CONFLICT DO NOTHING
-                    )
-                    """
-                }
-            ),
-            (
-                .sends,
-                {
-                    """
-                    , sent AS (
-                        INSERT INTO cardume.sends (\(Self.sendColumns))
-                        SELECT \(Self.sendColumns) FROM \(rows(sends, "s")) \(send)
-                        JOIN fences USING (fence) ORDER BY conversation, turn, part
-                        ON CONFLICT (conversation, turn, part) DO UPDATE SET state = excluded.state,
-                            attempts = excluded.attempts, attempted_at = excluded.attempted_at,
-                            ambiguous_attempts = excluded.ambiguous_attempts, resends = excluded.resends,
-                            provider_id = excluded.provider_id, last_error = excluded.last_error
-                    )
-                    """
-                }
-            ),
-            (
-                .letters,
-                {
-                    """
-                    , letters AS (
-                        SELECT l.* FROM \(rows("int8 text text text text text int8 timestamptz bytea bool", "l")) (fence,
-                            conversation, message_id, assistant, category, error, attempts, at, message, holds)
-                        JOIN fences USING (fence) ORDER BY conversation, message_id
-                    ), dead AS (
-                        INSERT INTO cardume.dead_letters (conversation, message_id, assistant, category, error, attempts, at,
-                            message)
-                        SELECT conversation, message_id, assistant, category, error, attempts, at, message FROM letters
-                        ON CONFLICT DO NOTHING
-                    ), held AS (
-                        INSERT INTO cardume.holds (conversation) SELECT conversation FROM letters WHERE holds
-                        ON CONFLICT DO NOTHING
-                    )
-                    """
-                }
-            ),
-            (
-                .marks,
-                {
-                    """
-                    , marked AS (
-                        INSERT INTO cardume.crash_marks AS c (conversation, message_id, assistant, partition, marks, attempt)
-                        SELECT conversation, message_id, assistant, partition, 1, attempt
-                        FROM \(rows("int8 text text int8", "m")) (fence, conversation, message_id, attempt)
-                        JOIN fences USING (fence) ORDER BY conversation, message_id
-                        ON CONFLICT (conversation, message_id) DO UPDATE SET marks = c.marks + 1, attempt = excluded.attempt,
-                            assistant = excluded.assistant, partition = excluded.partition
-                        WHERE c.attempt <> excluded.attempt
-                    )
-                    """
-                }
-            ),
-            (
-                .cleared,
-                {
-                    """
-                    , cleared AS (
-                        DELETE FROM cardume.crash_marks c
-                        USING \(rows("int8 text text", "m")) (fence, conversation, message_id) JOIN fences USING (fence)
-                        WHERE c.conversation = m.conversation AND c.message_id = m.message_id
-                    )
-                    """
-                }
-            ),
-        ]
         let fences = rows("text int8 int8", "WITH ORDINALITY f")
-        let body = all.filter { parts.contains($0.0) }.map { $0.1() }.joined(separator: "\n")
+        let all: [Parts] = [.turns, .intents, .sends, .letters, .marks, .cleared]
+        let body = all.filter(parts.contains).map { Self.part($0, rows) }.joined()
         return PostgresStatement.SQL(
             """
             WITH fences AS (
@@ -145,9 +46,90 @@ enum PostgresJournalSQL {
                 JOIN cardume.leases l ON l.assistant = f.assistant AND l.partition = f.partition AND l.epoch = f.epoch
                 ORDER BY l.assistant, l.partition FOR SHARE OF l
             )\(body)
-            SELECT fence, NULL::text FROM fences\(
-                parts.contains(.turns) ? " UNION ALL SELECT NULL, conversation FROM inserted" : "")
-            """)
+            SELECT fence, NULL::text FROM fences
+            """ + (parts.contains(.turns) ? " UNION ALL SELECT NULL, conversation FROM inserted" : ""))
+    }
+
+    private static func part(_ part: Parts, _ rows: (String, String) -> String) -> String {
+        let sends = "int8 text text int8 text bytea text text int8 timestamptz int8 int8 text text"
+        let send = "(fence, \(Self.sendColumns))"
+        switch part {
+        case .turns:
+            return """
+                , inserted AS (
+                    INSERT INTO cardume.turns (conversation, turn, assistant, attempt, started_at, finished_at, model,
+                        prompt_tokens, completion_tokens)
+                    SELECT conversation, turn, t.assistant, attempt, started_at, finished_at, model, prompt, completion
+                    FROM \(rows("int8 text text text int8 timestamptz timestamptz text int8 int8", "t")) (fence,
+                        conversation, turn, assistant, attempt, started_at, finished_at, model, prompt, completion)
+                    JOIN fences USING (fence) ORDER BY conversation, turn ON CONFLICT DO NOTHING RETURNING conversation, turn
+                ), lines AS (
+                    INSERT INTO cardume.messages (at, conversation, role, message_id, kind, sent_at, text)
+                    SELECT at, l.conversation, role, message_id, kind, sent_at, text
+                    FROM \(rows("text text timestamptz text text text int8 bytea", "WITH ORDINALITY l")) (conversation,
+                        turn, at, role, message_id, kind, sent_at, text, number)
+                    JOIN inserted i ON i.conversation = l.conversation AND i.turn = l.turn ORDER BY number
+                )
+                """
+        case .intents:
+            return """
+                , intents AS (
+                    INSERT INTO cardume.sends (\(Self.sendColumns))
+                    SELECT \(Self.sendColumns) FROM \(rows(sends, "s")) \(send)
+                    JOIN inserted USING (conversation, turn) ORDER BY conversation, turn, part ON CONFLICT DO NOTHING
+                )
+                """
+        case .sends:
+            return """
+                , sent AS (
+                    INSERT INTO cardume.sends (\(Self.sendColumns))
+                    SELECT \(Self.sendColumns) FROM \(rows(sends, "s")) \(send)
+                    JOIN fences USING (fence) ORDER BY conversation, turn, part
+                    ON CONFLICT (conversation, turn, part) DO UPDATE SET state = excluded.state,
+                        attempts = excluded.attempts, attempted_at = excluded.attempted_at,
+                        ambiguous_attempts = excluded.ambiguous_attempts, resends = excluded.resends,
+                        provider_id = excluded.provider_id, last_error = excluded.last_error
+                )
+                """
+        case .letters:
+            return """
+                , letters AS (
+                    SELECT l.* FROM \(rows("int8 text text text text text int8 timestamptz bytea bool", "l")) (fence,
+                        conversation, message_id, assistant, category, error, attempts, at, message, holds)
+                    JOIN fences USING (fence) ORDER BY conversation, message_id
+                ), dead AS (
+                    INSERT INTO cardume.dead_letters (conversation, message_id, assistant, category, error, attempts, at,
+                        message)
+                    SELECT conversation, message_id, assistant, category, error, attempts, at, message FROM letters
+                    ON CONFLICT DO NOTHING
+                ), held AS (
+                    INSERT INTO cardume.holds (conversation) SELECT conversation FROM letters WHERE holds
+                    ON CONFLICT DO NOTHING
+                )
+                """
+        case .marks:
+            return """
+                , marked AS (
+                    INSERT INTO cardume.crash_marks AS c (conversation, message_id, assistant, partition, marks, attempt)
+                    SELECT conversation, message_id, assistant, partition, 1, attempt
+                    FROM \(rows("int8 text text int8", "m")) (fence, conversation, message_id, attempt)
+                    JOIN fences USING (fence) ORDER BY conversation, message_id
+                    ON CONFLICT (conversation, message_id) DO UPDATE SET marks = c.marks + 1, attempt = excluded.attempt,
+                        assistant = excluded.assistant, partition = excluded.partition
+                    WHERE c.attempt <> excluded.attempt
+                )
+                """
+        case .cleared:
+            return """
+                , cleared AS (
+                    DELETE FROM cardume.crash_marks c
+                    USING \(rows("int8 text text", "m")) (fence, conversation, message_id) JOIN fences USING (fence)
+                    WHERE c.conversation = m.conversation AND c.message_id = m.message_id
+                )
+                """
+        default:
+            preconditionFailure("not a single part: \(part)")
+        }
     }
 
     /// Dead letter, turn and marks of each entry.

@@ -86,26 +86,29 @@ package struct PostgresMaintenance: Sendable {
             ALTER TABLE cardume.messages ATTACH PARTITION cardume.\(week.table)
                 FOR VALUES FROM ('\(week.begin)') TO ('\(week.end)');
             ALTER TABLE cardume.\(week.table) DROP CONSTRAINT bounds;
-            """, unless: "SELECT to_regclass('cardume.\(week.table)') IS NOT NULL")
+            """, week.table, exists: false)
     }
 
     private func drop(_ table: String) async throws -> Bool {
-        try await self.alone(
-            "DROP TABLE cardume.\(table)", unless: "SELECT to_regclass('cardume.\(table)') IS NULL")
+        try await self.alone("DROP TABLE cardume.\(table)", table, exists: true)
     }
 
-    /// Runs `script` in a transaction unless somebody else is at it. Its locks stop all commits while they wait for a long
-    /// reader, so they do not wait for long; the next call tries again.
-    private func alone(_ script: String, unless condition: String) async throws -> Bool {
+    /// Runs `script` in a transaction unless somebody else is at it or was quicker. Its locks stop all commits while they
+    /// wait for a long reader, so they do not wait for long; the next call tries again.
+    ///
+    /// - Parameter exists: what must be true of `table` still. Asked of the catalogue itself: `to_regclass` may answer from a
+    ///   cache of the time before the lock.
+    private func alone(_ script: String, _ table: String, exists: Bool) async throws -> Bool {
         try await self.pool.withConnection { connection in
             try await connection.transaction(within: Self.timeout) { connection in
                 let checks = [
                     PostgresStatement("SET LOCAL lock_timeout = 2000"), PostgresStatement("SET LOCAL statement_timeout = 0"),
                     PostgresStatement("SELECT NOT pg_try_advisory_xact_lock($1)", [.int(Self.lock)]),
-                    PostgresStatement(PostgresStatement.SQL(condition)),
+                    PostgresStatement(
+                        "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'cardume' AND tablename = $1)", [.text(table)]),
                 ]
                 let answers = try connection.run(checks, prepared: false, within: Self.timeout)
-                guard answers[2][0].bool(0) == false, answers[3][0].bool(0) == false else { return false }
+                guard answers[2][0].bool(0) == false, answers[3][0].bool(0) == exists else { return false }
                 try connection.runScript(script, within: Self.timeout)
                 return true
             }

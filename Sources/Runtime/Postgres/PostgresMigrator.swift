@@ -134,7 +134,7 @@ package struct PostgresMigrator: Sendable {
         // Until the transaction's end. A migration may take longer than the connection's `statement_timeout`.
         try Self.run(connection, "SET LOCAL statement_timeout = 0")
         try Self.run(connection, "SELECT pg_advisory_xact_lock($1)", [.int(Self.lock)])
-        try connection.runScript(PostgresSchema.bookkeeping, within: Self.timeout)
+        if try !Self.isBegun(connection) { try connection.runScript(PostgresSchema.bookkeeping, within: Self.timeout) }
     }
 
     /// - Throws: when the database was migrated by a program that is not this one's ancestor.
@@ -153,9 +153,15 @@ package struct PostgresMigrator: Sendable {
         return applied
     }
 
+    /// Reads the catalogue itself: after a wait for the lock, `to_regclass` may answer from a cache of the time before it.
+    private static func isBegun(_ connection: isolated PostgresConnection) throws -> Bool {
+        let sql: PostgresStatement.SQL =
+            "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'cardume' AND tablename = 'migrations')"
+        return try Self.run(connection, sql)[0].bool(0) == true
+    }
+
     private static func applied(_ connection: isolated PostgresConnection) throws -> [Int: Applied] {
-        let exists = try Self.run(connection, "SELECT to_regclass('cardume.migrations') IS NOT NULL")
-        guard exists[0].bool(0) == true else { return [:] }
+        guard try Self.isBegun(connection) else { return [:] }
         let rows = try Self.run(connection, "SELECT version, name, checksum, applied_at FROM cardume.migrations")
         return Dictionary(
             uniqueKeysWithValues: rows.map { row in

@@ -2,6 +2,7 @@ package import CardumeCore
 
 /// A value bound to `$1`, `$2`, … of a statement, sent in binary.
 package enum PostgresParameter: Sendable {
+    /// Of no type: SQL that is once given NULL and once a value names the type (`$1::int8`).
     case null
     /// A NUL, which PostgreSQL's `text` cannot hold, becomes U+FFFD; texts that must be kept byte for byte go to `bytea`.
     case text(String)

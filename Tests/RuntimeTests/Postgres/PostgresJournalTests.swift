@@ -275,6 +275,42 @@ struct PostgresJournalTests {
         return try await body()
     }
 
+    /// A commit that waits for a standby which does not exist has happened when it is cancelled, but nobody says so.
+    @Test func whatWasCommittedWithoutAnAnswerIsNotDoneTwice() async throws {
+        let server = try PostgresTestServer(
+            ["fsync=off", "synchronous_standby_names=nobody", "synchronous_commit=local"])
+        let admin = try await server.pool()
+        _ = try await PostgresMigrator(admin).up()
+        let fence = try await {
+            let leases = PostgresLeaseStore(admin)
+            let partition = Partition.ID(assistant: "suporte", number: 0)
+            _ = try await leases.renew(Member(id: "a", queues: ["suporte"]))
+            return Fence(partition, try #require(try await leases.claim([partition], for: "a")[partition]).epoch)
+        }()
+        let message = Record.message("m", in: "loja:1")
+        let steps: [(JournalRecord, CommitOutcome, EntryStanding)] = [
+            (.crashMark(message.conversation, message.id), .committed, .marked(1)),
+            (Record.turn(message), .duplicate, .committed([])),
+        ]
+        for (record, outcome, standing) in steps {
+            _ = try await admin.query(PostgresStatement("ALTER DATABASE postgres SET synchronous_commit = on"))
+            let pool = try await server.pool()
+            let journal = PostgresJournal(pool)
+            let hasten = Task {
+                let cancel = PostgresStatement(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+                return try await eventually { try await admin.query(cancel).isEmpty == false }
+            }
+            await #expect { try await journal.commit(record, fence) } throws: { ($0 as? StoreError)?.code == .unavailable }
+            #expect(try await hasten.value)
+            _ = try await admin.query(PostgresStatement("ALTER DATABASE postgres RESET synchronous_commit"))
+            #expect(try await journal.commit(record, fence) == outcome)
+            #expect(try await journal.standing(of: [Record.entry(message)]) == [LogOffset(major: 1): standing])
+            pool.close()
+        }
+        admin.close()
+    }
+
     @Test func whatIsGivenBackKeepsNoMarks() async throws {
         let bed = try await JournalBed()
         let (first, second) = (try await bed.fence(0), try await bed.fence(1))

@@ -42,6 +42,8 @@ final class PostgresTestServer: Sendable {
         Self.atEnd {
             kill(id, SIGCONT)
             kill(id, SIGQUIT)
+            // It writes to the folder until it is gone.
+            for _ in 0..<200 where kill(id, 0) == 0 { usleep(10_000) }
             try? FileManager.default.removeItem(atPath: folder)
         }
     }
