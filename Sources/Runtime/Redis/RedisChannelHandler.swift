@@ -108,7 +108,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
         self.timer = nil
         self.timerDeadline = .distantFuture
         guard let context = self.context, let earliest = self.pending.lazy.map(\.deadline).min() else { return }
-        if earliest <= NIODeadline.now() {
+        if earliest <= context.eventLoop.now {
             self.close(RedisError(.timedOut, "\(self.node) did not answer in time"))
         } else {
             self.setTimer(earliest, context)

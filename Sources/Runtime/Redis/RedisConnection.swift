@@ -48,7 +48,7 @@ package final class RedisConnection: Sendable {
     }
 
     private func deadline(_ duration: Duration?) -> NIODeadline {
-        NIODeadline.now() + TimeAmount(duration ?? self.replyDeadline)
+        self.eventLoop.now + TimeAmount(duration ?? self.replyDeadline)
     }
 
     private func onLoop(_ body: @escaping @Sendable (RedisChannelHandler) -> Void) {

@@ -143,7 +143,7 @@ package final class RedisConnector: Sendable {
         }
         values.removeFirst(required.count)
         // In a cluster, a replica redirects.
-        if !self.settings.isCluster, let role = values[2]?.array.first(where: { _ in true }), !role.equals("master") {
+        if !self.settings.isCluster, let role = values[2]?.array[0], !role.equals("master") {
             throw RedisError(.readOnly, "\(connection.node) is no master but a \(role.string ?? "stranger")")
         }
         return values[1]?.integer

@@ -160,6 +160,36 @@ import Testing
         _ = try channel.finish()
     }
 
+    /// One timer for all: it looks at what is pending when it fires, and at nothing in between.
+    @Test func deadlinesCountFromEachCommand() async throws {
+        let loop = EmbeddedEventLoop()
+        let channel = EmbeddedChannel(loop: loop)
+        let handler = RedisChannelHandler(node: RedisNode(host: "h", port: 1), usesTLS: false)
+        try channel.pipeline.syncOperations.addHandler(handler)
+        try await channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1))
+        func send() async -> [Result<RedisReply, RedisError>] {
+            await withUnsafeContinuation { continuation in
+                let ping = CollectionOfOne(RedisCommand("PING"))
+                handler.send(ping, deadline: loop.now + .seconds(5), to: .batch(continuation, count: 1))
+                loop.advanceTime(by: .seconds(4))
+                _ = try? channel.writeInbound(ByteBuffer(string: "+PONG\r\n"))
+            }
+        }
+        for _ in 0..<10 { #expect(try await send()[0].get().root.string == "PONG") }
+        loop.advanceTime(by: .seconds(60))
+        #expect(handler.failure == nil)
+        let late = await withUnsafeContinuation { (continuation: UnsafeContinuation<[Result<RedisReply, RedisError>], Never>) in
+            let ping = CollectionOfOne(RedisCommand("PING"))
+            handler.send(ping, deadline: loop.now + .seconds(5), to: .batch(continuation, count: 1))
+            loop.advanceTime(by: .milliseconds(4_999))
+            #expect(handler.failure == nil)
+            loop.advanceTime(by: .milliseconds(1))
+        }
+        #expect(throws: RedisError.self) { try late[0].get() }
+        #expect(handler.failure?.code == .timedOut && !channel.isActive)
+        _ = try? channel.finish()
+    }
+
     @Test func repliesThatNobodyAskedFor() throws {
         let channel = EmbeddedChannel()
         let handler = RedisChannelHandler(node: RedisNode(host: "h", port: 1), usesTLS: false)

@@ -82,10 +82,16 @@ import Testing
     }
 
     @Test func addressesAndHostNamesAreVerified() async throws {
-        let server = try await Self.server(name: "IP:127.0.0.1")
-        #expect(await Self.connect(server) { _ in } == nil)
-        #expect(await Self.connect(server, host: "localhost") { _ in }?.cause == .tls)
-        server.stop()
+        let address = try await Self.server(name: "IP:127.0.0.1")
+        #expect(await Self.connect(address) { _ in } == nil)
+        address.stop()
+        let other = try await Self.server(name: "IP:127.0.0.2")
+        #expect(await Self.connect(other) { _ in }?.cause == .tls)
+        #expect(await Self.connect(other, host: "localhost") { _ in }?.cause == .tls)
+        other.stop()
+        let name = try await Self.server(name: "DNS:localhost")
+        #expect(await Self.connect(name, host: "localhost") { _ in } == nil)
+        name.stop()
     }
 
     @Test func onlyOneSideWithTLS() async throws {
