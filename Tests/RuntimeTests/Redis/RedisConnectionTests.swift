@@ -1,6 +1,7 @@
 import NIOCore
 import NIOEmbedded
 import NIOPosix
+import Synchronization
 import Testing
 
 @testable import CardumeRuntime
@@ -12,19 +13,50 @@ import Testing
         return try await RedisConnector(settings).open(settings.node, on: loop).connection
     }
 
+    /// An event loop as an executor, which counts how often it is entered from another thread.
+    private final class CountingExecutor: SerialExecutor {
+        private let eventLoop: any EventLoop
+        let entries = Atomic(0)
+
+        init(_ eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+        func enqueue(_ job: consuming ExecutorJob) {
+            if !self.eventLoop.inEventLoop { self.entries.wrappingAdd(1, ordering: .relaxed) }
+            let job = UnownedJob(job)
+            self.eventLoop.execute { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+        }
+    }
+
     /// Lives on a connection's event loop.
     private actor Caller {
         nonisolated let connection: RedisConnection
-        nonisolated var unownedExecutor: UnownedSerialExecutor {
-            self.connection.eventLoop.executor.asUnownedSerialExecutor()
+        nonisolated let executor: CountingExecutor
+        nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
+
+        init(_ connection: RedisConnection) {
+            self.connection = connection
+            self.executor = CountingExecutor(connection.eventLoop)
         }
 
-        init(_ connection: RedisConnection) { self.connection = connection }
-
-        func echo(_ text: String) async throws -> (text: String?, wasOnLoop: Bool) {
-            let reply = try await self.connection.send(RedisCommand("ECHO", text))
-            return (reply.root.string, self.connection.eventLoop.inEventLoop)
+        func echo(_ text: String) async throws -> String? {
+            try await self.connection.send(RedisCommand("ECHO", text)).root.string
         }
+
+        func echoMany(_ count: Int) async throws {
+            for number in 0..<count { #expect(try await self.echo("\(number)") == "\(number)") }
+            for _ in 0..<count { #expect(await self.connection.send([RedisCommand("PING")]).count == 1) }
+        }
+    }
+
+    /// Once to get in, and not again for 200 replies.
+    @Test func callersOnTheLoopStayThere() async throws {
+        let server = try await RedisProcess()
+        let connection = try await Self.open(.local(server.port))
+        let caller = Caller(connection)
+        try await caller.echoMany(100)
+        #expect(caller.executor.entries.load(ordering: .relaxed) == 1)
+        connection.close()
+        server.stop()
     }
 
     @Test func repliesFindTheirCallers() async throws {
@@ -35,7 +67,7 @@ import Testing
             for number in 0..<500 {
                 group.addTask {
                     let echo = try await caller.echo("on the loop \(number)")
-                    #expect(echo.text == "on the loop \(number)" && echo.wasOnLoop)
+                    #expect(echo == "on the loop \(number)")
                 }
                 group.addTask {
                     let reply = try await connection.send(RedisCommand("ECHO", "elsewhere \(number)"))
