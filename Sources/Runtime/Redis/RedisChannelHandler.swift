@@ -1,11 +1,4 @@
 import NIOCore
-import NIOSSL
-
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
 
 /// The protocol on one channel: commands out, replies in, in the same order, each within its deadline.
 ///
@@ -115,7 +108,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
         self.timer = nil
         self.timerDeadline = .distantFuture
         guard let context = self.context, let earliest = self.pending.lazy.map(\.deadline).min() else { return }
-        if earliest <= NIODeadline.now() {
+        if earliest <= context.eventLoop.now {
             self.close(RedisError(.timedOut, "\(self.node) did not answer in time"))
         } else {
             self.setTimer(earliest, context)
@@ -173,27 +166,4 @@ final class RedisChannelHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         self.close(RedisError(connection: error, to: self.node, isSecure: !self.usesTLS || self.hasReceived))
     }
-}
-
-extension RedisError {
-    /// Wraps what a channel throws.
-    ///
-    /// - Parameter isSecure: whether there is no TLS handshake left that could have failed.
-    init(connection error: any Error, to node: RedisNode, isSecure: Bool) {
-        switch error {
-        case NIOSSLError.handshakeFailed(.sslError([.eofDuringHandshake])), NIOSSLError.uncleanShutdown:
-            self.init(.closed, "\(node) closed the connection")
-        case let error where !isSecure && (error is NIOSSLError || error is NIOSSLExtraError || error is BoringSSLError):
-            self.init(.tls, "no TLS with \(node): \(error)")
-        case let error as IOError:
-            self.init(.closed, "the connection to \(node) broke: \(error.reason)")
-        default:
-            self.init(.closed, "the connection to \(node) broke: \(error)")
-        }
-    }
-}
-
-extension IOError {
-    /// What the system says, without the name of the call.
-    var reason: String { String(cString: strerror(self.errnoCode)) }
 }

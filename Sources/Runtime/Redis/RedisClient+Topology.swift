@@ -4,6 +4,8 @@ extension RedisClient {
     private static let period: Duration = .seconds(30)
     /// However many the reasons.
     private static let shortestInterval: Duration = .milliseconds(250)
+    /// After nobody could say.
+    private static let retryInterval: Duration = .seconds(1)
     /// Refreshes in which a node was not listed, after which it is given up.
     private static let mostAbsences = 3
 
@@ -15,29 +17,31 @@ extension RedisClient {
             }
             self.refreshes.continuation.yield()
             for await _ in self.refreshes.stream {
-                await self.refresh()
-                guard (try? await Task.sleep(for: Self.shortestInterval)) != nil else { break }
+                let interval = await self.refresh() ? Self.shortestInterval : Self.retryInterval
+                guard (try? await Task.sleep(for: interval)) != nil else { break }
             }
             group.cancelAll()
         }
     }
 
-    private func refresh() async {
+    /// Returns whether anybody could say.
+    private func refresh() async -> Bool {
         do throws(RedisError) {
             self.adopt(try await self.readTopology())
+            return true
         } catch {
-            let waiters = self.state.withLock { state in
-                state.failure = RedisError(.notConnected, error.message, cause: error.code)
+            let failure = RedisError(.notConnected, error.message, cause: error.code)
+            let (waiters, isUnknown) = self.state.withLock { state in
+                state.failure = failure
                 defer { state.waiters = [] }
-                return state.waiters
+                return (state.waiters, state.topology.nodes.isEmpty)
             }
-            for waiter in waiters {
-                waiter.resume(returning: .failure(RedisError(.notConnected, error.message, cause: error.code)))
-            }
-            if self.state.withLock({ $0.topology.nodes.isEmpty }) {
-                self.report(.failed(self.connector.settings.node, error, retryIn: Self.shortestInterval))
+            for waiter in waiters { waiter.resume(returning: .failure(failure)) }
+            if isUnknown {
+                self.report(.failed(self.connector.settings.node, error, retryIn: Self.retryInterval))
                 self.refreshes.continuation.yield()
             }
+            return false
         }
     }
 

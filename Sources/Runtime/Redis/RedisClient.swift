@@ -79,7 +79,7 @@ package final class RedisClient: Sendable {
 
     /// Waits until every node is connected, or an attempt has failed. Somebody has to ``run()`` the client.
     ///
-    /// - Throws: ``RedisError/Code/notConnected`` with its cause. May be called again to wait for the next attempt.
+    /// - Throws: ``RedisError/Code/notConnected`` with its cause, at once between two attempts.
     package func connected() async throws(RedisError) {
         if self.connector.settings.isCluster { try await self.topologyKnown() }
         for link in self.links { try await link.connected() }

@@ -131,43 +131,41 @@ package final class RedisConnector: Sendable {
         if self.settings.database != 0 { required.append(RedisCommand("SELECT", String(self.settings.database))) }
         // A user may be forbidden these.
         let optional = [RedisCommand("CLIENT", "SETNAME", "cardume"), RedisCommand("CLIENT", "ID"), RedisCommand("ROLE")]
-        let replies = await connection.send(required + optional)
-        for reply in replies.prefix(required.count) { _ = try reply.greeted(connection.node, self.settings) }
         var values: [RedisValue?] = []
-        for reply in replies.dropFirst(required.count) {
+        for (index, reply) in await connection.send(required + optional).enumerated() {
             do throws(RedisError) {
-                values.append(try reply.greeted(connection.node, self.settings).root)
+                values.append(try reply.get().root)
             } catch {
-                guard error.code == .noPermission || error.code == .reply else { throw error }
+                let isOptional = index >= required.count && (error.code == .noPermission || error.code == .reply)
+                guard isOptional else { throw await self.explained(error, on: connection) }
                 values.append(nil)
             }
         }
+        values.removeFirst(required.count)
         // In a cluster, a replica redirects.
-        if !self.settings.isCluster, let role = values[2]?.array.first(where: { _ in true }), !role.equals("master") {
+        if !self.settings.isCluster, let role = values[2]?.array[0], !role.equals("master") {
             throw RedisError(.readOnly, "\(connection.node) is no master but a \(role.string ?? "stranger")")
         }
         return values[1]?.integer
     }
-}
 
-extension Result<RedisReply, RedisError> {
-    /// The reply to a greeting; errors that it gives for reasons of its own say so.
-    fileprivate func greeted(_ node: RedisNode, _ settings: RedisSettings) throws(RedisError) -> RedisReply {
-        do throws(RedisError) {
-            return try self.get()
-        } catch {
-            var error = error
-            switch error.code {
-            case .wrongPassword:
-                let missing = settings.password == nil ? "wants a password" : "refuses user or password"
-                error.message = "\(node) \(missing) (\(error.message))"
-            case .closed where !settings.usesTLS:
-                error.message = "\(node) closed the connection when greeted; if it expects TLS, the URL begins with rediss://"
-            case .protocolViolation:
-                error.message = "what listens on \(node) is no Redis: \(error.message)"
-            default: break
-            }
-            throw error
+    /// An error of the greeting, which has reasons of its own.
+    private func explained(_ error: RedisError, on connection: RedisConnection) async -> RedisError {
+        // It may have ended before anything was sent.
+        var error = error.code == .notConnected ? await connection.closed() : error
+        let node = connection.node
+        switch error.code {
+        case .wrongPassword:
+            let wish = self.settings.password == nil ? "wants a password" : "refuses user or password"
+            error.message = "\(node) \(wish) (\(error.message))"
+        case .closed where !self.settings.usesTLS:
+            error.message = "\(node) closed the connection when greeted; if it expects TLS, the URL begins with rediss://"
+        case .timedOut where self.settings.usesTLS:
+            error.message = "\(node) did not answer to TLS in time; if it does not use TLS, the URL begins with redis://"
+        case .protocolViolation:
+            error.message = "what listens on \(node) is no Redis: \(error.message)"
+        default: break
         }
+        return error
     }
 }

@@ -59,7 +59,8 @@ package final class RedisLink: Sendable {
 
     // MARK: Life
 
-    /// Connects, and connects again, until the task is cancelled or ``close()`` is called. Called once.
+    /// Connects, and connects again, until the task is cancelled or ``close()`` is called. Called once. Returns at once then,
+    /// or after the connect timeout when the server is just being connected to.
     package func run() async {
         await withTaskCancellationHandler {
             var attempt = 0
@@ -124,7 +125,8 @@ package final class RedisLink: Sendable {
         for waiter in waiters { waiter.resume(returning: .success(())) }
         self.report(.connected(self.node))
         let error = await opened.connection.closed()
-        self.report(.lost(self.node, error))
+        let hasEnded = self.state.withLock { if case .ended = $0.phase { true } else { false } }
+        if !hasEnded { self.report(.lost(self.node, error)) }
         return error
     }
 

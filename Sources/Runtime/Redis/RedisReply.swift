@@ -106,6 +106,11 @@ package struct RedisArray: Sequence, Sendable {
 
     package var underestimatedCount: Int { self.count }
 
+    /// An element, found by walking there; `nil` beyond the end.
+    package subscript(index: Int) -> RedisValue? {
+        self.dropFirst(index).first { _ in true }
+    }
+
     package func makeIterator() -> Iterator {
         Iterator(missing: self.count, index: self.first, tape: self.tape)
     }

@@ -18,7 +18,7 @@ extension RedisClient {
             let info = RedisInfo(try await link.send(RedisCommand("INFO")).root.string ?? "")
             // Managed services forbid it.
             let setting = try? await link.send(RedisCommand("CONFIG", "GET", "save"))
-            let snapshots = setting.flatMap { Array($0.root.array).last?.string }
+            let snapshots = setting?.root.array[1]?.string
             reports.append(
                 try info.report(on: link.node, snapshots: snapshots, expectsCluster: self.connector.settings.isCluster))
         }

@@ -152,7 +152,7 @@ import Testing
         let model = Model.array([.string(Array("kind".utf8)), .string([0xFF]), .integer(3), .array([.null])])
         try model.wire.withUnsafeBytes { try RedisReplyReader().read($0) { reply = try? $0.get() } }
         let values = Array(try #require(reply).root.array)
-        #expect(values.count == 4)
+        #expect(values.count == 4 && reply?.root.array[2]?.integer == 3 && reply?.root.array[4] == nil)
         #expect(values[0].equals("kind") && !values[0].equals("kin") && !values[0].equals("kinds") && !values[2].equals("3"))
         #expect(values[1].string == "\u{FFFD}" && values[1].bytes == [0xFF])
         #expect(values[2].string == nil && values[2].bytes == nil && values[2].array.count == 0)
