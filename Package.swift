@@ -32,6 +32,7 @@ let package = Package(
     targets: [
         // Without its pkg-config file, whose -D_FILE_OFFSET_BITS=64 SwiftPM refuses with a warning.
         .systemLibrary(name: "CHiredis", path: "Sources/CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .systemLibrary(name: "CJemalloc", path: "Sources/CJemalloc", providers: [.apt(["libjemalloc-dev"])]),
         .systemLibrary(name: "CPostgres", path: "Sources/CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(
             name: "CardumeCore",
@@ -48,7 +49,7 @@ let package = Package(
         .target(
             name: "CardumeRuntime",
             dependencies: [
-                "CHiredis", "CPostgres", "CardumeCore",
+                "CHiredis", "CJemalloc", "CPostgres", "CardumeCore",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Crypto", package: "swift-crypto"),
@@ -112,7 +113,9 @@ let package = Package(
             name: "CardumeCeiling",
             dependencies: ["CHiredis", "CPostgres"],
             path: "Sources/Ceiling",
-            cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)]
+            cSettings: [.enableWarning("all"), .enableWarning("extra"), .treatAllWarnings(as: .error)],
+            // C does not take this from the module map.
+            linkerSettings: [.linkedLibrary("hiredis")]
         ),
         .target(
             name: "TestSupport",

@@ -26,11 +26,19 @@ public final class Bulkhead: Sendable {
     ///
     /// - Throws: `CancellationError` when the task is cancelled while it waits; there is no slot to release then.
     public func acquire(_ priority: Priority) async throws {
+        if self.state.withLock({ $0.allocator.acquired() }) { return }
+        try await self.wait(priority)
+    }
+
+    // With the caller's isolation captured, what follows stays on its executor; without, each closure would cost two changes
+    // of threads.
+    private func wait(_ priority: Priority, isolation: isolated (any Actor)? = #isolation) async throws {
         let id = self.state.withLock {
             $0.nextID += 1
             return $0.nextID
         }
         try await withTaskCancellationHandler {
+            _ = isolation
             try await withCheckedThrowingContinuation { (waiter: Waiter) in
                 let isGranted = self.state.withLock {
                     $0.allocator.requested(waiter, id: id, priority: priority, at: self.clock.uptime)

@@ -70,7 +70,7 @@ actor ConversationActor {
 
     private func start() {
         self.tell { $0.operationBegan() }
-        self.task = Task.immediate { await self.drain() }
+        self.task = Task { await self.drain() }
     }
 
     private func drain() async {

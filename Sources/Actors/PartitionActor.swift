@@ -222,7 +222,7 @@ actor PartitionActor {
         guard !self.isSettling else { return }
         self.isSettling = true
         self.operationBegan()
-        self.settleTask = Task.immediate {
+        self.settleTask = Task {
             await self.settle()
             self.isSettling = false
             self.operationEnded()

@@ -72,7 +72,8 @@ struct SpikeCommand: AsyncParsableCommand {
             try await Task.sleep(for: .milliseconds(5))
         }
         let drain = clock.now - begin
-        print("drain", Double(self.messages) / drain.seconds, "memory", ProcessMemory.resident >> 20)
+        print(
+            "drain", Double(self.messages) / drain.seconds, "memory", ProcessMemory.resident >> 20, AllocatorStatistics.current)
         coordinator.shutDown(within: .seconds(5))
         _ = await run.value
         running.cancel()

@@ -50,7 +50,7 @@ struct MigrateCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await Migration.with(self.options) { migrator in
-                for status in try await migrator.status() { print(status) }
+                for status in try await migrator.status() { print("\(status.version)  \(status.state)  \(status.name)") }
                 try await migrator.requireCurrent()
             }
         }

@@ -28,18 +28,24 @@ public struct SlotAllocator<Waiter> {
 
     public var waiting: Int { self.queues.reduce(0) { $0 + $1.count } }
 
-    /// Asks for a slot.
+    /// Takes a slot if one is free and nobody waits.
+    ///
+    /// - Returns: whether the slot is granted.
+    public mutating func acquired() -> Bool {
+        // Whoever comes while others wait goes behind them, even if a slot is free: it is being handed over.
+        guard self.inUse < self.slots, self.waiting == 0 else { return false }
+        self.inUse += 1
+        return true
+    }
+
+    /// Asks for a slot, to wait if need be.
     ///
     /// - Parameters:
     ///   - id: unlike that of any other waiting request; for ``cancelled(_:)``.
     ///   - now: monotonic time since any fixed origin.
     /// - Returns: whether the slot is granted at once. When not, a later ``released(at:)`` returns the waiter.
     public mutating func requested(_ waiter: Waiter, id: UInt64, priority: Priority, at now: Duration) -> Bool {
-        // Whoever comes while others wait goes behind them, even if a slot is free: it is being handed over.
-        if self.inUse < self.slots, self.waiting == 0 {
-            self.inUse += 1
-            return true
-        }
+        if self.acquired() { return true }
         self.queues[priority.rawValue].append(Request(id: id, waiter: waiter, since: now))
         return false
     }

@@ -36,8 +36,12 @@ public final class ArrivalBell: Sendable {
         return []
     }
 
-    private func wait(for partition: Partition.ID, after rings: UInt64) async {
+    // With the caller's isolation captured, the closure stays on its executor.
+    private func wait(
+        for partition: Partition.ID, after rings: UInt64, isolation: isolated (any Actor)? = #isolation
+    ) async {
         await withTaskCancellationHandler {
+            _ = isolation
             await withCheckedContinuation { (waiter: Waiter) in
                 let mustWait = self.places.withLock { places in
                     guard places[partition]?.rings ?? 0 == rings, !Task.isCancelled else { return false }
