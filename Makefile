@@ -28,13 +28,23 @@ test: setup-servers ## All tests; they start the servers they need
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build
 
-bench: setup-servers ## What the engine costs, against a plain GRDB loop
-	$(RELEASE) --product cardume-bench
-	.build/release/cardume-bench engine
+BENCH := .build/release/cardume-bench
 
-bench-smoke: setup-servers ## 20 seconds of the benchmark, for CI
+.PHONY: build-bench
+build-bench: setup-servers
 	$(RELEASE) --product cardume-bench
-	.build/release/cardume-bench engine --messages 60000 --conversations 15000 --seconds 20 --minimum-ratio 0.35
+	$(RELEASE) --product cardume-ceiling
+
+bench: build-bench ## What the engine costs, against plain loops over GRDB, hiredis and libpq (10 minutes)
+	$(BENCH) embedded
+	$(BENCH) engine
+	$(BENCH) engine --journal postgres
+	$(BENCH) append
+
+bench-smoke: build-bench ## A minute of it, for CI
+	$(BENCH) embedded --messages 60000 --conversations 15000 --seconds 20 --minimum-ratio 0.35
+	$(BENCH) engine --messages 60000 --runs 1 --minimum-ratio 0.1
+	$(BENCH) engine --messages 30000 --runs 1 --journal postgres --minimum-ratio 0.1
 
 lint: ## Formatting, style and the house's rules
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift

@@ -101,11 +101,14 @@ let package = Package(
         .executableTarget(
             name: "CardumeBench",
             dependencies: [
-                "CardumeActors", "CardumeCore", "CardumeRuntime",
+                "CardumeActors", "CardumeCore", "CardumeRuntime", "CardumeTesting",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "Sources/Bench"
         ),

@@ -5,6 +5,13 @@ struct CardumeBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cardume-bench",
         abstract: "Measures Cardume on this machine. Every figure comes with the baseline of the same run.",
-        subcommands: [EmbeddedCommand.self, SpikeCommand.self]
+        discussion: """
+            `embedded` needs nothing else. The others start their own redis-server and PostgreSQL in temporary folders, and find \
+            cardume-ceiling and cardume beside this program.
+            """,
+        subcommands: [
+            EmbeddedCommand.self, EngineCommand.self, AppendCommand.self, LatencyCommand.self, ConversationsCommand.self,
+            PipelineCommand.self, RecoveryCommand.self, IdleCommand.self, WorkerCommand.self, SandboxCommand.self,
+        ]
     )
 }

@@ -61,10 +61,3 @@ struct EmbeddedCommand: AsyncParsableCommand {
         }
     }
 }
-
-/// An unmet expectation; the message goes to standard error, the exit status is 1.
-struct BenchFailure: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) { self.description = description }
-}

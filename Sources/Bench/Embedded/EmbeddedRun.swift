@@ -43,7 +43,7 @@ enum EmbeddedRun {
                 progress.show("engine append", batch.upperBound, of: workload.messages)
             }
         }
-        let before = ProcessMemory.resident
+        let before = ProcessUsage.residentHere
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: shards ?? System.coreCount)
         var settings = Dispatcher.Settings()
         settings.idleTime = .seconds(3600)
@@ -64,7 +64,7 @@ enum EmbeddedRun {
         }
         let drain = log.latest - begin
         let inMemory = await dispatcher.conversationCount()
-        let resident = ProcessMemory.resident
+        let resident = ProcessUsage.residentHere
         coordinator.shutDown(within: .seconds(10))
         _ = await running.value
         store.close()

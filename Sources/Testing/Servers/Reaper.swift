@@ -2,8 +2,8 @@ import Foundation
 
 /// Ends what this process leaves behind, also when it is killed itself: a shell whose standard input is the other end of a
 /// pipe that only this process holds.
-final class Reaper: Sendable {
-    static let shared = Reaper()
+package final class Reaper: Sendable {
+    package static let shared = Reaper()
 
     /// `/proc` knows a process's children only while it lives: so each is stopped first, and the tree killed as a whole.
     private static let script = """
@@ -57,15 +57,15 @@ final class Reaper: Sendable {
     }
 
     /// To be killed, with all that descend from it.
-    func watch(_ process: Int32) { self.tell("process \(process)") }
+    package func watch(_ process: Int32) { self.tell("process \(process)") }
 
     /// It has ended; its number may be given to another.
-    func ended(_ process: Int32) { self.tell("ended \(process)") }
+    package func ended(_ process: Int32) { self.tell("ended \(process)") }
 
     /// To be removed, once the processes have been killed.
-    func watch(folder: String) { self.tell("folder \(folder)") }
+    package func watch(folder: String) { self.tell("folder \(folder)") }
 
-    func removed(folder: String) { self.tell("removed \(folder)") }
+    package func removed(folder: String) { self.tell("removed \(folder)") }
 
     private func tell(_ line: String) {
         // Shorter than a pipe's atomic write: lines of several threads do not mix.

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// A server that runs. Killed with all it started when this object goes away, or when this process ends in whatever way.
-final class ServerProcess: Sendable {
+package final class ServerProcess: Sendable {
     private enum State {
         case running(waiters: [CheckedContinuation<Void, Never>])
         case ended(status: Int32)
@@ -22,13 +22,13 @@ final class ServerProcess: Sendable {
         }
     }
 
-    let id: Int32
+    package let id: Int32
     private let ending = Ending()
 
     /// - Parameters:
     ///   - folder: the working folder.
     ///   - log: the file that standard output and errors are added to.
-    init(_ command: [String], folder: String, log: String) throws {
+    package init(_ command: [String], folder: String, log: String) throws {
         let ending = self.ending
         if !FileManager.default.fileExists(atPath: log) { try Data().write(to: URL(filePath: log)) }
         Unprivileged.own(log)
@@ -55,27 +55,27 @@ final class ServerProcess: Sendable {
         if !self.isRunning { Reaper.shared.ended(self.id) }
     }
 
-    var isRunning: Bool {
+    package var isRunning: Bool {
         self.ending.state.withLock { if case .running = $0 { true } else { false } }
     }
 
     /// Tells the server itself.
-    func signal(_ signal: Int32) {
+    package func signal(_ signal: Int32) {
         if self.isRunning { kill(self.id, signal) }
     }
 
     /// Stops it with all that descend from it.
-    func pause() {
+    package func pause() {
         if self.isRunning { _ = ProcessTree.freeze(self.id) }
     }
 
-    func resume() {
+    package func resume() {
         guard self.isRunning else { return }
         for process in ProcessTree.list(self.id) { kill(process, SIGCONT) }
     }
 
     /// Returns when it and all that descend from it are gone.
-    func kill9() async throws {
+    package func kill9() async throws {
         guard self.isRunning else { return }
         let processes = self.killAtOnce()
         await self.end()
@@ -83,7 +83,7 @@ final class ServerProcess: Sendable {
     }
 
     /// Returns when it has ended.
-    func end() async {
+    package func end() async {
         await withCheckedContinuation { continuation in
             let hasEnded = self.ending.state.withLock { state in
                 guard case .running(let waiters) = state else { return true }

@@ -1,15 +1,15 @@
-import Foundation
+package import Foundation
 import Synchronization
 
 /// Where child processes are made.
-enum Spawn {
+package enum Spawn {
     private static let lock = Mutex(())
 
     /// Runs what `make` returns.
     ///
     /// One at a time, pipes included: a child that is forked while another one's pipe is open would inherit it, and the pipe's
     /// reader would wait for both.
-    static func run<Made>(_ make: () throws -> (Process, Made)) throws -> Made {
+    package static func run<Made>(_ make: () throws -> (Process, Made)) throws -> Made {
         try self.lock.withLock { _ in
             let (process, made) = try make()
             // The threads of the cooperative pool block most signals, and a child inherits that: it would not hear SIGTERM.

@@ -1,10 +1,10 @@
 /// Waits for what other processes do.
-enum Waiting {
+package enum Waiting {
     /// Asks every 10 ms.
     ///
     /// - Parameter limit: defaults to 30 s, for machines that are busy with something else.
     /// - Throws: `ServerError` naming `what` when the time is over; whatever `condition` throws.
-    static func until(
+    package static func until(
         _ what: @autoclosure () -> String, within limit: Duration = .seconds(30),
         _ condition: () async throws -> Bool
     ) async throws {

@@ -7,21 +7,6 @@ import Glibc
 import Darwin
 #endif
 
-enum ProcessMemory {
-    /// Resident bytes of this process; 0 where `/proc` is missing.
-    static var resident: Int {
-        guard let statm = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return 0 }
-        let fields = statm.split(separator: " ")
-        return fields.count > 1 ? (Int(fields[1]) ?? 0) * sysconf(Int32(_SC_PAGESIZE)) : 0
-    }
-}
-
-enum TemporaryFolder {
-    static func make(_ name: String) -> String {
-        "\(FileManager.default.temporaryDirectory.path)/\(name)-\(UUID().uuidString)"
-    }
-}
-
 /// A line on standard error that overwrites itself. Shown on terminals only.
 final class ProgressBar: Sendable {
     private let isShown: Bool

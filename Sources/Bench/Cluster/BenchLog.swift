@@ -1,0 +1,45 @@
+import CardumeCore
+import CardumeRuntime
+import NIOPosix
+
+/// A producer's end of the log, in this process.
+enum BenchLog {
+    static func with<Result: Sendable>(
+        _ workload: ClusterWorkload, _ servers: BenchServers, _ body: (RedisLog) async throws -> Result
+    ) async throws -> Result {
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        var settings = RedisLog.Settings(assistants: [ClusterWorkload.assistant])
+        settings.partitionCount = workload.partitions
+        let log = RedisLog(
+            settings: settings, connector: try RedisConnector(RedisSettings(url: servers.redis.url)),
+            eventLoops: Array(loops.makeIterator()))
+        let running = Task { await log.run() }
+        do {
+            _ = try await log.start()
+            let result = try await body(log)
+            running.cancel()
+            await running.value
+            try await loops.shutdownGracefully()
+            return result
+        } catch {
+            running.cancel()
+            throw error
+        }
+    }
+}
+
+extension RedisLog {
+    /// Appends messages of which none was seen before.
+    func appendNew(_ messages: [LogAppend]) async throws {
+        let outcomes = try await self.append(messages)
+        guard !outcomes.contains(.duplicate) else { throw BenchFailure("a new message was taken for a duplicate") }
+    }
+
+    /// Appends a whole workload, a thousand at a time.
+    func preload(_ workload: ClusterWorkload, at now: Timestamp) async throws {
+        for begin in stride(from: 0, to: workload.messages, by: 1_000) {
+            let end = min(begin + 1_000, workload.messages)
+            try await self.appendNew((begin..<end).map { workload.append($0, at: now) })
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import ArgumentParser
+import CardumeCore
+
+struct EngineCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "engine",
+        abstract: "Drains a preloaded Redis log with a no-op turn, against a C program that drains the same.",
+        discussion: """
+            A worker in a process of its own owns all partitions, reads, hands each message to its conversation, runs a turn \
+            that says nothing, journals it and settles it. Counted from the worker's start until the log is empty. Each \
+            conversation's messages must come in order, each exactly once; else the command fails.
+
+            Beside it, on the same server, with the same preloaded messages, in turns: `cardume-ceiling drain`, one connection \
+            that reads the same entries and settles them with the same script; with --journal postgres also \
+            `cardume-ceiling pg-turns`, one pipelined connection that inserts the same rows in transactions of 100 turns. \
+            "ratio" is the worker's rate divided by the lower of them.
+            """)
+
+    @Option(help: "Messages in all. Defaults to 400000, with PostgreSQL to 120000.")
+    var messages: Int?
+    @Option(help: "Conversations they are spread over, in turns.")
+    var conversations = 15_000
+    @Option(help: "Partitions of the log.")
+    var partitions = 64
+    @Option(help: "Where turns are journaled: memory or postgres.")
+    var journal = JournalKind.memory
+    @Option(help: "Messages that one partition holds in memory at most.")
+    var credits = 512
+    @Option(help: "Fail when the median ratio is below this.")
+    var minimumRatio: Double?
+    @Option(help: "Fail when the median rate, in messages per second, is below this.")
+    var minimumRate: Double?
+    @OptionGroup var options: RunOptions
+
+    private var count: Int { self.messages ?? (self.journal == .memory ? 400_000 : 120_000) }
+
+    func validate() throws {
+        guard self.conversations > 0, self.conversations <= self.count, self.partitions > 0, self.credits > 0 else {
+            throw ValidationError("--messages must be at least --conversations, and all numbers at least 1")
+        }
+    }
+
+    func run() async throws {
+        let workload = ClusterWorkload(
+            messages: self.count, conversations: self.conversations, partitions: self.partitions)
+        let servers = try await BenchServers.start(database: self.journal == .postgres)
+        let ceiling = try Ceiling(servers)
+        let title =
+            "engine: \(workload.messages) messages over \(workload.conversations) conversations, "
+            + "\(workload.partitions) partitions, journal in \(self.journal.rawValue)"
+        let report = try await self.options.report("engine", title) { run, progress in
+            // In turns, so that neither always finds the machine in the state in which the other left it.
+            let isCeilingFirst = run.isMultiple(of: 2)
+            let steps = "run \(run + 1) of \(self.options.runs)"
+            progress.show(steps, 0, of: 2)
+            let early = isCeilingFirst ? try await self.limits(workload, servers, ceiling) : []
+            progress.show(steps, 1, of: 2)
+            let engine = try await self.drain(workload, servers, ceiling)
+            let limits = isCeilingFirst ? early : try await self.limits(workload, servers, ceiling)
+            let lowest = limits.map(\.value).min() ?? 0
+            return [engine[0]] + limits + [Figure("ratio", "ratio", engine[0].value / lowest, .ratio)]
+                + engine.dropFirst()
+        }
+        try report.require("ratio", atLeast: self.minimumRatio)
+        try report.require("drain_per_second", atLeast: self.minimumRate)
+    }
+
+    private func limits(
+        _ workload: ClusterWorkload, _ servers: BenchServers, _ ceiling: Ceiling
+    ) async throws -> [Figure] {
+        try await self.preload(workload, servers, ceiling)
+        let drain = try await ceiling.drain(workload)
+        var figures = [Figure("ceiling_per_second", "C ceiling, Redis", drain.per_second, .messagesPerSecond)]
+        if self.journal == .postgres {
+            let turns = try await ceiling.turns(workload)
+            figures.append(
+                Figure("postgres_ceiling_per_second", "C ceiling, PostgreSQL", turns.per_second, .messagesPerSecond))
+        }
+        return figures
+    }
+
+    private func preload(_ workload: ClusterWorkload, _ servers: BenchServers, _ ceiling: Ceiling) async throws {
+        try await servers.reset()
+        _ = try await ceiling.append(workload, batch: 64, inFlight: 64)
+    }
+
+    private func drain(
+        _ workload: ClusterWorkload, _ servers: BenchServers, _ ceiling: Ceiling
+    ) async throws -> [Figure] {
+        try await self.preload(workload, servers, ceiling)
+        var options = WorkerOptions(
+            workload, redis: servers.redis.url, database: self.journal == .postgres ? try servers.databaseURL : nil)
+        options.credits = self.credits
+        let worker = try await BenchWorker(options)
+        let (workerBefore, redisBefore) = (worker.usage, ProcessUsage(of: servers.redis.processID))
+        try await worker.go()
+        let news = try await worker.settled()
+        let (workerAfter, redisAfter) = (worker.usage, ProcessUsage(of: servers.redis.processID))
+        await worker.end()
+        let messages = Double(workload.messages)
+        return [
+            Figure("drain_per_second", "drain", messages / news.seconds, .messagesPerSecond),
+            Figure("worker_cpu_seconds", "CPU of the worker", (workerAfter.cpu - workerBefore.cpu).seconds, .seconds),
+            Figure("redis_cpu_seconds", "CPU of redis-server", (redisAfter.cpu - redisBefore.cpu).seconds, .seconds),
+            Figure("resident_bytes", "resident memory", Double(news.resident), .bytes),
+            Figure("allocated_bytes", "allocated (jemalloc)", Double(news.allocator.allocated), .bytes),
+            Figure("active_bytes", "active (jemalloc)", Double(news.allocator.active), .bytes),
+            Figure("retained_bytes", "retained (jemalloc)", Double(news.allocator.retained), .bytes),
+        ]
+    }
+}

@@ -1,0 +1,7 @@
+import ArgumentParser
+
+/// Where a measured worker keeps its journal.
+enum JournalKind: String, CaseIterable, Sendable, ExpressibleByArgument {
+    case memory
+    case postgres
+}

@@ -1,0 +1,45 @@
+import CardumeCore
+import CardumeTesting
+import Foundation
+
+/// The fake model and gateway, seen from outside.
+struct BenchSandbox: Sendable {
+    let port: Int
+    private let child: ChildProcess
+
+    /// - Parameter model: how long a model call takes.
+    init(model: Duration) async throws {
+        let child = try ChildProcess([Program.this.path, "sandbox", "--model-milliseconds", "\(model.milliseconds)"])
+        guard let port = await child.nextLine().flatMap({ Int($0) }) else { throw BenchFailure("the sandbox did not start") }
+        self.child = child
+        self.port = port
+    }
+
+    var usage: ProcessUsage { ProcessUsage(of: self.child.id) }
+
+    /// How many messages were sent so far.
+    func count() async throws -> Int {
+        self.child.write("count")
+        guard let count = await self.child.nextLine().flatMap({ Int($0) }) else { throw BenchFailure("the sandbox ended") }
+        return count
+    }
+
+    func sends() async throws -> [SandboxSend] {
+        self.child.write("sends")
+        guard let line = await self.child.nextLine() else { throw BenchFailure("the sandbox ended") }
+        return try JSONDecoder().decode([SandboxSend].self, from: Data(line.utf8))
+    }
+
+    /// Returns when `count` messages were sent, or none for `patience`.
+    func wait(for count: Int, patience: Duration, _ progress: (Int) -> Void) async throws {
+        var (latest, changed) = (-1, ContinuousClock.now)
+        while latest < count, .now - changed < patience {
+            let now = try await self.count()
+            if now != latest { (latest, changed) = (now, .now) }
+            progress(now)
+            try await ContinuousClock().sleep(for: .milliseconds(100))
+        }
+    }
+
+    func end() async { await self.child.end() }
+}

@@ -1,0 +1,35 @@
+import ArgumentParser
+import CardumeTesting
+import Foundation
+
+/// What this program starts itself as: a fake model and gateway whose CPU is its own. Prints its port; answers `count` and
+/// `sends` (JSON) on standard input with one line each; ends with its input.
+struct SandboxCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "sandbox", shouldDisplay: false)
+
+    @Option var modelMilliseconds: Int
+
+    func run() async throws {
+        var settings = SandboxSettings()
+        settings.modelLatency = .milliseconds(self.modelMilliseconds)...(.milliseconds(self.modelMilliseconds))
+        settings.sendLatency = .zero ... .zero
+        let sandbox = Sandbox(settings: settings)
+        let service = sandbox.service { port in Self.say(Data("\(port)".utf8)) }
+        Thread.detachNewThread {
+            while let line = readLine() {
+                let sends = sandbox.state.sends
+                switch line {
+                case "count": Self.say(Data("\(sends.count)".utf8))
+                default: Self.say((try? JSONEncoder().encode(sends)) ?? Data())
+                }
+            }
+            // A server that is cancelled while somebody connects is a trap in SwiftNIO; nothing here is worth closing.
+            exit(0)
+        }
+        try await service.run()
+    }
+
+    private static func say(_ line: Data) {
+        FileHandle.standardOutput.write(line + Data("\n".utf8))
+    }
+}

@@ -1,0 +1,55 @@
+import Foundation
+
+/// One measured value, in the unit that JSON gets.
+struct Figure: Sendable {
+    enum Unit: Sendable {
+        case messagesPerSecond
+        case milliseconds
+        case seconds
+        /// Percent of one core.
+        case percentOfCore
+        /// Shown as MiB.
+        case bytes
+        case count
+        case ratio
+    }
+
+    /// In JSON, with its unit where it has one.
+    let name: String
+    /// For people.
+    let label: String
+    let value: Double
+    let unit: Unit
+
+    init(_ name: String, _ label: String, _ value: Double, _ unit: Unit) {
+        self.name = name
+        self.label = label
+        self.value = value
+        self.unit = unit
+    }
+
+    init(_ name: String, _ label: String, _ value: Int, _ unit: Unit = .count) {
+        self.init(name, label, Double(value), unit)
+    }
+
+    /// A value of this figure's kind, for people.
+    func text(_ value: Double) -> String {
+        switch self.unit {
+        case .messagesPerSecond: "\(Self.grouped(value)) messages/s"
+        case .milliseconds: "\(Self.fixed(value, value < 100 ? 2 : 0)) ms"
+        case .seconds: "\(Self.fixed(value, 2)) s"
+        case .percentOfCore: "\(Self.fixed(value, 1)) % of a core"
+        case .bytes: "\(Self.fixed(value / 1_048_576, 1)) MiB"
+        case .count: Self.grouped(value)
+        case .ratio: Self.fixed(value, 2)
+        }
+    }
+
+    private static func fixed(_ value: Double, _ digits: Int) -> String {
+        value.formatted(.number.precision(.fractionLength(digits)).grouping(.never).locale(Locale(identifier: "en_US")))
+    }
+
+    private static func grouped(_ value: Double) -> String {
+        value.formatted(.number.precision(.fractionLength(0)).locale(Locale(identifier: "en_US")))
+    }
+}

@@ -1,0 +1,43 @@
+import CardumeCore
+import Foundation
+
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// What the system says a process has used so far. Zero where `/proc` is missing.
+struct ProcessUsage: Sendable {
+    /// In user and system mode, all threads, in steps of a clock tick (10 ms).
+    var cpu: Duration
+    /// Bytes.
+    var resident: Int
+
+    /// - Parameter process: `nil`, a process that has ended, counts as nothing.
+    init(of process: Int32?) {
+        self.cpu = process.map(Self.cpu) ?? .zero
+        self.resident = process.map { Self.resident("\($0)") } ?? 0
+    }
+
+    static var residentHere: Int { Self.resident("self") }
+
+    /// Percent of one core, between two looks.
+    static func percent(from begin: ProcessUsage, to end: ProcessUsage, in elapsed: Duration) -> Double {
+        100 * (end.cpu - begin.cpu).seconds / elapsed.seconds
+    }
+
+    private static func resident(_ process: String) -> Int {
+        let fields = Self.read("/proc/\(process)/statm").split(separator: " ")
+        return fields.count > 1 ? (Int(fields[1]) ?? 0) * sysconf(Int32(_SC_PAGESIZE)) : 0
+    }
+
+    private static func cpu(_ process: Int32) -> Duration {
+        // After the name, which stands in parentheses and may hold anything: the 12th and 13th field.
+        let fields = Self.read("/proc/\(process)/stat").split(separator: ")").last?.split(separator: " ") ?? []
+        guard fields.count > 12, let user = Int(fields[11]), let system = Int(fields[12]) else { return .zero }
+        return .seconds(Double(user + system) / Double(sysconf(Int32(_SC_CLK_TCK))))
+    }
+
+    private static func read(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+}

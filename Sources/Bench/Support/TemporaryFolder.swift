@@ -1,0 +1,7 @@
+import Foundation
+
+enum TemporaryFolder {
+    static func make(_ name: String) -> String {
+        "\(FileManager.default.temporaryDirectory.path)/\(name)-\(UUID().uuidString)"
+    }
+}
