@@ -27,28 +27,31 @@ struct SpikeCommand: AsyncParsableCommand {
         let wall = SystemClock()
         let clock = ContinuousClock()
         let runID = wall.wallTime.milliseconds
-        let append = try await clock.measure {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                var index = 0
-                let size = 1000
-                func add() {
-                    let range = index..<min(index + size, self.messages)
-                    index += size
-                    group.addTask {
-                        let appends = range.map { index -> LogAppend in
-                            var message = workload.message(index, at: wall.wallTime)
-                            message.id = MessageID("\(runID)-\(index)")
-                            return LogAppend(message: message, route: Route(assistant: Workload.assistant))
+        let append =
+            try await self.append
+            ? .seconds(1)
+            : clock.measure {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    var index = 0
+                    let size = 1000
+                    func add() {
+                        let range = index..<min(index + size, self.messages)
+                        index += size
+                        group.addTask {
+                            let appends = range.map { index -> LogAppend in
+                                var message = workload.message(index, at: wall.wallTime)
+                                message.id = MessageID("\(runID)-\(index)")
+                                return LogAppend(message: message, route: Route(assistant: Workload.assistant))
+                            }
+                            _ = try await log.append(appends)
                         }
-                        _ = try await log.append(appends)
                     }
+                    for _ in 0..<4 where index < self.messages { add() }
+                    while try await group.next() != nil { if index < self.messages { add() } }
                 }
-                for _ in 0..<4 where index < self.messages { add() }
-                while try await group.next() != nil { if index < self.messages { add() } }
             }
-        }
         print("append", Double(self.messages) / append.seconds)
-        let journal = MemoryJournal()
+        let journal = MemoryJournal(turns: self.messages)
         let counter = CountingObserver()
         let dispatcher = Dispatcher(
             assistants: [Assistant(id: Workload.assistant, slots: 10_000)],
