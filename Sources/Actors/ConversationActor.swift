@@ -267,10 +267,11 @@ actor ConversationActor {
     }
 
     private func remember(_ messages: [InboundMessage], _ replies: [Reply]) {
-        let lines =
-            messages.map { ContextMessage(role: .contact, text: $0.contextText) }
-            + replies.map { ContextMessage(role: .assistant, text: $0.text) }
-        self.context = Array(((self.context ?? []) + lines).suffix(self.settings.assistant.contextTurns * 2))
+        let limit = self.settings.assistant.contextTurns * 2
+        guard limit > 0 else { return }
+        for message in messages { self.context?.append(ContextMessage(role: .contact, text: message.contextText)) }
+        for reply in replies { self.context?.append(ContextMessage(role: .assistant, text: reply.text)) }
+        if let count = self.context?.count, count > limit { self.context?.removeFirst(count - limit) }
     }
 
     // MARK: Sends

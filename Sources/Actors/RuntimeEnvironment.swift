@@ -38,17 +38,29 @@ public struct RuntimeEnvironment: Sendable {
     func untilAvailable<Result: Sendable>(
         _ operation: () async throws -> Result
     ) async throws -> Result {
+        do {
+            return try await operation()
+        } catch let error as StoreError where error.code.isTransient {
+            return try await self.repeated(operation, after: error)
+        }
+    }
+
+    private func repeated<Result: Sendable>(
+        _ operation: () async throws -> Result, after first: StoreError
+    ) async throws -> Result {
+        var error = first
         var attempt = 1
         while true {
+            var generator = self.generator
+            let policy = RetryPolicy(base: .milliseconds(200), cap: .seconds(5))
+            let delay = policy.delay(afterAttempt: attempt, using: &generator) + .milliseconds(50)
+            self.observer.record(.storeUnavailable(error, delay: delay), assistant: nil)
+            try await self.clock.sleep(for: delay)
+            attempt += 1
             do {
                 return try await operation()
-            } catch let error as StoreError where error.code.isTransient {
-                var generator = self.generator
-                let policy = RetryPolicy(base: .milliseconds(200), cap: .seconds(5))
-                let delay = policy.delay(afterAttempt: attempt, using: &generator) + .milliseconds(50)
-                self.observer.record(.storeUnavailable(error, delay: delay), assistant: nil)
-                try await self.clock.sleep(for: delay)
-                attempt += 1
+            } catch let next as StoreError where next.code.isTransient {
+                error = next
             }
         }
     }

@@ -16,6 +16,11 @@ final class MemoryJournal: Journal, LeaseStore {
 
     private let shares = (0..<64).map { _ in Share() }
 
+    /// - Parameter turns: how many will come; growing in the middle of a measurement would be measured.
+    init(turns: Int) {
+        for share in self.shares { share.turns.withLock { $0.reserveCapacity(turns / self.shares.count * 3 / 2) } }
+    }
+
     var timeToLive: Duration? { nil }
 
     func renew(_ member: Member) async throws(StoreError) -> ClusterView { ClusterView(members: [member], leases: [:]) }

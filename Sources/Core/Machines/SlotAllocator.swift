@@ -26,7 +26,8 @@ public struct SlotAllocator<Waiter> {
         self.ageing = ageing
     }
 
-    public var waiting: Int { self.queues.reduce(0) { $0 + $1.count } }
+    /// Requests that wait.
+    public private(set) var waiting = 0
 
     /// Takes a slot if one is free and nobody waits.
     ///
@@ -47,6 +48,7 @@ public struct SlotAllocator<Waiter> {
     public mutating func requested(_ waiter: Waiter, id: UInt64, priority: Priority, at now: Duration) -> Bool {
         if self.acquired() { return true }
         self.queues[priority.rawValue].append(Request(id: id, waiter: waiter, since: now))
+        self.waiting += 1
         return false
     }
 
@@ -54,8 +56,9 @@ public struct SlotAllocator<Waiter> {
     public mutating func released(at now: Duration) -> Waiter? {
         precondition(self.inUse > 0, "a slot was released that nobody had")
         self.inUse -= 1
-        guard self.inUse < self.slots, let next = self.next(at: now) else { return nil }
+        guard self.waiting > 0, self.inUse < self.slots, let next = self.next(at: now) else { return nil }
         self.inUse += 1
+        self.waiting -= 1
         return self.queues[next].popFirst()?.waiter
     }
 
@@ -63,6 +66,7 @@ public struct SlotAllocator<Waiter> {
     public mutating func cancelled(_ id: UInt64) -> Waiter? {
         for index in self.queues.indices {
             if let position = self.queues[index].firstIndex(where: { $0.id == id }) {
+                self.waiting -= 1
                 return self.queues[index].remove(at: position).waiter
             }
         }

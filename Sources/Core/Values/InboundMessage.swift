@@ -141,6 +141,7 @@ extension InboundMessage {
             case .reaction: "reação"
             case .unknown: "mensagem de tipo desconhecido"
             }
-        return [name.map { "[\($0)]" }, self.text].compactMap { $0 }.joined(separator: " ")
+        guard let name else { return self.text ?? "" }
+        return ["[\(name)]", self.text].compactMap { $0 }.joined(separator: " ")
     }
 }
