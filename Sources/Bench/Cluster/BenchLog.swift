@@ -1,5 +1,6 @@
 import CardumeCore
 import CardumeRuntime
+import NIOCore
 import NIOPosix
 
 /// A producer's end of the log, in this process.
@@ -33,13 +34,5 @@ extension RedisLog {
     func appendNew(_ messages: [LogAppend]) async throws {
         let outcomes = try await self.append(messages)
         guard !outcomes.contains(.duplicate) else { throw BenchFailure("a new message was taken for a duplicate") }
-    }
-
-    /// Appends a whole workload, a thousand at a time.
-    func preload(_ workload: ClusterWorkload, at now: Timestamp) async throws {
-        for begin in stride(from: 0, to: workload.messages, by: 1_000) {
-            let end = min(begin + 1_000, workload.messages)
-            try await self.appendNew((begin..<end).map { workload.append($0, at: now) })
-        }
     }
 }

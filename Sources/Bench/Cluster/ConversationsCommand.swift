@@ -30,11 +30,13 @@ struct ConversationsCommand: AsyncParsableCommand {
     var idle: Int?
     @Option(help: "Partitions of the log.")
     var partitions = 64
-    @Option(help: "Where turns are journaled: memory or postgres.")
+    @Option(help: "Where turns are journaled: memory or postgres. With --idle always postgres.")
     var journal = JournalKind.memory
     @Option(help: "Fail when the median rate, in messages per second, is below this.")
     var minimumRate: Double?
     @OptionGroup var options: RunOptions
+
+    private var hasDatabase: Bool { self.journal == .postgres || self.idle != nil }
 
     func validate() throws {
         guard self.inFlight > 0, self.seconds > 3, self.turn > 0, self.partitions > 0, self.idle ?? 10 >= 10 else {
@@ -43,9 +45,9 @@ struct ConversationsCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let servers = try await BenchServers.start(database: self.journal == .postgres)
+        let servers = try await BenchServers.start(database: self.hasDatabase)
         if let idle = self.idle {
-            let title = "conversations: \(idle) known and idle, journal in \(self.journal.rawValue)"
+            let title = "conversations: \(idle) known and idle, journal in postgres"
             _ = try await self.options.report("conversations", title) { _, progress in
                 try await self.measureIdle(idle, servers, progress)
             }
@@ -62,7 +64,7 @@ struct ConversationsCommand: AsyncParsableCommand {
         _ workload: ClusterWorkload, _ servers: BenchServers, _ change: (inout WorkerOptions) -> Void
     ) async throws -> BenchWorker {
         var options = WorkerOptions(
-            workload, redis: servers.redis.url, database: self.journal == .postgres ? try servers.databaseURL : nil)
+            workload, redis: servers.redis.url, database: self.hasDatabase ? try servers.databaseURL : nil)
         change(&options)
         return try await BenchWorker(options)
     }

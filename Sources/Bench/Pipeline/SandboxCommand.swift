@@ -24,7 +24,7 @@ struct SandboxCommand: AsyncParsableCommand {
                 }
             }
             // A server that is cancelled while somebody connects is a trap in SwiftNIO; nothing here is worth closing.
-            exit(0)
+            Foundation.exit(0)
         }
         try await service.run()
     }

@@ -51,7 +51,7 @@ private struct MeasuredWorker: Sendable {
         self.turn = MeasuredTurn(
             options.workload, duration: .milliseconds(options.turnMilliseconds), latency: self.latency)
         self.counter = FinishCounter(expected: options.messages)
-        let memory = MemoryJournal()
+        let memory = MemoryJournal(turns: options.messages)
         var (journal, leases): (any Journal, any LeaseStore) = (memory, memory)
         if let database = options.database {
             var settings = try PostgresSettings(url: database)
