@@ -15,6 +15,7 @@ final class MemoryJournal: Journal, LeaseStore {
     }
 
     private let shares = (0..<64).map { _ in Share() }
+    private let leases = Mutex<[Partition.ID: Lease]>([:])
 
     /// - Parameter turns: how many will come; growing in the middle of a measurement would be measured.
     init(turns: Int) {
@@ -23,12 +24,18 @@ final class MemoryJournal: Journal, LeaseStore {
 
     var timeToLive: Duration? { nil }
 
-    func renew(_ member: Member) async throws(StoreError) -> ClusterView { ClusterView(members: [member], leases: [:]) }
+    func renew(_ member: Member) async throws(StoreError) -> ClusterView {
+        ClusterView(members: [member], leases: self.leases.withLock { $0 })
+    }
 
     func claim(
         _ partitions: [Partition.ID], for member: Member.ID
     ) async throws(StoreError) -> [Partition.ID: Ownership] {
-        Dictionary(uniqueKeysWithValues: partitions.map { ($0, Ownership(epoch: Epoch(rawValue: 1), followsCrash: false)) })
+        let epoch = Epoch(rawValue: 1)
+        self.leases.withLock { leases in
+            for partition in partitions { leases[partition] = Lease(holder: member, epoch: epoch) }
+        }
+        return Dictionary(uniqueKeysWithValues: partitions.map { ($0, Ownership(epoch: epoch, followsCrash: false)) })
     }
 
     func release(_ fences: [Fence], of member: Member.ID) async throws(StoreError) {}
