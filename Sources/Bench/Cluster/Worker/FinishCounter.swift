@@ -24,6 +24,7 @@ final class FinishCounter: RuntimeObserver {
         case .finished:
             if self.counter.add(1, ordering: .relaxed).newValue == self.expected { self.end.continuation.yield() }
         case .storeUnavailable(let error, _): self.complaints.add("\(error)")
+        case .ownershipChanged(_, _, let lost, _, _) where lost > 0: self.complaints.add("\(lost) partitions lost")
         case .partitionAbandoned(let partition, let error): self.complaints.add("\(partition) abandoned: \(error)")
         case .deadLettered(let letter): self.complaints.add("\(letter.message.id) became a dead letter: \(letter.failure)")
         default: break
