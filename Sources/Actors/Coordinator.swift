@@ -22,6 +22,8 @@ public final class Coordinator: Sendable {
     private struct State {
         var machine: OwnershipMachine
         var member: Member
+        /// Of the log, as it was last seen.
+        var incarnation: Int?
         var shutdownDeadline: Duration?
         var isInTime = true
     }
@@ -126,7 +128,7 @@ public final class Coordinator: Sendable {
     /// Renews the membership and does what the cluster asks for.
     private func look(_ group: inout DiscardingTaskGroup) async throws(StoreError) {
         // Who cannot reach the log must let others have it.
-        if self.leases.timeToLive != nil { try await self.environment.log.check() }
+        if self.leases.timeToLive != nil { self.look(at: try await self.environment.log.check(), &group) }
         let (member, isStopping) = self.state.withLock { ($0.member, $0.shutdownDeadline != nil) }
         let began = self.environment.clock.uptime
         let view = try await self.leases.renew(member)
@@ -148,6 +150,15 @@ public final class Coordinator: Sendable {
                     opened: opened, handedBack: decision.handBack.count, lost: decision.lost.count, owned: self.ownedCount,
                     members: view.members.count), assistant: nil)
         }
+    }
+
+    /// A log that is not what it was is read from the start again: partitions are handed back, and claimed anew.
+    private func look(at incarnation: Int, _ group: inout DiscardingTaskGroup) {
+        let fences = self.state.withLock { state in
+            defer { state.incarnation = incarnation }
+            return state.incarnation ?? incarnation == incarnation ? [] : state.machine.closeAll()
+        }
+        self.handBack(fences, within: self.handoverDeadline, &group)
     }
 
     private func open(_ ownerships: [Partition.ID: Ownership]) async -> Int {
