@@ -16,13 +16,15 @@ public final class Coordinator: Sendable {
         case tick
         case abandoned(Fence, StoreError)
         case closed(Fence, isInTime: Bool)
-        case shutDown
+        case shutDown(within: Duration)
     }
 
     private struct State {
         var machine: OwnershipMachine
         var member: Member
-        var shutdownDeadline: Duration?
+        /// Of the log, as it was last seen.
+        var incarnation: Int?
+        var isStopping = false
         var isInTime = true
     }
 
@@ -91,8 +93,8 @@ public final class Coordinator: Sendable {
                         state.machine.closed(fence)
                         state.isInTime = state.isInTime && isInTime
                     }
-                case .shutDown:
-                    self.handBackAll(&group)
+                case .shutDown(let deadline):
+                    self.handBackAll(within: deadline, &group)
                     // At once, so that others need not wait for the next tick to see whose turn it is.
                     try? await self.look(&group)
                 }
@@ -109,11 +111,7 @@ public final class Coordinator: Sendable {
     /// Hands everything back: nothing new begins, what runs may end within `deadline`, the rest stays in the log for others.
     /// Makes ``run(onReady:)`` return.
     public func shutDown(within deadline: Duration) {
-        self.state.withLock { state in
-            state.shutdownDeadline = deadline
-            state.member.queues = []
-        }
-        self.signals.continuation.yield(.shutDown)
+        self.signals.continuation.yield(.shutDown(within: deadline))
     }
 
     private func tickLater() async {
@@ -126,8 +124,8 @@ public final class Coordinator: Sendable {
     /// Renews the membership and does what the cluster asks for.
     private func look(_ group: inout DiscardingTaskGroup) async throws(StoreError) {
         // Who cannot reach the log must let others have it.
-        if self.leases.timeToLive != nil { try await self.environment.log.check() }
-        let (member, isStopping) = self.state.withLock { ($0.member, $0.shutdownDeadline != nil) }
+        if self.leases.timeToLive != nil { self.look(at: try await self.environment.log.check(), &group) }
+        let (member, isStopping) = self.state.withLock { ($0.member, $0.isStopping) }
         let began = self.environment.clock.uptime
         let view = try await self.leases.renew(member)
         let decision = self.state.withLock { state in
@@ -136,7 +134,7 @@ public final class Coordinator: Sendable {
             return decision
         }
         self.giveUp(decision.lost, &group)
-        if !isStopping { self.handBack(decision.handBack, within: self.handoverDeadline, &group) }
+        self.handBack(decision.handBack, within: self.handoverDeadline, &group)
         var opened = 0
         if !decision.claim.isEmpty, !isStopping {
             let claimed = try await self.leases.claim(decision.claim, for: member.id)
@@ -148,6 +146,15 @@ public final class Coordinator: Sendable {
                     opened: opened, handedBack: decision.handBack.count, lost: decision.lost.count, owned: self.ownedCount,
                     members: view.members.count), assistant: nil)
         }
+    }
+
+    /// A log that is not what it was is read from the start again: partitions are handed back, and claimed anew.
+    private func look(at incarnation: Int, _ group: inout DiscardingTaskGroup) {
+        let fences = self.state.withLock { state in
+            defer { state.incarnation = incarnation }
+            return state.incarnation ?? incarnation == incarnation ? [] : state.machine.closeAll()
+        }
+        self.handBack(fences, within: self.handoverDeadline, &group)
     }
 
     private func open(_ ownerships: [Partition.ID: Ownership]) async -> Int {
@@ -207,8 +214,12 @@ public final class Coordinator: Sendable {
         }
     }
 
-    private func handBackAll(_ group: inout DiscardingTaskGroup) {
-        let (fences, deadline) = self.state.withLock { ($0.machine.closeAll(), $0.shutdownDeadline ?? .zero) }
+    private func handBackAll(within deadline: Duration, _ group: inout DiscardingTaskGroup) {
+        let fences = self.state.withLock { state in
+            state.isStopping = true
+            state.member.queues = []
+            return state.machine.closeAll()
+        }
         self.handBack(fences, within: deadline, &group)
     }
 
@@ -230,7 +241,7 @@ public final class Coordinator: Sendable {
 
     private func endIfShutDown() -> End? {
         self.state.withLock { state in
-            guard state.shutdownDeadline != nil, state.machine.count == 0 else { return nil }
+            guard state.isStopping, state.machine.count == 0 else { return nil }
             return .stopped(isInTime: state.isInTime)
         }
     }

@@ -352,4 +352,48 @@ import Testing
         #expect(channel.texts(to: "bad") == ["re: next"])
         #expect(channel.texts(to: "good") == ["re: m0", "re: m1", "re: m2"])
     }
+
+    // MARK: Sharing partitions
+
+    /// Two members over one store: what one owned moves when the other comes, and back when it goes, and every conversation's
+    /// order holds.
+    @Test func membersComeAndGoInGoodOrder() async throws {
+        let store = MemoryStore(partitionCount: 16, timeToLive: .seconds(60))
+        let channel = RecordingChannel()
+        let first = RuntimeTestBed(store: store, channel: channel, handler: ScriptedHandler())
+        await first.start()
+        let contacts = (0..<30).map { "c\($0)" }
+        async let posting: Void = {
+            for index in 0..<40 { for contact in contacts { try await first.post(contact, ["m\(index)"]) } }
+        }()
+        let second = RuntimeTestBed(store: store, channel: channel, handler: ScriptedHandler())
+        await second.start()
+        while second.coordinator.ownedCount < 7 { try await ContinuousClock().sleep(for: .milliseconds(5)) }
+        #expect((7...9).contains(first.coordinator.ownedCount))
+        #expect(await second.stop())
+        try await posting
+        while store.unsettled > 0 { try await ContinuousClock().sleep(for: .milliseconds(5)) }
+        #expect(await first.stop())
+        for contact in contacts { #expect(channel.texts(to: contact) == (0..<40).map { "re: m\($0)" }) }
+        #expect(store.sends.allSatisfy { $0.ambiguousAttempts == 0 })
+    }
+
+    /// A failover of the log's server brings settled entries back: they are recognised and settled again, not answered again.
+    @Test func entriesThatComeBackAreNotAnsweredAgain() async throws {
+        let store = MemoryStore(partitionCount: 1, timeToLive: .seconds(60))
+        let bed = RuntimeTestBed(store: store, handler: ScriptedHandler())
+        let partition = Partition.ID(assistant: RuntimeTestBed.assistant, number: 0)
+        try await bed.post("c", ["a", "b"])
+        let entries = try await store.next(partition, after: .start, limit: 10)
+        await bed.start()
+        await bed.events.finished(2)
+        while store.unsettled > 0 { await Task.yield() }
+        store.bringBack(entries, in: partition)
+        #expect(store.unsettled == 2)
+        while store.unsettled > 0 { try await ContinuousClock().sleep(for: .milliseconds(5)) }
+        try await bed.post("c", ["c"])
+        while bed.channel.texts(to: "c").count < 3 { try await ContinuousClock().sleep(for: .milliseconds(5)) }
+        #expect(await bed.stop())
+        #expect(bed.channel.texts(to: "c") == ["re: a", "re: b", "re: c"])
+    }
 }

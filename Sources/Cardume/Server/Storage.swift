@@ -49,7 +49,7 @@ struct EmbeddedStorage: Storage {
     var journal: any Journal { self.store }
     var leases: any LeaseStore { self.store }
     var components: [(name: String, check: @Sendable () async throws -> Void)] {
-        [("store", { try await self.store.check() })]
+        [("store", { _ = try await self.store.check() })]
     }
     var description: String { self.folder }
 
@@ -110,7 +110,7 @@ struct ClusterStorage: Storage {
     var components: [(name: String, check: @Sendable () async throws -> Void)] {
         let pool = self.pool
         return [
-            ("redis", { try await self.redis.check() }),
+            ("redis", { _ = try await self.redis.check() }),
             ("database", { _ = try await pool.query(PostgresStatement("SELECT 1")) }),
         ]
     }

@@ -84,7 +84,10 @@ public protocol PartitionLog: Sendable {
     /// Unsettled entries of a partition, in flight included.
     func depth(of partition: Partition.ID) async throws(StoreError) -> Int
 
-    /// Returns when the log answers; called before each renewal of a lease, because an owner that cannot reach its log must
+    /// Returns when the log answers. Called before each renewal of a lease, because an owner that cannot reach its log must
     /// let others have it.
-    func check() async throws(StoreError)
+    ///
+    /// - Returns: a number that changes whenever the log may have lost entries or brought settled ones back (its server was
+    ///   restarted or replaced): owners then read from the start again.
+    func check() async throws(StoreError) -> Int
 }

@@ -30,6 +30,9 @@ extension RedisClient {
 struct RedisInfo {
     private var values: [Substring: Substring] = [:]
 
+    /// A line's value; `nil` when there is none of this name.
+    subscript(name: Substring) -> Substring? { self.values[name] }
+
     init(_ text: String) {
         for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") {
             guard let colon = line.firstIndex(of: ":") else { continue }

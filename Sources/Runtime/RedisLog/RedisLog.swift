@@ -27,6 +27,7 @@ public final class RedisLog: Sendable {
     let settings: Settings
     let keys: RedisLogKeys
     private let lanes: [RedisLogLane]
+    private let incarnation = RedisLogIncarnation()
 
     public var partitionCount: Int { self.settings.partitionCount }
 
@@ -136,9 +137,10 @@ extension RedisLog: PartitionLog {
         }
     }
 
-    public func check() async throws(StoreError) {
+    public func check() async throws(StoreError) -> Int {
         do throws(RedisError) {
             for lane in self.lanes { try await lane.client.ping() }
+            return try await self.incarnation.look(through: self.lanes[0].client)
         } catch {
             throw StoreError(redis: error)
         }

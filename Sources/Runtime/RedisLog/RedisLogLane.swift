@@ -182,19 +182,3 @@ struct RedisLogRead {
         }
     }
 }
-
-extension RedisClient {
-    /// Returns as soon as some node answers.
-    func ping() async throws(RedisError) {
-        var failure = Self.ended
-        for link in self.links {
-            do throws(RedisError) {
-                _ = try await link.send(RedisCommand("PING"), deadline: .seconds(1))
-                return
-            } catch {
-                failure = error
-            }
-        }
-        throw failure
-    }
-}

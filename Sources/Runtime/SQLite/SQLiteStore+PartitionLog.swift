@@ -75,8 +75,9 @@ extension SQLiteStore: PartitionLog {
         }
     }
 
-    public func check() async throws(StoreError) {
+    public func check() async throws(StoreError) -> Int {
         try await self.reading { db in try db.execute(sql: "SELECT 1") }
+        return 0
     }
 
     func checkFence(_ fence: Fence) throws {

@@ -24,6 +24,7 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         var members: [Member.ID: Member] = [:]
         var leases: [Partition.ID: (holder: Member.ID?, epoch: Epoch)] = [:]
         var outage: StoreError?
+        var incarnation = 0
     }
 
     public let partitionCount: Int
@@ -55,6 +56,15 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
             for (partition, lease) in state.leases where lease.holder != nil {
                 state.leases[partition] = ("another", Epoch(rawValue: lease.epoch.rawValue + 1))
             }
+        }
+    }
+
+    /// The log's server has been replaced by one that knows nothing of the latest settles: `entries` are back.
+    public func bringBack(_ entries: [LogEntry], in partition: Partition.ID) {
+        self.state.withLock { state in
+            state.incarnation += 1
+            state.queues[partition, default: []].append(contentsOf: entries)
+            state.queues[partition]?.sort { $0.offset < $1.offset }
         }
     }
 
@@ -145,8 +155,8 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         try self.access { $0.queues[partition]?.count ?? 0 }
     }
 
-    public func check() async throws(StoreError) {
-        try self.access { _ in }
+    public func check() async throws(StoreError) -> Int {
+        try self.access { $0.incarnation }
     }
 
     // MARK: LeaseStore
