@@ -257,7 +257,7 @@ import Testing
             let begin = ContinuousClock.now
             let error = await #expect(throws: StoreError.self) { try await log.append([Self.append("a")]) }
             #expect(error?.code == .unavailable)
-            #expect(silent.load(ordering: .relaxed) == 1, "the append's link")
+            try await Waiting.until("the append's link to be given up") { silent.load(ordering: .relaxed) == 1 }
             try await Self.withLog(server.url) { _ = try await $0.append([Self.append("b")]) }
             try await Waiting.until("the read's link to be given up") { silent.load(ordering: .relaxed) == 2 }
             #expect(begin.duration(to: .now) < .seconds(12))
