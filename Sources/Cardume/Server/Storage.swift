@@ -142,11 +142,12 @@ struct ClusterStorage: Storage {
 
     func clean() async throws {
         let report = try await self.maintenance.run()
-        guard !report.created.isEmpty || !report.dropped.isEmpty else { return }
+        guard !report.created.isEmpty || !report.dropped.isEmpty || report.deleted > 0 else { return }
         self.logger.notice(
-            "weekly partitions changed",
+            "database tidied up",
             metadata: [
                 "created": "\(report.created.joined(separator: ", "))", "dropped": "\(report.dropped.joined(separator: ", "))",
+                "deleted": "\(report.deleted)",
             ])
     }
 
