@@ -9,7 +9,7 @@ package struct PostgresMaintenance: Sendable {
     package struct Report: Hashable, Sendable {
         package var created: [String] = []
         package var dropped: [String] = []
-        /// Turns and dead letters deleted.
+        /// Turns, dead letters and conversations deleted.
         package var deleted = 0
     }
 
@@ -44,7 +44,9 @@ package struct PostgresMaintenance: Sendable {
             PostgresStatement(
                 "DELETE FROM cardume.messages_default WHERE at < now() - make_interval(secs => $1)",
                 [.double(self.retention.seconds)]), within: Self.timeout)
-        report.deleted = try await self.delete(Self.oldTurns) + self.delete(Self.oldDeadLetters)
+        report.deleted =
+            try await self.delete(Self.oldTurns) + self.delete(Self.oldDeadLetters)
+            + self.delete(Self.oldConversations)
         return report
     }
 
@@ -68,6 +70,16 @@ package struct PostgresMaintenance: Sendable {
         WITH old AS (
             DELETE FROM cardume.dead_letters WHERE ctid = ANY (ARRAY(
                 SELECT ctid FROM cardume.dead_letters WHERE at < now() - make_interval(secs => $1)
+                LIMIT $2 FOR UPDATE SKIP LOCKED
+            )) RETURNING 1
+        ) SELECT count(*) FROM old
+        """)
+
+    private static let oldConversations = PostgresStatement.SQL(
+        """
+        WITH old AS (
+            DELETE FROM cardume.conversations WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM cardume.conversations WHERE latest_at < now() - make_interval(secs => $1)
                 LIMIT $2 FOR UPDATE SKIP LOCKED
             )) RETURNING 1
         ) SELECT count(*) FROM old

@@ -72,7 +72,8 @@ struct PostgresJournalTests {
                 holdsConversation: false)
             _ = try await bed.journal.commit(.deadLetter(letter), fence)
         }
-        for (table, column) in [("turns", "finished_at"), ("dead_letters", "at")] {
+        #expect(try await bed.count("conversations", "turns = 1 AND assistant = 'suporte'") == 2)
+        for (table, column) in [("turns", "finished_at"), ("dead_letters", "at"), ("conversations", "latest_at")] {
             for (name, days) in [("old", 91), ("new", 89)] {
                 let sql =
                     "UPDATE cardume.\(table) SET \(column) = now() - interval '\(days) days' WHERE conversation = 'loja:\(name)'"
@@ -80,8 +81,8 @@ struct PostgresJournalTests {
             }
         }
         let report = try await PostgresMaintenance(bed.pool).run()
-        #expect(report.deleted == 2)
-        for table in ["turns", "sends", "dead_letters"] {
+        #expect(report.deleted == 3)
+        for table in ["turns", "sends", "dead_letters", "conversations"] {
             #expect(try await bed.count(table, "conversation = 'loja:old'") == 0)
             #expect(try await bed.count(table, "conversation = 'loja:new'") == 1)
         }
