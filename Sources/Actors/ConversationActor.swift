@@ -232,8 +232,9 @@ actor ConversationActor {
             let standing = try await self.environment.untilAvailable {
                 try await self.environment.journal.standing(of: [entry])[entry.offset]
             }
-            guard case .committed(let intents) = standing else { return ([], true) }
-            return (intents, true)
+            guard case .committed(let known) = standing else { return ([], true) }
+            // Unless they are these, from the commit whose answer was lost: then nobody has sent them yet.
+            guard known == intents else { return (known, true) }
         }
         self.remember(turn.messages, result.replies)
         self.report(.turnSucceeded(turn, elapsed: now.elapsed(since: startedAt)))

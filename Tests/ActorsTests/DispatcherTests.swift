@@ -214,6 +214,38 @@ import Testing
         #expect(store.unsettled == 0)
     }
 
+    /// The turn was journaled although the answer said nothing: nobody else can have sent its reply.
+    @Test func aCommitWhoseAnswerWasLostIsNoDoubt() async throws {
+        let store = MemoryStore()
+        let bed = RuntimeTestBed(store: store, handler: ScriptedHandler())
+        await bed.start()
+        store.loseNextAnswer()
+        try await bed.post("c", ["a", "b"])
+        await bed.events.finished(2)
+        _ = await bed.stop()
+        #expect(bed.events.all.contains { if case .storeUnavailable = $0 { true } else { false } })
+        #expect(bed.channel.texts(to: "c") == ["re: a", "re: b"])
+        #expect(bed.channel.reconciliations == 0)
+        #expect(store.sends.map(\.ambiguousAttempts) == [0, 0])
+    }
+
+    /// The lease runs out while the log is slow to open: what opens afterwards must not be worked on beside its next owner.
+    @Test func aPartitionThatOpensTooLateIsGivenUp() async throws {
+        let store = MemoryStore(timeToLive: .seconds(1))
+        let gate = Gate()
+        let bed = RuntimeTestBed(store: store, log: SlowLog(store) { await gate.pass() }, handler: ScriptedHandler())
+        async let start: Void = bed.start()
+        await bed.events.wait { $0.contains { if case .ownershipChanged(_, _, 4, _, _) = $0 { true } else { false } } }
+        gate.open()
+        await start
+        for contact in 0..<8 { try await bed.post("\(contact)", ["a", "b"]) }
+        await bed.events.finished(16)
+        #expect(bed.coordinator.ownedCount == 4)
+        #expect(await bed.stop())
+        for contact in 0..<8 { #expect(bed.channel.texts(to: "\(contact)") == ["re: a", "re: b"]) }
+        #expect(!bed.events.all.contains { if case .partitionAbandoned = $0 { true } else { false } })
+    }
+
     @Test func afterAnotherOwnerTookOverNothingIsCommitted() async throws {
         let store = MemoryStore()
         let gate = Gate()

@@ -18,7 +18,7 @@ final class RuntimeTestBed: Sendable {
     private let running: Mutex<Task<Coordinator.End, Never>?> = Mutex(nil)
 
     init(
-        store: MemoryStore = MemoryStore(), channel: RecordingChannel = RecordingChannel(),
+        store: MemoryStore = MemoryStore(), log: (any PartitionLog)? = nil, channel: RecordingChannel = RecordingChannel(),
         assistant: Assistant = Assistant(id: RuntimeTestBed.assistant, retry: RetryPolicy(base: .milliseconds(1))),
         settings: Dispatcher.Settings = Dispatcher.Settings(), clock: any RuntimeClock = SystemClock(),
         handler: some TurnHandler
@@ -30,7 +30,8 @@ final class RuntimeTestBed: Sendable {
             assistants: [assistant], shards: self.group.makeIterator().map { Shard(executor: $0.executor) },
             settings: settings,
             environment: RuntimeEnvironment(
-                log: store, journal: store, handler: handler, channel: { _ in channel }, observer: self.events, clock: clock))
+                log: log ?? store, journal: store, handler: handler, channel: { _ in channel }, observer: self.events,
+                clock: clock))
         self.coordinator = Coordinator(
             member: Member.ID("bed-\(UInt64.random(in: .min ... .max))"), leases: store, dispatcher: self.dispatcher,
             interval: .milliseconds(20))
@@ -63,6 +64,46 @@ final class RuntimeTestBed: Sendable {
                 traceID: ""),
             route: Route(assistant: Self.assistant))
     }
+}
+
+/// A log in which something happens before each partition is opened.
+struct SlowLog: PartitionLog {
+    private let log: MemoryStore
+    private let beforeOpen: @Sendable () async -> Void
+
+    init(_ log: MemoryStore, beforeOpen: @escaping @Sendable () async -> Void) {
+        self.log = log
+        self.beforeOpen = beforeOpen
+    }
+
+    var partitionCount: Int { self.log.partitionCount }
+
+    func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome] { try await self.log.append(messages) }
+
+    func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
+        try await self.log.announceLift(of: conversation, to: assistants)
+    }
+
+    func open(_ fence: Fence) async throws(StoreError) -> LogOffset {
+        await self.beforeOpen()
+        return try await self.log.open(fence)
+    }
+
+    func next(_ partition: Partition.ID, after offset: LogOffset, limit: Int) async throws(StoreError) -> [LogEntry] {
+        try await self.log.next(partition, after: offset, limit: limit)
+    }
+
+    func read(_ partition: Partition.ID, at offsets: [LogOffset]) async throws(StoreError) -> [LogEntry] {
+        try await self.log.read(partition, at: offsets)
+    }
+
+    func settle(_ offsets: [LogOffset], _ fence: Fence) async throws(StoreError) {
+        try await self.log.settle(offsets, fence)
+    }
+
+    func depth(of partition: Partition.ID) async throws(StoreError) -> Int { try await self.log.depth(of: partition) }
+
+    func check() async throws(StoreError) -> Int { try await self.log.check() }
 }
 
 /// Answers by a closure.

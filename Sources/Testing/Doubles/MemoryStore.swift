@@ -25,6 +25,7 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         var leases: [Partition.ID: (holder: Member.ID?, epoch: Epoch)] = [:]
         var outage: StoreError?
         var incarnation = 0
+        var answersToLose = 0
     }
 
     public let partitionCount: Int
@@ -48,6 +49,9 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
 
     /// Makes every call fail with `error`, until it is `nil` again.
     public func fail(with error: StoreError?) { self.state.withLock { $0.outage = error } }
+
+    /// The next commit happens, but its caller is told that the store is unavailable.
+    public func loseNextAnswer() { self.state.withLock { $0.answersToLose += 1 } }
 
     /// All members have died, and so has another one that had taken over from them.
     public func crash() {
@@ -204,6 +208,16 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
     // MARK: Journal
 
     public func commit(_ record: JournalRecord, _ fence: Fence) async throws(StoreError) -> CommitOutcome {
+        let outcome = try self.apply(record, fence)
+        let isLost = self.state.withLock { state in
+            defer { state.answersToLose = max(0, state.answersToLose - 1) }
+            return state.answersToLose > 0
+        }
+        if isLost { throw StoreError(.unavailable, "the answer was lost") }
+        return outcome
+    }
+
+    private func apply(_ record: JournalRecord, _ fence: Fence) throws(StoreError) -> CommitOutcome {
         try self.access(fence) { state in
             switch record {
             case .turn(let turn):
