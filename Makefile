@@ -26,7 +26,7 @@ demo: setup ## Everything at once with a fake model and gateway; ends by itself 
 
 test: setup-servers ## All tests; they start the servers they need
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 $(SWIFT) test --skip-build
 
 BENCH := .build/release/cardume-bench
 

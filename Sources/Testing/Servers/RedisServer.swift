@@ -25,6 +25,8 @@ public final class RedisServer: Sendable {
         public var users: [String]
         /// Whether only TLS is spoken, with a certificate by a private authority (``RedisServer/authorityFile``). Defaults to `false`.
         public var isTLS: Bool
+        /// The names in its certificate, as OpenSSL takes them. Defaults to `DNS:localhost,IP:127.0.0.1`.
+        public var certificateNames: String
         /// In bytes; `nil`, the default, for no limit.
         public var maximumMemory: Int?
         /// Defaults to `noeviction`.
@@ -34,12 +36,14 @@ public final class RedisServer: Sendable {
 
         public init(
             persistence: Persistence = .everySecond, password: String? = nil, users: [String] = [], isTLS: Bool = false,
-            maximumMemory: Int? = nil, memoryPolicy: String = "noeviction", extra: [String] = []
+            certificateNames: String = "DNS:localhost,IP:127.0.0.1", maximumMemory: Int? = nil,
+            memoryPolicy: String = "noeviction", extra: [String] = []
         ) {
             self.persistence = persistence
             self.password = password
             self.users = users
             self.isTLS = isTLS
+            self.certificateNames = certificateNames
             self.maximumMemory = maximumMemory
             self.memoryPolicy = memoryPolicy
             self.extra = extra
@@ -56,7 +60,7 @@ public final class RedisServer: Sendable {
         self.binary = try Binary.find("redis-server", package: "redis-server")
         self.client = try Binary.find("redis-cli", package: "redis-server")
         self.host = try ServerHost(name: "redis")
-        if options.isTLS { try await PrivateAuthority.make(in: self.host) }
+        if options.isTLS { try await PrivateAuthority.make(in: self.host, names: options.certificateNames) }
         try self.host.write(self.configuration, to: "redis.conf")
     }
 
@@ -77,7 +81,7 @@ public final class RedisServer: Sendable {
     public var isRunning: Bool { self.host.isRunning }
     /// `nil` while it does not run.
     public var processID: Int32? { self.host.processID }
-    /// The authority's certificate (PEM) that clients of a TLS server trust. It vouches for `127.0.0.1` and `localhost`.
+    /// The authority's certificate (PEM) that clients of a TLS server trust.
     public var authorityFile: String { "\(self.folder)/ca.crt" }
 
     /// `redis://[:password@]127.0.0.1:port`, or `rediss://` with TLS.

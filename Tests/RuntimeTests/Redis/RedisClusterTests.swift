@@ -1,3 +1,4 @@
+import CardumeTesting
 import Foundation
 import Synchronization
 import Testing
@@ -6,63 +7,10 @@ import Testing
 
 /// A cluster of three masters.
 @Suite(.timeLimit(.minutes(2))) struct RedisClusterTests {
-    /// Three empty servers that know of each other, all slots served.
-    private final class Cluster: Sendable {
-        let servers: [RedisProcess]
-
-        init() async throws {
-            var servers: [RedisProcess] = []
-            for _ in 0..<3 {
-                servers.append(
-                    try await RedisProcess([
-                        "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no",
-                    ]))
-            }
-            self.servers = servers
-            try await runProgram(
-                "/usr/bin/redis-cli",
-                ["--cluster", "create"] + servers.map { "127.0.0.1:\($0.port)" } + [
-                    "--cluster-replicas", "0", "--cluster-yes",
-                ],
-                in: "/")
-            // Until every server has heard so.
-            for server in servers {
-                while try await !self.ask(server, "CLUSTER", "INFO").contains("cluster_state:ok") {}
-            }
-        }
-
-        var settings: RedisSettings { .local(self.servers[0].port) { $0.isCluster = true } }
-
-        func server(_ node: RedisNode?) -> RedisProcess? { self.servers.first { $0.node == node } }
-
-        @discardableResult
-        func ask(_ server: RedisProcess, _ arguments: String...) async throws -> String {
-            try await runProgram("/usr/bin/redis-cli", ["-p", "\(server.port)"] + arguments, in: "/")
-                .trimmingCharacters(in: .whitespacesAndNewlines)
-        }
-
-        func begin(_ slot: RedisSlot, from source: RedisProcess, to target: RedisProcess) async throws {
-            let (sourceID, targetID) = (
-                try await self.ask(source, "CLUSTER", "MYID"), try await self.ask(target, "CLUSTER", "MYID")
-            )
-            try await self.ask(target, "CLUSTER", "SETSLOT", "\(slot.number)", "IMPORTING", sourceID)
-            try await self.ask(source, "CLUSTER", "SETSLOT", "\(slot.number)", "MIGRATING", targetID)
-        }
-
-        func move(_ key: String, from source: RedisProcess, to target: RedisProcess) async throws {
-            try await self.ask(source, "MIGRATE", "127.0.0.1", "\(target.port)", key, "0", "5000")
-        }
-
-        func end(_ slot: RedisSlot, at target: RedisProcess, from source: RedisProcess) async throws {
-            let id = try await self.ask(target, "CLUSTER", "MYID")
-            for server in [target, source] { try await self.ask(server, "CLUSTER", "SETSLOT", "\(slot.number)", "NODE", id) }
-        }
-
-        func stop() { for server in self.servers { server.stop() } }
-    }
+    private static let options = RedisServer.Options(persistence: .off, extra: ["cluster-require-full-coverage no"])
 
     @Test func everySlotIsServed() async throws {
-        let cluster = try await Cluster()
+        let cluster = try await RedisCluster.start(options: Self.options)
         try await withRedisClient(cluster.settings) { client in
             try await withThrowingTaskGroup(of: RedisNode?.self) { group in
                 for number in 0..<300 {
@@ -75,45 +23,45 @@ import Testing
                 }
                 var nodes: Set<RedisNode?> = []
                 while let node = try await group.next() { nodes.insert(node) }
-                #expect(nodes == Set(cluster.servers.map(\.node)))
+                #expect(nodes == Set(cluster.nodes.map(\.node)))
             }
             let reports = try await client.checkServer()
             #expect(reports.count == 3 && reports.allSatisfy(\.isCluster))
-            #expect(Set(reports.map(\.node)) == Set(cluster.servers.map(\.node)))
+            #expect(Set(reports.map(\.node)) == Set(cluster.nodes.map(\.node)))
             let crossing = await RedisConnectionTests.error {
                 try await client.send(RedisCommand("MGET", "a", "b"), slot: RedisSlot(key: "a"))
             }
             #expect(crossing?.code == .crossSlot)
         }
-        try await cluster.ask(cluster.servers[0], "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        try await cluster.nodes[0].cli("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
         let error = await RedisConnectionTests.error {
             try await withRedisClient(cluster.settings) { try await $0.checkServer() }
         }
         #expect(error?.code == .unsuitable)
         let single = await RedisConnectionTests.error {
-            try await withRedisClient(.local(cluster.servers[0].port)) { try await $0.checkServer() }
+            try await withRedisClient(.local(cluster.nodes[0].port)) { try await $0.checkServer() }
         }
         #expect(single?.code == .unsuitable)
-        cluster.stop()
+        for node in cluster.nodes { try await node.kill9() }
     }
 
     /// Follows a slot while it moves: ASK for keys that have gone, TRYAGAIN for commands whose keys are in both places,
     /// MOVED once it is done.
     @Test func followsASlotThatMoves() async throws {
-        let cluster = try await Cluster()
+        let cluster = try await RedisCluster.start(options: Self.options)
         try await withRedisClient(cluster.settings) { client in
             let slot = RedisSlot(key: "{17}")
             let source = try #require(cluster.server(client.node(of: slot)))
-            let target = try #require(cluster.servers.first { $0.node != source.node })
+            let target = try #require(cluster.nodes.first { $0.node != source.node })
             for key in ["{17}a", "{17}b"] { _ = try await client.send(RedisCommand("SET", key, "old"), slot: slot) }
             let version = client.topologyVersion
             let changes = client.topologyChanges()
-            try await cluster.begin(slot, from: source, to: target)
-            try await cluster.move("{17}a", from: source, to: target)
+            try await cluster.beginMigration(of: Int(slot.number), to: target)
+            try await source.cli("MIGRATE", "127.0.0.1", "\(target.port)", "{17}a", "0", "5000")
             #expect(try await client.send(RedisCommand("GET", "{17}a"), slot: slot).root.string == "old")
             #expect(try await client.send(RedisCommand("GET", "{17}b"), slot: slot).root.string == "old")
             #expect(try await client.send(RedisCommand("SET", "{17}new", "x"), slot: slot).root.string == "OK")
-            #expect(try await cluster.ask(target, "CLUSTER", "COUNTKEYSINSLOT", "\(slot.number)") == "2")
+            #expect(try await target.cli("CLUSTER", "COUNTKEYSINSLOT", "\(slot.number)") == "2")
             let script = RedisScript("return redis.call('APPEND', KEYS[1], 'er')")
             var command = script.command(keys: 1)
             command.append("{17}a")
@@ -125,29 +73,29 @@ import Testing
             }
             #expect(impatient?.code == .tryAgain && impatient?.remedy == .retry)
             async let both = client.send(RedisCommand("MGET", "{17}a", "{17}b"), slot: slot, deadline: .seconds(30))
-            try await cluster.move("{17}b", from: source, to: target)
+            try await source.cli("MIGRATE", "127.0.0.1", "\(target.port)", "{17}b", "0", "5000")
             #expect(try await both.root.array.map(\.string) == ["older", "old"])
 
-            try await cluster.end(slot, at: target, from: source)
+            try await cluster.finishMigration(of: Int(slot.number), to: target)
             #expect(try await client.send(RedisCommand("GET", "{17}b"), slot: slot).root.string == "old")
             #expect(client.node(of: slot) == target.node)
             #expect(client.topologyVersion > version)
             var iterator = changes.makeAsyncIterator()
             #expect(try #require(await iterator.next()) > version)
         }
-        cluster.stop()
+        for node in cluster.nodes { try await node.kill9() }
     }
 
     @Test func aNodeThatIsKilledTakesOnlyItsSlotsAlong() async throws {
-        let cluster = try await Cluster()
+        let cluster = try await RedisCluster.start(options: Self.options)
         let events = LinkEvents()
         try await withRedisClient(cluster.settings, events: events) { client in
             // The one that the settings name, so that nothing rests on it.
-            let dead = cluster.servers[0]
+            let dead = cluster.nodes[0]
             let keys = (0..<100).map { "k:\($0)" }
             let lost = try #require(keys.first { client.node(of: RedisSlot(key: $0)) == dead.node })
             let kept = try #require(keys.first { client.node(of: RedisSlot(key: $0)) != dead.node })
-            dead.signal(SIGKILL)
+            try await dead.kill9()
             #expect(await events.lost()?.code == .closed)
             let error = await RedisConnectionTests.error {
                 try await client.send(RedisCommand("GET", lost), slot: RedisSlot(key: lost))
@@ -156,12 +104,12 @@ import Testing
             for _ in 0..<20 {
                 #expect(try await client.send(RedisCommand("SET", kept, "v"), slot: RedisSlot(key: kept)).root.string == "OK")
             }
-            try await dead.start()
+            try await dead.restart()
             await events.connected()
-            while try await !cluster.ask(dead, "CLUSTER", "INFO").contains("cluster_state:ok") {}
+            while try await !dead.cli("CLUSTER", "INFO").contains("cluster_state:ok") {}
             #expect(try await client.send(RedisCommand("GET", lost), slot: RedisSlot(key: lost)).root.isNull)
         }
-        cluster.stop()
+        for node in cluster.nodes { try await node.kill9() }
     }
 
     @Test func topologiesAreRead() throws {
@@ -201,4 +149,10 @@ import Testing
         #expect(topology.adopt(try read(reordered)) == false && topology.version == 2)
         #expect(topology.node(of: RedisSlot(number: 99)) == node(1))
     }
+}
+
+extension RedisCluster {
+    fileprivate var settings: RedisSettings { .local(self.nodes[0].port) { $0.isCluster = true } }
+
+    fileprivate func server(_ node: RedisNode?) -> RedisServer? { self.nodes.first { $0.node == node } }
 }

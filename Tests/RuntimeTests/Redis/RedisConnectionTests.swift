@@ -1,3 +1,4 @@
+import CardumeTesting
 import NIOCore
 import NIOEmbedded
 import NIOPosix
@@ -50,17 +51,17 @@ import Testing
 
     /// Once to get in, and not again for 200 replies.
     @Test func callersOnTheLoopStayThere() async throws {
-        let server = try await RedisProcess()
+        let server = try await RedisServer.bare()
         let connection = try await Self.open(.local(server.port))
         let caller = Caller(connection)
         try await caller.echoMany(100)
         #expect(caller.executor.entries.load(ordering: .relaxed) == 1)
         connection.close()
-        server.stop()
+        try await server.kill9()
     }
 
     @Test func repliesFindTheirCallers() async throws {
-        let server = try await RedisProcess()
+        let server = try await RedisServer.bare()
         let connection = try await Self.open(.local(server.port))
         let caller = Caller(connection)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -77,11 +78,11 @@ import Testing
             try await group.waitForAll()
         }
         connection.close()
-        server.stop()
+        try await server.kill9()
     }
 
     @Test func batchesStayTogether() async throws {
-        let server = try await RedisProcess()
+        let server = try await RedisServer.bare()
         let connection = try await Self.open(.local(server.port))
         let results = await connection.send([
             RedisCommand("SET", "k", "v"), RedisCommand("LPUSH", "k", "x"), RedisCommand("GET", "k"),
@@ -93,11 +94,11 @@ import Testing
         #expect(try results[2].get().root.string == "v")
         #expect(await connection.send([RedisCommand]()).isEmpty)
         connection.close()
-        server.stop()
+        try await server.kill9()
     }
 
     @Test func bigBinaryValues() async throws {
-        let server = try await RedisProcess()
+        let server = try await RedisServer.bare()
         let connection = try await Self.open(.local(server.port))
         let value = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 3) }
         var set = RedisCommand("SET", "big")
@@ -105,14 +106,14 @@ import Testing
         _ = try await connection.send(set)
         #expect(try await connection.send(RedisCommand("GET", "big")).root.bytes == value)
         connection.close()
-        server.stop()
+        try await server.kill9()
     }
 
     /// A server that stands still; what is pending fails, and nothing more is sent.
     @Test func deadlinesDestroyTheConnection() async throws {
-        let server = try await RedisProcess()
+        let server = try await RedisServer.bare()
         let connection = try await Self.open(.local(server.port))
-        server.signal(SIGSTOP)
+        server.pause()
         async let patient = Self.error { try await connection.send(RedisCommand("PING"), deadline: .seconds(3600)) }
         async let hasty = Self.error { try await connection.send(RedisCommand("PING"), deadline: .milliseconds(200)) }
         async let batch = connection.send([RedisCommand("PING"), RedisCommand("PING")])
@@ -126,36 +127,36 @@ import Testing
         let late = await Self.error { try await connection.send(RedisCommand("PING")) }
         #expect(late?.code == .notConnected && late?.cause == .timedOut)
         #expect(await connection.closed().code == .timedOut)
-        server.signal(SIGCONT)
-        server.stop()
+        server.resume()
+        try await server.kill9()
     }
 
     @Test func deadlinesOfSlowCommands() async throws {
-        let server = try await RedisProcess()
+        let server = try await RedisServer.bare()
         let connection = try await Self.open(.local(server.port) { $0.replyDeadline = .milliseconds(300) })
         let error = await Self.error { try await connection.send(RedisCommand("DEBUG", "SLEEP", "2")) }
         #expect(error?.code == .timedOut)
         let other = try await Self.open(.local(server.port) { $0.replyDeadline = .seconds(30) })
         #expect(try await other.send(RedisCommand("DEBUG", "SLEEP", "0.1")).root.string == "OK")
         other.close()
-        server.stop()
+        try await server.kill9()
     }
 
     @Test func killedServers() async throws {
-        let server = try await RedisProcess()
+        let server = try await RedisServer.bare()
         let connection = try await Self.open(.local(server.port))
         async let blocked = Self.error {
             try await connection.send(RedisCommand("BLPOP", "nothing", "0"), deadline: .seconds(50))
         }
         let watcher = try await Self.open(.local(server.port))
         while try await watcher.send(RedisCommand("INFO", "clients")).root.string?.contains("blocked_clients:1") != true {}
-        server.signal(SIGKILL)
+        try await server.kill9()
         let error = await blocked
         #expect(error?.code == .closed && error?.isOutcomeUnknown == true)
     }
 
     @Test func retiredConnectionsAnswerWhatTheyWereAsked() async throws {
-        let server = try await RedisProcess()
+        let server = try await RedisServer.bare()
         let connection = try await Self.open(.local(server.port))
         async let slow = connection.send(RedisCommand("BLPOP", "list", "0"), deadline: .seconds(50))
         let other = try await Self.open(.local(server.port))
@@ -165,7 +166,7 @@ import Testing
         _ = try await other.send(RedisCommand("LPUSH", "list", "x"))
         #expect(try await slow.root.array.map(\.string) == ["list", "x"])
         #expect(await connection.closed().code == .closed)
-        server.stop()
+        try await server.kill9()
     }
 
     // MARK: The handler alone

@@ -1,3 +1,4 @@
+import CardumeTesting
 import Foundation
 import NIOCore
 import NIOPosix
@@ -15,11 +16,11 @@ import Testing
     }
 
     @Test func comesBackAfterAKill() async throws {
-        let server = try await RedisProcess(["--appendonly", "yes", "--appendfsync", "always"])
+        let server = try await RedisServer.start(RedisServer.Options(persistence: .always))
         let events = LinkEvents()
         try await withRedisClient(.local(server.port), events: events) { client in
             _ = try await client.send(RedisCommand("SET", "k", "v"), slot: Self.slot)
-            server.signal(SIGKILL)
+            try await server.kill9()
             #expect(await events.lost()?.code == .closed)
             let refused = await events.first {
                 if case .failed(_, let error, _) = $0, error.code == .unreachable { error } else { nil }
@@ -27,16 +28,15 @@ import Testing
             #expect(refused?.message.contains("127.0.0.1:\(server.port)") == true)
             let error = await RedisConnectionTests.error { try await client.send(RedisCommand("GET", "k"), slot: Self.slot) }
             #expect(error?.code == .notConnected && error?.isOutcomeUnknown == false)
-            server.stop()
-            try await server.start()
+            try await server.restart()
             await events.connected()
             #expect(try await client.send(RedisCommand("GET", "k"), slot: Self.slot).root.string == "v")
         }
-        server.stop()
+        try await server.kill9()
     }
 
     @Test func passwordsUsersAndDatabases() async throws {
-        let server = try await RedisProcess(["--requirepass", "senha"])
+        let server = try await RedisServer.start(RedisServer.Options(password: "senha"))
         try await withRedisClient(.local(server.port) { $0.password = "senha" }) { client in
             for user in [
                 ["ana", "on", ">p%40ss", "~*", "+@all"], ["zoe", "on", ">z", "~z:*", "+@read", "+ping"],
@@ -77,13 +77,13 @@ import Testing
         }
         let database = try await Self.refusal(try RedisSettings(url: "redis://:se%20nha@\(url)/99"))
         #expect(database?.cause == .refusedByConfiguration)
-        server.stop()
+        try await server.kill9()
     }
 
     @Test func passwordsThatNobodyAskedFor() async throws {
-        let server = try await RedisProcess()
+        let server = try await RedisServer.bare()
         #expect(try await Self.refusal(.local(server.port) { $0.password = "x" })?.cause == .wrongPassword)
-        server.stop()
+        try await server.kill9()
     }
 
     @Test func whatIsNoRedis() async throws {
@@ -106,11 +106,10 @@ import Testing
 
     /// A master that is demoted is left, refused while it is a replica, and used again afterwards.
     @Test func demotedMasters() async throws {
-        let (server, other) = (try await RedisProcess(), try await RedisProcess())
+        let (server, other) = (try await RedisServer.bare(), try await RedisServer.bare())
         let events = LinkEvents()
         try await withRedisClient(.local(server.port), events: events) { client in
-            try await runProgram(
-                "/usr/bin/redis-cli", ["-p", "\(server.port)", "REPLICAOF", "127.0.0.1", "\(other.port)"], in: "/")
+            try await server.cli("REPLICAOF", "127.0.0.1", "\(other.port)")
             let error = await RedisConnectionTests.error {
                 try await client.send(RedisCommand("SET", "k", "v"), slot: Self.slot)
             }
@@ -119,17 +118,17 @@ import Testing
                 if case .failed(_, let error, _) = $0, error.message.contains("slave") { error } else { nil }
             }
             #expect(refused?.code == .readOnly && refused?.remedy == .reresolve)
-            try await runProgram("/usr/bin/redis-cli", ["-p", "\(server.port)", "REPLICAOF", "NO", "ONE"], in: "/")
+            try await server.cli("REPLICAOF", "NO", "ONE")
             await events.connected()
             _ = try await client.send(RedisCommand("SET", "k", "v"), slot: Self.slot)
         }
-        server.stop()
-        other.stop()
+        try await server.kill9()
+        try await other.kill9()
     }
 
     /// A blocking read on a link of its own, ended through the shared one.
     @Test func blockingReadsAreEndedByNumber() async throws {
-        let server = try await RedisProcess()
+        let server = try await RedisServer.bare()
         try await withRedisClient(.local(server.port)) { client in
             let link = client.dedicatedLink(to: server.node)
             let run = Task { await link.run() }
@@ -144,11 +143,11 @@ import Testing
             await run.value
             #expect(link.clientID == nil && link.failure?.code == .notConnected)
         }
-        server.stop()
+        try await server.kill9()
     }
 
     @Test func scriptsSurviveAFlush() async throws {
-        let server = try await RedisProcess()
+        let server = try await RedisServer.bare()
         try await withRedisClient(.local(server.port)) { client in
             let script = RedisScript("return redis.call('INCRBY', KEYS[1], ARGV[1])")
             func add(_ key: String) async throws -> Int? {
@@ -178,24 +177,24 @@ import Testing
             }
             #expect(error?.word == "FENCED")
         }
-        server.stop()
+        try await server.kill9()
     }
 
     @Test func serversAreChecked() async throws {
-        let good = try await RedisProcess(["--appendonly", "yes", "--maxmemory", "100mb"])
+        let good = try await RedisServer.start(RedisServer.Options(maximumMemory: 100 << 20))
         let reports = try await withRedisClient(.local(good.port)) { try await $0.checkServer() }
         #expect(reports.count == 1 && reports[0].warnings.isEmpty && reports[0].version.contains(".") && !reports[0].isCluster)
-        let evicting = try await RedisProcess(["--maxmemory-policy", "volatile-lru"])
+        let evicting = try await RedisServer.start(RedisServer.Options(memoryPolicy: "volatile-lru"))
         let error = await RedisConnectionTests.error {
             try await withRedisClient(.local(evicting.port)) { try await $0.checkServer() }
         }
         #expect(error?.code == .unsuitable && error?.message.contains("volatile-lru") == true)
-        let forgetful = try await RedisProcess(["--rename-command", "CONFIG", ""])
+        let forgetful = try await RedisServer.bare("rename-command CONFIG \"\"")
         let warnings = try await withRedisClient(.local(forgetful.port)) { try await $0.checkServer()[0].warnings }
         #expect(warnings.count == 2)
         let single = try await Self.refusal(.local(good.port) { $0.isCluster = true })
         #expect(single?.cause == .refusedByConfiguration)
-        for server in [good, evicting, forgetful] { server.stop() }
+        for server in [good, evicting, forgetful] { try await server.kill9() }
     }
 
     @Test func linksThatEndTellTheirWaiters() async throws {
