@@ -34,6 +34,19 @@ final class CardumeProcess: Sendable {
             for waiter in waiters { waiter.resume(returning: port) }
         }
 
+        /// Blocks until the output ends.
+        func read(_ output: FileHandle) {
+            var rest = Data()
+            while case let data = output.availableData, !data.isEmpty {
+                rest += data
+                while let end = rest.firstIndex(of: 0x0A) {
+                    self.take(String(decoding: rest[rest.startIndex..<end], as: UTF8.self))
+                    rest.removeSubrange(rest.startIndex...end)
+                }
+            }
+            self.update { $0.isOutputComplete = true }
+        }
+
         func update(_ change: (inout State) -> Void) {
             let waiters = self.state.withLock { state in
                 change(&state)
@@ -62,7 +75,7 @@ final class CardumeProcess: Sendable {
     /// - Parameter environment: besides PATH, all the program sees.
     init(_ arguments: [String], environment: [String: String] = [:], folder: String) throws {
         let record = self.record
-        let process = try Spawn.run {
+        let (process, output) = try Spawn.run {
             let process = Process()
             process.executableURL = Self.binary
             process.arguments = arguments
@@ -72,32 +85,16 @@ final class CardumeProcess: Sendable {
             let pipe = Pipe()
             process.standardOutput = pipe
             process.standardError = pipe
-            let buffer = Mutex(Data())
-            pipe.fileHandleForReading.readabilityHandler = { handle in
-                let data = handle.availableData
-                if data.isEmpty {
-                    handle.readabilityHandler = nil
-                    return record.update { $0.isOutputComplete = true }
-                }
-                let lines = buffer.withLock { buffer -> [String] in
-                    buffer.append(data)
-                    var lines: [String] = []
-                    while let end = buffer.firstIndex(of: 0x0A) {
-                        lines.append(String(decoding: buffer[buffer.startIndex..<end], as: UTF8.self))
-                        buffer.removeSubrange(buffer.startIndex...end)
-                    }
-                    return lines
-                }
-                for line in lines { record.take(line) }
-            }
             process.terminationHandler = { process in
                 Reaper.shared.ended(process.processIdentifier)
                 let sign: Int32 = process.terminationReason == .uncaughtSignal ? -1 : 1
                 let status = sign * process.terminationStatus
                 record.update { $0.status = status }
             }
-            return (process, process)
+            return (process, (process, pipe.fileHandleForReading))
         }
+        // Not `readabilityHandler`: a handle that goes away right after its end brings libdispatch's event loop down.
+        Thread.detachNewThread { record.read(output) }
         self.id = process.processIdentifier
         self.process = Mutex(process)
         Reaper.shared.watch(self.id)

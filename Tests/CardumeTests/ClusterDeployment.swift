@@ -14,13 +14,15 @@ final class ClusterDeployment: Doorway {
         var assistants = ["suporte": ""]
         /// Added to the configuration of the channel `*`.
         var channel = ""
-        var redis = RedisServer.Options()
+        /// Whether processes reach the database through ``ClusterDeployment/proxy``.
+        var isDatabaseBehindProxy = false
     }
 
     static let timeToLive: Duration = .seconds(2)
 
     let redis: RedisServer
     let postgres: PostgresServer
+    let proxy: FaultyProxy?
     let configuration: String
     private let assistants: [String]
     private let folder = TemporaryFolder()
@@ -29,17 +31,19 @@ final class ClusterDeployment: Doorway {
 
     /// Returns once both servers run and the schema is there; none of the program's processes runs yet.
     init(_ options: Options = Options()) async throws {
-        async let redis = RedisServer.start(options.redis)
+        async let redis = RedisServer.start()
         async let postgres = PostgresServer.start()
         self.servers = try await RunningSandbox(options.sandbox)
         (self.redis, self.postgres) = (try await redis, try await postgres)
+        self.proxy = options.isDatabaseBehindProxy ? try await FaultyProxy.start(to: self.postgres.port) : nil
+        let database = self.proxy.map { "postgres://postgres@127.0.0.1:\($0.port)/cardume" } ?? self.postgres.url
         self.assistants = options.assistants.keys.sorted()
         let assistants = options.assistants.sorted { $0.key < $1.key }.map { name, settings in
             "  \(name): { backoff: 20ms, slots: 200, \(settings) }"
         }
         self.configuration = """
             redis: { url: "\(self.redis.url)" }
-            database: { url: "\(self.postgres.url)" }
+            database: { url: "\(database)" }
             lease: { ttl: \(Self.timeToLive.components.seconds)s, interval: 200ms }
             shutdown_deadline: 10s
             http: { port: 0 }

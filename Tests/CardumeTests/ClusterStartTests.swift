@@ -102,7 +102,7 @@ import Testing
         #expect(status == 0 && output == "applied version 1", "\(output)")
         try await Self.refuses(addresses, yaml: "partitions: 32\n", "64 partitions", "32")
         try await postgres.psql("UPDATE cardume.migrations SET checksum = 'x'")
-        try await Self.refuses(addresses, "version 1")
+        try await Self.refuses(addresses, "migration 1", "not this program's")
     }
 
     @Test func aPrivateAuthority() async throws {
