@@ -27,7 +27,9 @@ final class ClusterDeployment: Doorway {
     private let assistants: [String]
     private let folder = TemporaryFolder()
     private let servers: RunningSandbox
-    private let door = Mutex<(process: CardumeProcess, port: Int)?>(nil)
+    private let door = Mutex<Int?>(nil)
+    /// They live as long as this object.
+    private let processes = Mutex<[CardumeProcess]>([])
 
     /// Returns once both servers run and the schema is there; none of the program's processes runs yet.
     init(_ options: Options = Options()) async throws {
@@ -67,13 +69,14 @@ final class ClusterDeployment: Doorway {
     }
 
     var sandbox: SandboxState { self.servers.state }
-    var port: Int { get throws { try #require(self.door.withLock { $0?.port }) } }
+    var port: Int { get throws { try #require(self.door.withLock { $0 }) } }
 
     // MARK: Processes
 
     /// Returns once it listens.
     func start(_ role: String, environment: [String: String] = [:]) async throws -> CardumeProcess {
         let process = try CardumeProcess([role], environment: environment, folder: self.folder.path)
+        self.processes.withLock { $0.append(process) }
         _ = try await process.port()
         return process
     }
@@ -89,7 +92,7 @@ final class ClusterDeployment: Doorway {
     func startGateway() async throws {
         let process = try await self.start("gateway")
         let port = try await process.port()
-        self.door.withLock { $0 = (process, port) }
+        self.door.withLock { $0 = port }
     }
 
     /// Starts `count` workers and a gateway, and waits until the workers share all partitions.
