@@ -68,16 +68,22 @@ public final class RedisLog: Sendable {
     }
 
     private func fixPartitionCount() async throws(RedisError) {
-        let (client, key) = (self.lanes[0].client, self.keys.partitionCount)
-        let slot = RedisSlot(key: key)
-        _ = try await client.send(RedisCommand("SET", key, String(self.partitionCount), "NX"), slot: slot)
-        let existing = try await client.send(RedisCommand("GET", key), slot: slot).root.string ?? ""
+        try await self.setPartitionCount()
+        let key = self.keys.partitionCount
+        let reply = try await self.lanes[0].client.send(RedisCommand("GET", key), slot: RedisSlot(key: key))
+        let existing = reply.root.string ?? ""
         guard existing == String(self.partitionCount) else {
             throw RedisError(
                 .unsuitable,
                 "the log \"\(self.settings.prefix)\" was created with \(existing) partitions, the configuration says \(self.partitionCount)"
             )
         }
+    }
+
+    private func setPartitionCount() async throws(RedisError) {
+        let key = self.keys.partitionCount
+        let command = RedisCommand("SET", key, String(self.partitionCount), "NX")
+        _ = try await self.lanes[0].client.send(command, slot: RedisSlot(key: key))
     }
 
     func lane(_ number: Int) -> RedisLogLane { self.lanes[number % self.lanes.count] }
@@ -140,6 +146,8 @@ extension RedisLog: PartitionLog {
     public func check() async throws(StoreError) -> Int {
         do throws(RedisError) {
             for lane in self.lanes { try await lane.client.ping() }
+            // Gone after a flush, and producers in other languages need it. Refused when memory is full, which is no harm.
+            _ = try? await self.setPartitionCount()
             return try await self.incarnation.look(through: self.lanes[0].client)
         } catch {
             throw StoreError(redis: error)

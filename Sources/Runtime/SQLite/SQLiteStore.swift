@@ -228,9 +228,16 @@ private final class FolderLock: Sendable {
         guard descriptor >= 0 else {
             throw StoreError(.unavailable, "cannot write to the data folder \(folder): \(String(cString: strerror(errno)))")
         }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            _ = closeDescriptor(descriptor)
-            throw StoreError(.locked, "another Cardume process is using \(folder)")
+        // Patient for a moment: a process that has just ended may have had a child between `fork` and `exec`, which still
+        // holds the lock.
+        var tries = 1
+        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+            guard tries < 20 else {
+                _ = closeDescriptor(descriptor)
+                throw StoreError(.locked, "another Cardume process is using \(folder)")
+            }
+            tries += 1
+            usleep(25_000)
         }
         self.descriptor = descriptor
     }
