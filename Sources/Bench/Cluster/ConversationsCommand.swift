@@ -77,8 +77,8 @@ struct ConversationsCommand: AsyncParsableCommand {
         let worker = try await self.worker(workload, servers) { options in
             options.turnMilliseconds = Int(self.turn * 1_000)
             options.slots = 2 * self.inFlight
-            // Room for two messages of each conversation: the one that runs and the next.
-            options.credits = 4 * self.inFlight / self.partitions + 64
+            // Room for two messages of each conversation, the one that runs and the next, and for partitions with more of them.
+            options.credits = max(512, 2 * self.inFlight / self.partitions + 40)
         }
         let before = worker.usage
         try await worker.go()
