@@ -78,7 +78,7 @@ final class LatencyLog: PartitionLog {
 
     func open(_ fence: Fence) async throws(StoreError) -> LogOffset { try await self.log.open(fence) }
 
-    func check() async throws(StoreError) { try await self.log.check() }
+    func check() async throws(StoreError) -> Int { try await self.log.check() }
 
     func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
         try await self.log.announceLift(of: conversation, to: assistants)
