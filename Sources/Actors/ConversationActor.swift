@@ -3,8 +3,8 @@ import CardumeCore
 /// One conversation with something to do: runs its turns and sends its replies, one after the other.
 ///
 /// Lives on its partition's executor, so the two call each other synchronously. While there is work, one task drains the
-/// mailbox; it is not structured under a parent because it starts synchronously, without a hop, on the shard: the
-/// partition counts it, and ends it through ``stop()`` and ``cancel()``.
+/// mailbox; it is not structured under a parent because whoever delivers does not wait: the partition counts it, and ends it
+/// through ``stop()`` and ``cancel()``.
 actor ConversationActor {
     private enum Phase {
         /// Can be interrupted at once without losing anything: waits for a slot, for a backoff, for the gateway's record.
@@ -16,8 +16,8 @@ actor ConversationActor {
     nonisolated let id: Conversation.ID
     private nonisolated let shard: Shard
     private let partition: PartitionActor
-    private let settings: PartitionActor.Settings
-    private let environment: RuntimeEnvironment
+    let settings: PartitionActor.Settings
+    let environment: RuntimeEnvironment
     private let fence: Fence
 
     private var machine: ConversationMachine
@@ -274,85 +274,6 @@ actor ConversationActor {
         if let count = self.context?.count, count > limit { self.context?.removeFirst(count - limit) }
     }
 
-    // MARK: Sends
-
-    private func send(_ intents: [SendIntent], of message: InboundMessage, isInherited: Bool) async throws {
-        var lost: TurnFailure?
-        for intent in intents {
-            // One that ended before a crash counts, too: its loss may not be journaled yet.
-            let end = intent.state.isFinal ? intent : try await self.send(intent, of: message, isInherited: isInherited)
-            switch end.state {
-            case .refused:
-                lost = TurnFailure(category: .refused, message: end.lastError ?? "", isRetryable: false)
-            case .parked:
-                lost = TurnFailure(category: .sendInDoubt, message: end.lastError ?? "", isRetryable: false)
-            case .pending, .sending, .unknown, .accepted: break
-            }
-        }
-        if let lost { throw lost }
-    }
-
-    private func send(
-        _ intent: SendIntent, of message: InboundMessage, isInherited: Bool
-    ) async throws -> SendIntent {
-        let channel = self.environment.channel(self.id.channel) ?? UnconfiguredChannel(id: self.id.channel)
-        let policy = SendMachine.Policy(
-            onAmbiguous: self.settings.assistant.onAmbiguousSend, sendTimeout: channel.sendTimeout,
-            recordDelay: channel.recordDelay, backoff: self.settings.assistant.retry
-        )
-        let clock = self.environment.clock
-        var generator = self.environment.generator
-        var machine = SendMachine(intent, policy: policy)
-        var journaled = intent
-        var step = machine.begin(isInherited: isInherited, since: message.receivedAt, at: clock.wallTime)
-        while true {
-            if machine.intent != journaled {
-                try await self.commit(.send(machine.intent))
-                self.report(machine.intent, after: journaled, receivedAt: message.receivedAt)
-                journaled = machine.intent
-            }
-            switch step {
-            case .send:
-                guard self.environment.trust.isTrusted(at: clock.uptime) else {
-                    throw StoreError(.fenced, "the lease could not be renewed in time; others may be at work")
-                }
-                // Once interrupted, a request would be cut off in the middle: a doubt for nothing.
-                machine.requestBegins(at: clock.wallTime)
-                let outcome =
-                    Task.isCancelled
-                    ? .unavailable(reason: "the process is stopping") : await channel.send(machine.intent)
-                step = machine.sent(outcome, at: clock.wallTime, using: &generator)
-            case .reconcile:
-                let known = try await self.environment.untilAvailable {
-                    try await self.environment.journal.providerIDs(of: self.id)
-                }
-                let answer = await channel.reconcile(machine.intent, known: known)
-                step = machine.reconciled(answer, at: clock.wallTime)
-            case .wait(let delay):
-                if machine.intent.state == .pending {
-                    self.report(.sendWillRetry(machine.intent, delay: delay))
-                }
-                try await self.wait(delay)
-                step = machine.waited(at: clock.wallTime)
-            case .done:
-                return machine.intent
-            }
-        }
-    }
-
-    private func report(_ intent: SendIntent, after earlier: SendIntent, receivedAt: Timestamp) {
-        guard intent.state != earlier.state else { return }
-        if earlier.state == .unknown { self.report(.sendReconciled(intent)) }
-        switch intent.state {
-        case .accepted:
-            let elapsed = self.environment.clock.wallTime.elapsed(since: receivedAt)
-            self.report(.replyAccepted(intent, elapsed: elapsed))
-        case .refused: self.report(.sendRefused(intent))
-        case .unknown: self.report(.sendInDoubt(intent))
-        case .pending, .sending, .parked: break
-        }
-    }
-
     // MARK: The partition
 
     /// Calls the partition without a hop: both are on the same executor.
@@ -360,7 +281,7 @@ actor ConversationActor {
         self.partition.assumeIsolated(call)
     }
 
-    private func report(_ event: RuntimeEvent) {
+    func report(_ event: RuntimeEvent) {
         self.environment.observer.record(event, assistant: self.settings.assistant.id)
     }
 
@@ -373,7 +294,7 @@ actor ConversationActor {
         try await bulkhead.acquire(priority)
     }
 
-    private func wait(_ delay: Duration) async throws {
+    func wait(_ delay: Duration) async throws {
         if self.machine.isStopping { throw CancellationError() }
         self.phase = .waiting
         defer { self.phase = .working }
@@ -381,25 +302,9 @@ actor ConversationActor {
     }
 
     @discardableResult
-    private func commit(_ record: JournalRecord) async throws -> CommitOutcome {
+    func commit(_ record: JournalRecord) async throws -> CommitOutcome {
         try await self.environment.untilAvailable {
             try await self.environment.journal.commit(record, self.fence)
         }
-    }
-}
-
-/// Stands for a number that the configuration no longer knows: its replies wait.
-private struct UnconfiguredChannel: MessageChannel {
-    let id: ChannelID
-    var maximumTextLength: Int { 4096 }
-    var sendTimeout: Duration { .zero }
-    var recordDelay: Duration { .zero }
-
-    func send(_ intent: SendIntent) async -> SendOutcome {
-        .unavailable(reason: "channel \(self.id) is not configured")
-    }
-
-    func reconcile(_ intent: SendIntent, known: Set<String>) async -> Reconciliation {
-        .unavailable(reason: "channel \(self.id) is not configured")
     }
 }

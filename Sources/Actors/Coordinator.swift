@@ -172,6 +172,11 @@ public final class Coordinator: Sendable {
             try await self.dispatcher.open(fence, followsCrash: followsCrash) { error in
                 self.signals.continuation.yield(.abandoned(fence, error))
             }
+            // The log may have taken so long that trust has ended meanwhile, and there was nothing to interrupt yet.
+            guard self.state.withLock({ $0.machine.isOpen(fence) }) else {
+                await self.dispatcher.abandon(fence.partition)
+                return false
+            }
             return true
         } catch {
             self.environment.observer.record(.storeUnavailable(error, delay: self.interval), assistant: nil)

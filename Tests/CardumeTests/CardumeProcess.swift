@@ -2,18 +2,54 @@ import Foundation
 import Synchronization
 import Testing
 
+@testable import CardumeTesting
+
 /// The real program, as a user would start it.
 final class CardumeProcess: Sendable {
     private struct State {
         var lines: [String] = []
         var port: Int?
         var waiters: [CheckedContinuation<Int?, Never>] = []
-        var exit: (status: Int32, isSignal: Bool)?
+        var status: Int32?
+        var isOutputComplete = false
+        /// Once both are known.
+        var exit: Int32?
         var exitWaiters: [CheckedContinuation<Void, Never>] = []
     }
 
-    private let state = Mutex(State())
+    /// Outlives the object, if it must, in the process's handlers.
+    private final class Record: Sendable {
+        let state = Mutex(State())
+
+        func take(_ line: String) {
+            let (waiters, port) = self.state.withLock { state -> ([CheckedContinuation<Int?, Never>], Int?) in
+                state.lines.append(line)
+                guard line.contains("\"message\":\"listening\""),
+                    let port = line.split(separator: ":").last?.prefix(while: \.isNumber)
+                else { return ([], nil) }
+                state.port = Int(port)
+                defer { state.waiters = [] }
+                return (state.waiters, state.port)
+            }
+            for waiter in waiters { waiter.resume(returning: port) }
+        }
+
+        func update(_ change: (inout State) -> Void) {
+            let waiters = self.state.withLock { state in
+                change(&state)
+                guard state.isOutputComplete, let status = state.status else { return State() }
+                state.exit = status
+                defer { (state.waiters, state.exitWaiters) = ([], []) }
+                return state
+            }
+            for waiter in waiters.waiters { waiter.resume(returning: nil) }
+            for waiter in waiters.exitWaiters { waiter.resume() }
+        }
+    }
+
+    private let record = Record()
     private let process: Mutex<Process>
+    let id: Int32
 
     /// The program that was built with the tests.
     static var binary: URL {
@@ -21,63 +57,64 @@ final class CardumeProcess: Sendable {
         return bundle.deletingLastPathComponent().appending(path: "cardume")
     }
 
+    /// Killed when this object goes away, or this process ends.
+    ///
     /// - Parameter environment: besides PATH, all the program sees.
     init(_ arguments: [String], environment: [String: String] = [:], folder: String) throws {
-        let process = Process()
-        process.executableURL = Self.binary
-        process.arguments = arguments
-        process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { _, new in new }
-        process.currentDirectoryURL = URL(filePath: folder)
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        self.process = Mutex(process)
-        let buffer = Mutex(Data())
-        pipe.fileHandleForReading.readabilityHandler = { handle in
-            let data = handle.availableData
-            if data.isEmpty { handle.readabilityHandler = nil }
-            let lines = buffer.withLock { buffer -> [String] in
-                buffer.append(data)
-                var lines: [String] = []
-                while let end = buffer.firstIndex(of: 0x0A) {
-                    lines.append(String(decoding: buffer[buffer.startIndex..<end], as: UTF8.self))
-                    buffer.removeSubrange(buffer.startIndex...end)
+        let record = self.record
+        let process = try Spawn.run {
+            let process = Process()
+            process.executableURL = Self.binary
+            process.arguments = arguments
+            process.environment = ["PATH": "/usr/bin:/bin"].merging(environment) { _, new in new }
+            process.currentDirectoryURL = URL(filePath: folder)
+            process.standardInput = FileHandle.nullDevice
+            let pipe = Pipe()
+            process.standardOutput = pipe
+            process.standardError = pipe
+            let buffer = Mutex(Data())
+            pipe.fileHandleForReading.readabilityHandler = { handle in
+                let data = handle.availableData
+                if data.isEmpty {
+                    handle.readabilityHandler = nil
+                    return record.update { $0.isOutputComplete = true }
                 }
-                return lines
+                let lines = buffer.withLock { buffer -> [String] in
+                    buffer.append(data)
+                    var lines: [String] = []
+                    while let end = buffer.firstIndex(of: 0x0A) {
+                        lines.append(String(decoding: buffer[buffer.startIndex..<end], as: UTF8.self))
+                        buffer.removeSubrange(buffer.startIndex...end)
+                    }
+                    return lines
+                }
+                for line in lines { record.take(line) }
             }
-            for line in lines { self.take(line) }
-        }
-        process.terminationHandler = { process in
-            let waiters = self.state.withLock { state in
-                state.exit = (process.terminationStatus, process.terminationReason == .uncaughtSignal)
-                defer { (state.waiters, state.exitWaiters) = ([], []) }
-                return (state.waiters, state.exitWaiters)
+            process.terminationHandler = { process in
+                Reaper.shared.ended(process.processIdentifier)
+                let sign: Int32 = process.terminationReason == .uncaughtSignal ? -1 : 1
+                let status = sign * process.terminationStatus
+                record.update { $0.status = status }
             }
-            for waiter in waiters.0 { waiter.resume(returning: nil) }
-            for waiter in waiters.1 { waiter.resume() }
+            return (process, process)
         }
-        try self.process.withLock { try $0.run() }
+        self.id = process.processIdentifier
+        self.process = Mutex(process)
+        Reaper.shared.watch(self.id)
+        if self.hasEnded { Reaper.shared.ended(self.id) }
     }
 
-    private func take(_ line: String) {
-        let (waiters, port) = self.state.withLock { state -> ([CheckedContinuation<Int?, Never>], Int?) in
-            state.lines.append(line)
-            guard line.contains("\"message\":\"listening\""),
-                let port = line.split(separator: ":").last?.prefix(while: \.isNumber)
-            else { return ([], nil) }
-            state.port = Int(port)
-            defer { state.waiters = [] }
-            return (state.waiters, state.port)
-        }
-        for waiter in waiters { waiter.resume(returning: port) }
-    }
+    var hasEnded: Bool { self.record.state.withLock { $0.exit != nil } }
 
-    var output: String { self.state.withLock { $0.lines.joined(separator: "\n") } }
+    var output: String { self.record.state.withLock { $0.lines.joined(separator: "\n") } }
+
+    /// Lines of the log that contain `text`.
+    func lines(_ text: String) -> [String] { self.record.state.withLock { $0.lines.filter { $0.contains(text) } } }
 
     /// The port it listens on; fails the test when it ends instead.
     func port() async throws -> Int {
         let port: Int? = await withCheckedContinuation { continuation in
-            let known = self.state.withLock { state -> Int?? in
+            let known = self.record.state.withLock { state -> Int?? in
                 if let port = state.port { return port }
                 if state.exit != nil { return .some(nil) }
                 state.waiters.append(continuation)
@@ -89,23 +126,21 @@ final class CardumeProcess: Sendable {
     }
 
     func signal(_ signal: Int32) {
-        kill(self.process.withLock { $0.processIdentifier }, signal)
+        if !self.hasEnded { kill(self.id, signal) }
     }
 
     /// Waits for the end. The status of a signal is its negative.
     @discardableResult
     func end() async -> Int32 {
         await withCheckedContinuation { continuation in
-            let hasEnded = self.state.withLock { state in
+            let hasEnded = self.record.state.withLock { state in
                 if state.exit != nil { return true }
                 state.exitWaiters.append(continuation)
                 return false
             }
             if hasEnded { continuation.resume() }
         }
-        return self.state.withLock { state in
-            state.exit.map { $0.isSignal ? -$0.status : $0.status } ?? 0
-        }
+        return self.record.state.withLock { $0.exit ?? 0 }
     }
 
     deinit {

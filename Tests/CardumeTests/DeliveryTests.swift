@@ -18,7 +18,7 @@ import Testing
     }
 
     private static func check(_ deployment: Deployment) {
-        let wrong = deployment.conversationsOutOfOrder(conversations: Self.conversations, messages: Self.messages)
+        let wrong = deployment.sandbox.conversationsOutOfOrder(conversations: Self.conversations, messages: Self.messages)
         #expect(wrong.isEmpty, "\(wrong.prefix(3))")
         #expect(deployment.sandbox.sends.count == Self.conversations * Self.messages)
     }
@@ -86,7 +86,7 @@ import Testing
         try await deployment.start()
         try await deployment.deliverAll(conversations: 20, messages: 10)
         try await deployment.settle(replies: 200)
-        #expect(deployment.conversationsOutOfOrder(conversations: 20, messages: 10).isEmpty)
+        #expect(deployment.sandbox.conversationsOutOfOrder(conversations: 20, messages: 10).isEmpty)
         #expect(deployment.sandbox.sendRequests == 200, "a send was repeated")
         #expect(Int(try deployment.rows("SELECT sum(ambiguous_attempts) FROM sends")[0]) ?? 0 > 0)
     }
@@ -120,7 +120,7 @@ import Testing
         try await deployment.settle(replies: 101)
         #expect(try deployment.rows("SELECT message_id FROM dead_letters") == ["P"])
         #expect(try deployment.rows("SELECT attempts FROM dead_letters") == ["3"])
-        #expect(deployment.conversationsOutOfOrder(conversations: 20, messages: 5).isEmpty)
+        #expect(deployment.sandbox.conversationsOutOfOrder(conversations: 20, messages: 5).isEmpty)
     }
 
     @Test func aHeldConversationSurvivesARestartAndGoesOnWhenReleased() async throws {
@@ -129,7 +129,7 @@ import Testing
         settings.modelPoison = "veneno"
         let deployment = try await Deployment(settings, assistant: "on_dead_letter: hold")
         try await deployment.start()
-        let contact = Deployment.contact(0)
+        let contact = Load.contact(0)
         try await deployment.deliver(contact, "P", "isto é veneno")
         for message in 0..<40 { try await deployment.deliver(contact, "C0M\(message)", "mensagem \(message)") }
         try await deployment.deliver("5534000000002", "X", "outra conversa")
@@ -148,7 +148,7 @@ import Testing
         let released = try await deployment.request("POST", path, headers: ["Authorization": "Bearer \(Deployment.token)"])
         #expect(released.status == 200, "\(released.body)")
         try await deployment.settle(replies: 42)
-        #expect(deployment.conversationsOutOfOrder(conversations: 1, messages: 40).isEmpty)
+        #expect(deployment.sandbox.conversationsOutOfOrder(conversations: 1, messages: 40).isEmpty)
     }
 
     @Test func aMessageThatKillsTheProcessIsParkedAfterThreeRestarts() async throws {
@@ -172,6 +172,6 @@ import Testing
 extension Deployment {
     func deliverOnce(_ contact: String, _ id: String, _ text: String) async throws {
         _ = try await self.request(
-            "POST", "/webhook/evolution", headers: ["apikey": Self.key], body: Self.webhook(contact, id, text))
+            "POST", "/webhook/evolution", headers: ["apikey": Self.key], body: Load.webhook(contact, id, text))
     }
 }

@@ -90,7 +90,7 @@ import Testing
         for index in 0..<200 where refused < 3 {
             let answer = try await deployment.request(
                 "POST", "/webhook/evolution", headers: ["apikey": Deployment.key],
-                body: Deployment.webhook("5534", "M\(index)", "\(index) \(text)"))
+                body: Load.webhook("5534", "M\(index)", "\(index) \(text)"))
             if answer.status == 200 { accepted.append("Recebi: \(index) \(text)") } else { refused += 1 }
             #expect([200, 503].contains(answer.status))
         }

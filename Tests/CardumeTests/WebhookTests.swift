@@ -112,7 +112,7 @@ import Testing
 
     @Test func eventsMayBeNamedInThePath() async throws {
         let deployment = try await Self.deployment()
-        let body = Deployment.webhook("5534", "A", "oi")
+        let body = Load.webhook("5534", "A", "oi")
         for path in ["/webhook/evolution/messages-upsert", "/webhook/evolution//messages-upsert"] {
             let answer = try await deployment.request("POST", path, headers: ["apikey": Deployment.key], body: body)
             #expect(answer.status == 200)
@@ -142,10 +142,10 @@ import Testing
         let key = ["apikey": Deployment.key]
         let bearer = ["Authorization": "Bearer \(Deployment.token)"]
         let cases: [(String, String, [String: String], [UInt8]?, Int)] = [
-            ("POST", "/webhook/evolution", [:], Deployment.webhook("1", "A", "oi"), 401),
-            ("POST", "/webhook/evolution", ["apikey": "errada"], Deployment.webhook("1", "A", "oi"), 401),
+            ("POST", "/webhook/evolution", [:], Load.webhook("1", "A", "oi"), 401),
+            ("POST", "/webhook/evolution", ["apikey": "errada"], Load.webhook("1", "A", "oi"), 401),
             (
-                "POST", "/webhook/evolution", ["Authorization": "Bearer \(Deployment.key)"], Deployment.webhook("1", "B", "oi"),
+                "POST", "/webhook/evolution", ["Authorization": "Bearer \(Deployment.key)"], Load.webhook("1", "B", "oi"),
                 200
             ),
             ("POST", "/webhook/evolution", key, Array("{\"event\":".utf8), 400),

@@ -67,6 +67,8 @@ struct EmbeddedStorage: Storage {
 struct ClusterStorage: Storage {
     private let redis: RedisLog
     private let pool: PostgresPool
+    /// Renewals of leases must not queue behind commits.
+    private let leasePool: PostgresPool
     private let maintenance: PostgresMaintenance
     private let logger: Logger
     let journal: any Journal
@@ -86,8 +88,10 @@ struct ClusterStorage: Storage {
             log.partitionCount = configuration.partitionCount
             log.dedupeWindow = configuration.dedupeWindow
             log.session = configuration.session
+            // Each event loop has connections of its own, and all of them fail together.
+            let limit = LineLimit()
             self.redis = RedisLog(settings: log, connector: try RedisConnector(redis), eventLoops: loops) {
-                Self.report($0, to: logger)
+                Self.report($0, to: logger, limit)
             }
             node = "\(redis.node)"
         } catch {
@@ -96,13 +100,16 @@ struct ClusterStorage: Storage {
         do throws(PostgresError) {
             let postgres = try PostgresSettings(settings)
             self.pool = PostgresPool(postgres)
+            var few = postgres
+            (few.minimumConnections, few.maximumConnections) = (1, 2)
+            self.leasePool = PostgresPool(few)
             self.description = "redis \(node), database \(postgres)"
         } catch {
             throw CommandFailure("database.url: \(error.message)")
         }
         self.maintenance = PostgresMaintenance(self.pool, retention: settings.retention)
         self.journal = PostgresJournal(self.pool)
-        self.leases = PostgresLeaseStore(self.pool, timeToLive: settings.timeToLive)
+        self.leases = PostgresLeaseStore(self.leasePool, timeToLive: settings.timeToLive)
         self.logger = logger
     }
 
@@ -116,7 +123,10 @@ struct ClusterStorage: Storage {
     }
 
     func whileOpen(_ body: () async throws -> Void) async throws {
-        defer { self.pool.close() }
+        defer {
+            self.pool.close()
+            self.leasePool.close()
+        }
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             group.addTask { await self.redis.run() }
@@ -132,17 +142,24 @@ struct ClusterStorage: Storage {
 
     func clean() async throws {
         let report = try await self.maintenance.run()
-        guard !report.created.isEmpty || !report.dropped.isEmpty else { return }
+        guard !report.created.isEmpty || !report.dropped.isEmpty || report.deleted > 0 else { return }
         self.logger.notice(
-            "weekly partitions changed",
+            "database tidied up",
             metadata: [
                 "created": "\(report.created.joined(separator: ", "))", "dropped": "\(report.dropped.joined(separator: ", "))",
+                "deleted": "\(report.deleted)",
             ])
     }
 
-    private static func report(_ event: RedisLink.Event, to logger: Logger) {
+    private static func report(_ event: RedisLink.Event, to logger: Logger, _ limit: LineLimit) {
+        if case .connected(let node) = event {
+            return logger.debug("connected to Redis", metadata: ["node": "\(node)"])
+        }
+        guard let suppressed = limit.admit() else { return }
+        var logger = logger
+        logger[metadataKey: "lines_suppressed"] = "\(suppressed)"
         switch event {
-        case .connected(let node): logger.debug("connected to Redis", metadata: ["node": "\(node)"])
+        case .connected: break
         case .lost(let node, let error):
             logger.warning("connection to Redis lost", metadata: ["node": "\(node)", "error": "\(error)"])
         case .failed(let node, let error, let delay):

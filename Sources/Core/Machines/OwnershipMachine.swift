@@ -85,6 +85,12 @@ public struct OwnershipMachine {
         return ownerships
     }
 
+    /// Whether a partition is to be worked on, in this very epoch.
+    public func isOpen(_ fence: Fence) -> Bool {
+        guard let own = self.held[fence.partition] else { return false }
+        return own.epoch == fence.epoch && own.phase == .open
+    }
+
     /// This member is going down, or cannot go on. Returns all that is not being closed already.
     public mutating func closeAll() -> [Fence] {
         let open = self.held.filter { $0.value.phase == .open }.map { Fence($0.key, $0.value.epoch) }

@@ -45,7 +45,9 @@ extension ConfigurationKey {
         .init(
             "database.url", .text, isSecret: true, alias: "DATABASE_URL",
             "`postgres://user:password@host:port/database?sslmode=…`: PostgreSQL 15 or later, or PgBouncer before it."),
-        .init("database.connections", .integer(1...1000), default: "6", "Connections of one process at most."),
+        .init(
+            "database.connections", .integer(1...1000), default: "6",
+            "Connections of one process at most, besides two for its leases."),
         .init("database.idle_connections", .integer(0...1000), default: "1", "Of them, kept although idle."),
         .init(
             "database.waiters", .integer(1...1_000_000), default: "65536",

@@ -62,7 +62,13 @@ enum PostgresJournalSQL {
                     SELECT conversation, turn, t.assistant, attempt, started_at, finished_at, model, prompt, completion
                     FROM \(rows("int8 text text text int8 timestamptz timestamptz text int8 int8", "t")) (fence,
                         conversation, turn, assistant, attempt, started_at, finished_at, model, prompt, completion)
-                    JOIN fences USING (fence) ORDER BY conversation, turn ON CONFLICT DO NOTHING RETURNING conversation, turn
+                    JOIN fences USING (fence) ORDER BY conversation, turn ON CONFLICT DO NOTHING
+                    RETURNING conversation, turn, turns.assistant, finished_at
+                ), talked AS (
+                    INSERT INTO cardume.conversations AS c (conversation, assistant, turns, first_at, latest_at)
+                    SELECT conversation, assistant, 1, finished_at, finished_at FROM inserted ORDER BY conversation
+                    ON CONFLICT (conversation) DO UPDATE SET assistant = excluded.assistant, turns = c.turns + 1,
+                        latest_at = excluded.latest_at
                 ), lines AS (
                     INSERT INTO cardume.messages (at, conversation, role, message_id, kind, sent_at, text)
                     SELECT at, l.conversation, role, message_id, kind, sent_at, text

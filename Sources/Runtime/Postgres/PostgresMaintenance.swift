@@ -1,13 +1,16 @@
 import CardumeCore
 
-/// Makes the weekly partitions of `messages` ahead of time and drops those whose time is over. Called at start and some times
-/// a day, by any number of processes: one works, the others find the lock taken and leave it to that one.
+/// Makes the weekly partitions of `messages` ahead of time and drops those whose time is over; deletes turns, sends and dead
+/// letters of that age. Called at start and some times a day, by any number of processes: one works on a partition, the
+/// others find the lock taken and leave it to that one.
 ///
 /// By the database's clock. A partition is one ISO week, Monday 00:00 UTC to the next, named `messages_2026w47`.
 package struct PostgresMaintenance: Sendable {
     package struct Report: Hashable, Sendable {
         package var created: [String] = []
         package var dropped: [String] = []
+        /// Turns, dead letters and conversations deleted.
+        package var deleted = 0
     }
 
     private struct Week: Sendable {
@@ -41,7 +44,57 @@ package struct PostgresMaintenance: Sendable {
             PostgresStatement(
                 "DELETE FROM cardume.messages_default WHERE at < now() - make_interval(secs => $1)",
                 [.double(self.retention.seconds)]), within: Self.timeout)
+        report.deleted =
+            try await self.delete(Self.oldTurns) + self.delete(Self.oldDeadLetters)
+            + self.delete(Self.oldConversations)
         return report
+    }
+
+    private static let batch = 2_000
+
+    /// A turn and its sends.
+    private static let oldTurns = PostgresStatement.SQL(
+        """
+        WITH old AS (
+            DELETE FROM cardume.turns WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM cardume.turns WHERE finished_at < now() - make_interval(secs => $1)
+                LIMIT $2 FOR UPDATE SKIP LOCKED
+            )) RETURNING conversation, turn
+        ), sends AS (
+            DELETE FROM cardume.sends s USING old WHERE s.conversation = old.conversation AND s.turn = old.turn
+        ) SELECT count(*) FROM old
+        """)
+
+    private static let oldDeadLetters = PostgresStatement.SQL(
+        """
+        WITH old AS (
+            DELETE FROM cardume.dead_letters WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM cardume.dead_letters WHERE at < now() - make_interval(secs => $1)
+                LIMIT $2 FOR UPDATE SKIP LOCKED
+            )) RETURNING 1
+        ) SELECT count(*) FROM old
+        """)
+
+    private static let oldConversations = PostgresStatement.SQL(
+        """
+        WITH old AS (
+            DELETE FROM cardume.conversations WHERE ctid = ANY (ARRAY(
+                SELECT ctid FROM cardume.conversations WHERE latest_at < now() - make_interval(secs => $1)
+                LIMIT $2 FOR UPDATE SKIP LOCKED
+            )) RETURNING 1
+        ) SELECT count(*) FROM old
+        """)
+
+    /// In small steps, so that nobody waits for long.
+    private func delete(_ statement: PostgresStatement.SQL) async throws -> Int {
+        var deleted = 0
+        while true {
+            let rows = try await self.pool.query(
+                PostgresStatement(statement, [.double(self.retention.seconds), .int(Int64(Self.batch))]), within: Self.timeout)
+            let count = Int(rows[0].int(0) ?? 0)
+            deleted += count
+            if count < Self.batch { return deleted }
+        }
     }
 
     private func missingWeeks() async throws -> [Week] {

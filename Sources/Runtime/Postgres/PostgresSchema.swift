@@ -30,12 +30,18 @@ package enum PostgresSchema {
             epoch bigint NOT NULL, is_clean boolean NOT NULL, PRIMARY KEY (assistant, partition)
         ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
-        -- The journal.
+        -- The journal. A conversation's row is rewritten with each of its turns; no index is on what changes.
+        CREATE TABLE cardume.conversations (
+            conversation text COLLATE "C" PRIMARY KEY, assistant text COLLATE "C" NOT NULL, turns bigint NOT NULL,
+            first_at timestamptz NOT NULL, latest_at timestamptz NOT NULL
+        ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
         CREATE TABLE cardume.turns (
             conversation text COLLATE "C" NOT NULL, turn text COLLATE "C" NOT NULL, assistant text COLLATE "C" NOT NULL,
             attempt integer NOT NULL, started_at timestamptz NOT NULL, finished_at timestamptz NOT NULL, model text,
             prompt_tokens bigint, completion_tokens bigint, PRIMARY KEY (conversation, turn)
         );
+        -- Rows come in the order of time: a few bytes for each 128 pages find those whose time is over.
+        CREATE INDEX turns_by_time ON cardume.turns USING brin (finished_at);
 
         -- Lines of conversations. `id` orders them; `at` decides the partition, and with it when they are dropped.
         CREATE SEQUENCE cardume.message_ids AS bigint;
@@ -87,7 +93,7 @@ package enum PostgresSchema {
         """
 
     private static let version1Down = """
-        DROP TABLE cardume.settings, cardume.members, cardume.leases, cardume.turns, cardume.messages, cardume.sends,
+        DROP TABLE cardume.settings, cardume.members, cardume.leases, cardume.conversations, cardume.turns, cardume.messages, cardume.sends,
             cardume.dead_letters, cardume.crash_marks, cardume.holds, cardume.rejected_webhooks, cardume.timers_audit;
         DROP SEQUENCE cardume.message_ids;
         """

@@ -84,8 +84,17 @@ actor RedisLogWatcher {
     /// Makes a read return that does not know of everybody who waits. Without the permission to do so, they wait until it
     /// returns by itself.
     private func interrupt() async {
-        guard let id = self.link?.clientID else { return }
-        _ = try? await self.client.send(RedisCommand("CLIENT", "UNBLOCK", String(id)), slot: self.slot)
+        while case .reading(isInterrupted: true) = self.phase, let id = self.link?.clientID {
+            do throws(RedisError) {
+                let reply = try await self.client.send(RedisCommand("CLIENT", "UNBLOCK", String(id)), slot: self.slot)
+                if reply.root.integer == 1 { return }
+                // Over another connection, this came before the read: nobody was blocked yet.
+                try? await ContinuousClock().sleep(for: .milliseconds(2))
+            } catch {
+                guard error.remedy == .reconnect || error.remedy == .retry else { return }
+                await self.pause()
+            }
+        }
     }
 
     // MARK: The loop
@@ -113,18 +122,19 @@ actor RedisLogWatcher {
         await self.rest()
         // Those who have just been served come back within this turn of the event loop.
         await Task.yield()
-        guard !self.waits.isEmpty, !Task.isCancelled else { return }
-        let watched = self.waits.map { Watched(partition: $0.key, key: self.logKey($0.key), after: $0.value.after) }
-        self.phase = .reading(isInterrupted: false)
+        var watched: [Watched] = []
         defer { self.phase = .preparing }
         do throws(RedisError) {
             try await link.connected()
+            guard !self.waits.isEmpty, !Task.isCancelled else { return }
+            watched = self.waits.map { Watched(partition: $0.key, key: self.logKey($0.key), after: $0.value.after) }
+            self.phase = .reading(isInterrupted: false)
             self.deliver(try await link.send(Self.command(watched), deadline: Self.block + .seconds(2)), watched)
         } catch {
-            if error.remedy == .redirect || error.remedy == .reresolve {
+            if error.remedy == .redirect || error.remedy == .reresolve, let stream = watched.first {
                 // Lets the client find out who serves the slot now.
                 var command = RedisCommand("EXISTS")
-                command.append(bytes: watched[0].key)
+                command.append(bytes: stream.key)
                 _ = try? await self.client.send(command, slot: self.slot)
             }
             await self.pause()

@@ -1,9 +1,11 @@
 public import CardumeCore
 public import Logging
 
-/// Writes the runtime's events to the log, each with its trace, message, conversation and assistant.
+/// Writes the runtime's events to the log, each with its trace, message, conversation and assistant. A store that does not
+/// answer is reported once a second, however many conversations wait for it.
 public struct LoggingObserver: RuntimeObserver {
     private let logger: Logger
+    private let storeLimit = LineLimit()
 
     public init(logger: Logger) {
         self.logger = logger
@@ -46,8 +48,12 @@ public struct LoggingObserver: RuntimeObserver {
         case .sendRefused(let intent):
             logger.error("reply refused by the gateway", metadata: Self.fields(intent))
         case .storeUnavailable(let error, let delay):
+            guard let suppressed = self.storeLimit.admit() else { return }
             logger.error(
-                "store unavailable, trying again", metadata: ["error": "\(error)", "delay_ms": "\(delay.milliseconds)"])
+                "store unavailable, trying again",
+                metadata: [
+                    "error": "\(error)", "delay_ms": "\(delay.milliseconds)", "lines_suppressed": "\(suppressed)",
+                ])
         case .crashSuspected(let message, let marks):
             logger.warning(
                 "message was running when the process died; running it alone",

@@ -88,6 +88,7 @@ public struct PartitionLogConformance {
     private func fences() async throws {
         let (partition, offset) = try Sample.partition(
             try await self.log.append([Sample.append(Sample.message("fence", from: "6"))])[0])
+        _ = try await self.log.open(self.fence(partition))
         do {
             try await self.log.settle([offset], self.fence(partition).earlier)
             throw ConformanceFailure(description: "broken promise: a stale owner settles nothing")

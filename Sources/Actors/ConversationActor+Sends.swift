@@ -1,0 +1,97 @@
+import CardumeCore
+
+/// Sends replies, part by part: each is journaled before its request and after its end, and a doubt is cleared up before the next.
+extension ConversationActor {
+    func send(_ intents: [SendIntent], of message: InboundMessage, isInherited: Bool) async throws {
+        var lost: TurnFailure?
+        for intent in intents {
+            // One that ended before a crash counts, too: its loss may not be journaled yet.
+            let end = intent.state.isFinal ? intent : try await self.send(intent, of: message, isInherited: isInherited)
+            switch end.state {
+            case .refused:
+                lost = TurnFailure(category: .refused, message: end.lastError ?? "", isRetryable: false)
+            case .parked:
+                lost = TurnFailure(category: .sendInDoubt, message: end.lastError ?? "", isRetryable: false)
+            case .pending, .sending, .unknown, .accepted: break
+            }
+        }
+        if let lost { throw lost }
+    }
+
+    private func send(
+        _ intent: SendIntent, of message: InboundMessage, isInherited: Bool
+    ) async throws -> SendIntent {
+        let channel = self.environment.channel(self.id.channel) ?? UnconfiguredChannel(id: self.id.channel)
+        let policy = SendMachine.Policy(
+            onAmbiguous: self.settings.assistant.onAmbiguousSend, sendTimeout: channel.sendTimeout,
+            recordDelay: channel.recordDelay, backoff: self.settings.assistant.retry
+        )
+        let clock = self.environment.clock
+        var generator = self.environment.generator
+        var machine = SendMachine(intent, policy: policy)
+        var journaled = intent
+        var step = machine.begin(isInherited: isInherited, since: message.receivedAt, at: clock.wallTime)
+        while true {
+            if machine.intent != journaled {
+                try await self.commit(.send(machine.intent))
+                self.report(machine.intent, after: journaled, receivedAt: message.receivedAt)
+                journaled = machine.intent
+            }
+            switch step {
+            case .send:
+                guard self.environment.trust.isTrusted(at: clock.uptime) else {
+                    throw StoreError(.fenced, "the lease could not be renewed in time; others may be at work")
+                }
+                // Once interrupted, a request would be cut off in the middle: a doubt for nothing.
+                machine.requestBegins(at: clock.wallTime)
+                let outcome =
+                    Task.isCancelled
+                    ? .unavailable(reason: "the process is stopping") : await channel.send(machine.intent)
+                step = machine.sent(outcome, at: clock.wallTime, using: &generator)
+            case .reconcile:
+                let known = try await self.environment.untilAvailable {
+                    try await self.environment.journal.providerIDs(of: self.id)
+                }
+                let answer = await channel.reconcile(machine.intent, known: known)
+                step = machine.reconciled(answer, at: clock.wallTime)
+            case .wait(let delay):
+                if machine.intent.state == .pending {
+                    self.report(.sendWillRetry(machine.intent, delay: delay))
+                }
+                try await self.wait(delay)
+                step = machine.waited(at: clock.wallTime)
+            case .done:
+                return machine.intent
+            }
+        }
+    }
+
+    private func report(_ intent: SendIntent, after earlier: SendIntent, receivedAt: Timestamp) {
+        guard intent.state != earlier.state else { return }
+        if earlier.state == .unknown { self.report(.sendReconciled(intent)) }
+        switch intent.state {
+        case .accepted:
+            let elapsed = self.environment.clock.wallTime.elapsed(since: receivedAt)
+            self.report(.replyAccepted(intent, elapsed: elapsed))
+        case .refused: self.report(.sendRefused(intent))
+        case .unknown: self.report(.sendInDoubt(intent))
+        case .pending, .sending, .parked: break
+        }
+    }
+}
+
+/// Stands for a number that the configuration no longer knows: its replies wait.
+private struct UnconfiguredChannel: MessageChannel {
+    let id: ChannelID
+    var maximumTextLength: Int { 4096 }
+    var sendTimeout: Duration { .zero }
+    var recordDelay: Duration { .zero }
+
+    func send(_ intent: SendIntent) async -> SendOutcome {
+        .unavailable(reason: "channel \(self.id) is not configured")
+    }
+
+    func reconcile(_ intent: SendIntent, known: Set<String>) async -> Reconciliation {
+        .unavailable(reason: "channel \(self.id) is not configured")
+    }
+}

@@ -1,0 +1,201 @@
+import CardumeTesting
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import CardumeTesting
+
+/// A Redis, a PostgreSQL, a sandbox, and any number of the program's processes between them.
+final class ClusterDeployment: Doorway {
+    struct Options: Sendable {
+        var sandbox = SandboxSettings()
+        /// Names and settings, as in the configuration.
+        var assistants = ["suporte": ""]
+        /// Added to the configuration of the channel `*`.
+        var channel = ""
+        var redis = RedisServer.Options()
+    }
+
+    static let timeToLive: Duration = .seconds(2)
+
+    let redis: RedisServer
+    let postgres: PostgresServer
+    let configuration: String
+    private let assistants: [String]
+    private let folder = TemporaryFolder()
+    private let servers: RunningSandbox
+    private let door = Mutex<(process: CardumeProcess, port: Int)?>(nil)
+
+    /// Returns once both servers run and the schema is there; none of the program's processes runs yet.
+    init(_ options: Options = Options()) async throws {
+        async let redis = RedisServer.start(options.redis)
+        async let postgres = PostgresServer.start()
+        self.servers = try await RunningSandbox(options.sandbox)
+        (self.redis, self.postgres) = (try await redis, try await postgres)
+        self.assistants = options.assistants.keys.sorted()
+        let assistants = options.assistants.sorted { $0.key < $1.key }.map { name, settings in
+            "  \(name): { backoff: 20ms, slots: 200, \(settings) }"
+        }
+        self.configuration = """
+            redis: { url: "\(self.redis.url)" }
+            database: { url: "\(self.postgres.url)" }
+            lease: { ttl: \(Self.timeToLive.components.seconds)s, interval: 200ms }
+            shutdown_deadline: 10s
+            http: { port: 0 }
+            api: { token: \(Deployment.token) }
+            evolution_webhook: { key: \(Deployment.key) }
+            model: { base_url: "http://127.0.0.1:\(self.servers.port)/v1", keyless: true }
+            assistants:
+            \(assistants.joined(separator: "\n"))
+            channels:
+              "*":
+                kind: evolution
+                base_url: http://127.0.0.1:\(self.servers.port)
+                key: qualquer
+                timeout: 2s
+                record_delay: 100ms
+                \(options.channel)
+            """
+        try Data(self.configuration.utf8).write(to: URL(filePath: self.folder.path + "/cardume.yaml"))
+        let migration = try CardumeProcess(["migrate", "up"], folder: self.folder.path)
+        try #require(await migration.end() == 0, "\(migration.output)")
+    }
+
+    var sandbox: SandboxState { self.servers.state }
+    var port: Int { get throws { try #require(self.door.withLock { $0?.port }) } }
+
+    // MARK: Processes
+
+    /// Returns once it listens.
+    func start(_ role: String, environment: [String: String] = [:]) async throws -> CardumeProcess {
+        let process = try CardumeProcess([role], environment: environment, folder: self.folder.path)
+        _ = try await process.port()
+        return process
+    }
+
+    func startWorkers(_ count: Int, environment: [String: String] = [:]) async throws -> [CardumeProcess] {
+        try await withThrowingTaskGroup(of: CardumeProcess.self) { group in
+            for _ in 0..<count { group.addTask { try await self.start("worker", environment: environment) } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+
+    /// Requests go to it from now on.
+    func startGateway() async throws {
+        let process = try await self.start("gateway")
+        let port = try await process.port()
+        self.door.withLock { $0 = (process, port) }
+    }
+
+    /// Starts `count` workers and a gateway, and waits until the workers share all partitions.
+    func startAll(workers count: Int, environment: [String: String] = [:]) async throws -> [CardumeProcess] {
+        async let workers = self.startWorkers(count, environment: environment)
+        try await self.startGateway()
+        try await self.balance(over: count)
+        return try await workers
+    }
+
+    // MARK: What the servers know
+
+    struct Leases: Equatable {
+        /// By partition, `assistant/number`.
+        var holders: [String: String] = [:]
+
+        var counts: [String: Int] { self.holders.values.reduce(into: [:]) { $0[$1, default: 0] += 1 } }
+
+        func moved(since earlier: Leases) -> Int {
+            self.holders.count { partition, holder in earlier.holders[partition] != holder }
+        }
+    }
+
+    func leases() async throws -> Leases {
+        let rows = try await self.rows(
+            "SELECT assistant || '/' || partition || ' ' || member FROM cardume.leases WHERE member IS NOT NULL")
+        let pairs = rows.map { $0.split(separator: " ").map(String.init) }
+        return Leases(holders: Dictionary(uniqueKeysWithValues: pairs.map { ($0[0], $0[1]) }))
+    }
+
+    /// Waits until `count` members hold all partitions, evenly to within ±2.
+    @discardableResult
+    func balance(over count: Int, within limit: Duration = .seconds(30)) async throws -> Leases {
+        var leases = Leases()
+        do {
+            try await Waiting.until("\(count) members to share the partitions", within: limit) {
+                leases = try await self.leases()
+                let counts = leases.counts.values
+                guard counts.count == count, let least = counts.min(), let most = counts.max() else { return false }
+                return leases.holders.count == 64 * self.assistants.count && most - least <= 2
+            }
+        } catch {
+            Issue.record("\(error): \(leases.counts)")
+            throw error
+        }
+        return leases
+    }
+
+    /// Asks PostgreSQL; a row for each line.
+    func rows(_ sql: String) async throws -> [String] {
+        try await self.postgres.psql(sql).split(separator: "\n").map(String.init)
+    }
+
+    func number(_ sql: String) async throws -> Int { Int(try await self.rows(sql).first ?? "") ?? 0 }
+
+    /// Unsettled messages.
+    func depth() async throws -> Int {
+        let script = """
+            local depth = 0
+            for _, assistant in ipairs(ARGV) do
+                for number = 0, 63 do
+                    depth = depth + redis.call('XLEN', 'cardume:{' .. number .. '}:log:' .. assistant)
+                end
+            end
+            return depth
+            """
+        return Int(try await self.redis.cli(["EVAL", script, "0"] + self.assistants)) ?? -1
+    }
+
+    /// Waits until the sandbox has sent `count` replies and the log is empty.
+    func settle(replies count: Int, within limit: Duration = .seconds(60)) async throws {
+        var depth = -1
+        do {
+            try await Waiting.until("\(count) replies and an empty log", within: limit) {
+                guard self.sandbox.sends.count >= count else { return false }
+                depth = try await self.depth()
+                return depth == 0
+            }
+        } catch {
+            Issue.record("\(error): \(self.sandbox.sends.count) replies, \(depth) messages unsettled")
+            throw error
+        }
+    }
+
+    func sent(_ count: Int) async throws {
+        try await Waiting.until("\(count) replies, there are \(self.sandbox.sends.count)", within: .seconds(60)) {
+            self.sandbox.sends.count >= count
+        }
+    }
+
+    /// Nothing was lost, nothing repeated, nothing out of order, and the database says the same.
+    func check(conversations: Int, messages: Int) async throws {
+        let all = conversations * messages
+        let wrong = self.sandbox.conversationsOutOfOrder(conversations: conversations, messages: messages)
+        #expect(wrong.isEmpty, "\(wrong.count) wrong: \(wrong.prefix(3))")
+        #expect(self.sandbox.sends.count == all)
+        #expect(try await self.number("SELECT count(*) FROM cardume.turns") == all)
+        #expect(try await self.rows("SELECT DISTINCT state FROM cardume.sends") == ["accepted"])
+        #expect(try await self.rows("SELECT conversation, message_id, error FROM cardume.dead_letters") == [])
+    }
+}
+
+extension [CardumeProcess] {
+    func lines(_ text: String) -> [String] { self.flatMap { $0.lines(text) } }
+
+    /// The sum of a field that holds a number, over lines that have it.
+    func sum(_ field: String) -> Int {
+        self.lines("\"\(field)\":\"").reduce(0) { sum, line in
+            let value = line.components(separatedBy: "\"\(field)\":\"").last?.prefix { $0.isNumber } ?? ""
+            return sum + (Int(value) ?? 0)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import Synchronization
+
+/// What a program at the door answered.
+struct Answer: Sendable {
+    let status: Int
+    let body: String
+}
+
+/// Something that takes webhooks, perhaps not at the moment.
+protocol Doorway: Sendable {
+    /// Where it listens.
+    var port: Int { get throws }
+}
+
+/// The messages that tests post, and how the real gateway posts them.
+enum Load {
+    static func contact(_ index: Int) -> String { String(5_534_990_000_000 + index) }
+
+    static func webhook(
+        _ contact: String, _ id: String, _ text: String, to instance: String = "loja-uberlandia"
+    ) -> [UInt8] {
+        Array(
+            """
+            {"event":"messages.upsert","instance":"\(instance)","data":{"key":{"remoteJid":"\(contact)@s.whatsapp.net",\
+            "fromMe":false,"id":"\(id)"},"pushName":"Marina","message":{"conversation":"\(text)"},\
+            "messageType":"conversation","messageTimestamp":1795176000}}
+            """.utf8)
+    }
+}
+
+/// How often a webhook was not accepted.
+final class Refusals: Sendable {
+    private let number = Mutex(0)
+
+    var count: Int { self.number.withLock { $0 } }
+
+    func add() { self.number.withLock { $0 += 1 } }
+}
+
+extension Doorway {
+    func request(
+        _ method: String = "POST", _ path: String, headers: [String: String] = [:], body: [UInt8]? = nil
+    ) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(try self.port)\(path)")
+        request.method = .RAW(value: method)
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
+        let answer = try await response.body.collect(upTo: 1 << 20)
+        return Answer(status: Int(response.status.code), body: String(buffer: answer))
+    }
+
+    /// Posts like the real gateway: repeats until it is told that the message is safe.
+    func deliver(
+        _ contact: String, _ id: String, _ text: String, to instance: String = "loja-uberlandia", refusals: Refusals? = nil
+    ) async throws {
+        let body = Load.webhook(contact, id, text, to: instance)
+        while true {
+            try Task.checkCancellation()
+            let answer = try? await self.request(
+                "POST", "/webhook/evolution", headers: ["apikey": Deployment.key], body: body)
+            if answer?.status == 200 { return }
+            refusals?.add()
+            try await ContinuousClock().sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// Posts `messages` in sequence for each of `conversations` at once, at least `pause` apart.
+    func deliverAll(
+        conversations: Int, messages: Int, pause: Duration = .zero, refusals: Refusals? = nil
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for conversation in 0..<conversations {
+                group.addTask {
+                    for message in 0..<messages {
+                        let (contact, id) = (Load.contact(conversation), "C\(conversation)M\(message)")
+                        try await self.deliver(contact, id, "mensagem \(message)", refusals: refusals)
+                        if pause > .zero { try await ContinuousClock().sleep(for: pause) }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+}
