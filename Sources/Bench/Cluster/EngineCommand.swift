@@ -121,6 +121,7 @@ extension WorkerNews {
         [
             Figure("resident_bytes", "resident memory", Double(self.resident), .bytes),
             Figure("allocated_bytes", "allocated (jemalloc)", Double(self.allocator.allocated), .bytes),
+            Figure("mapped_bytes", "in physical pages (jemalloc)", Double(self.allocator.resident), .bytes),
             Figure("active_bytes", "active (jemalloc)", Double(self.allocator.active), .bytes),
             Figure("retained_bytes", "retained (jemalloc)", Double(self.allocator.retained), .bytes),
         ]
