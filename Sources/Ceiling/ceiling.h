@@ -39,7 +39,7 @@ double seconds_now(void);
 /// Milliseconds since 1970.
 int64_t wall_milliseconds(void);
 
-/// The line of JSON.
+/// The line of JSON. CPU is that of the process so far.
 void report(const char *name, long messages, double seconds);
 
 // MARK: Messages (messages.c)

@@ -8,7 +8,8 @@ static const char USAGE[] =
     "                              [--messages 100000] [--batch 1] [--pipeline 64] [--first-id 1]\n"
     "       cardume-ceiling drain --settle-script FILE [--port 6379] [--partitions 64] [--count 512] [--settle-batch 128]\n"
     "       cardume-ceiling pg-turns --url URL [--turns 100000] [--batch 100] [--pipeline 4] [--conversations 15000]\n"
-    "                              [--first-id 1] [--port PORT] [--turn-sql SQL] [--message-sql SQL]\n";
+    "                              [--first-id 1] [--port PORT] [--turn-sql SQL] [--message-sql SQL]\n"
+    "                              [--conversation-sql SQL]\n";
 
 int main(int argc, char **argv) {
     if (argc > 1) {

@@ -16,6 +16,9 @@ int64_t wall_milliseconds(void) {
 }
 
 void report(const char *name, long messages, double seconds) {
+    struct timespec cpu;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
     double rate = seconds > 0 ? (double)messages / seconds : 0;
-    printf("{\"name\":\"%s\",\"messages\":%ld,\"seconds\":%.4f,\"per_second\":%.0f}\n", name, messages, seconds, rate);
+    printf("{\"name\":\"%s\",\"messages\":%ld,\"seconds\":%.4f,\"per_second\":%.0f,\"cpu_seconds\":%.4f}\n", name,
+        messages, seconds, rate, (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9);
 }

@@ -1,4 +1,4 @@
-// Journals turns without replies, the plain way: two prepared INSERTs per turn, one transaction per batch, pipelined.
+// Journals turns without replies, the plain way: three prepared statements per turn, one transaction per batch, pipelined.
 #include "ceiling.h"
 
 #include <libpq-fe.h>
@@ -16,6 +16,10 @@ static const char TURN_SQL[] =
 static const char MESSAGE_SQL[] =
     "INSERT INTO cardume.messages (at, conversation, role, message_id, kind, sent_at, text) "
     "VALUES (to_timestamp($6 / 1000.0), $1, 'contact', $2, $7, $8, $9)";
+static const char CONVERSATION_SQL[] =
+    "INSERT INTO cardume.conversations AS c (conversation, assistant, turns, first_at, latest_at) "
+    "VALUES ($1, $3, 1, to_timestamp($5 / 1000.0), to_timestamp($6 / 1000.0)) ON CONFLICT (conversation) DO UPDATE "
+    "SET assistant = excluded.assistant, turns = c.turns + 1, latest_at = excluded.latest_at";
 
 enum { PARAMETERS = 9, TEXT = 25, INTEGER = 23, BIGINT = 20, BYTEA = 17 };
 static const Oid TYPES[PARAMETERS] = {TEXT, TEXT, TEXT, INTEGER, BIGINT, BIGINT, TEXT, BIGINT, BYTEA};
@@ -61,10 +65,12 @@ static void take_batch(PGconn *postgres) {
 }
 
 int run_turns(int argc, char **argv) {
-    const char *url = NULL, *turn_sql = TURN_SQL, *message_sql = MESSAGE_SQL;
+    const char *url = NULL, *turn_sql = TURN_SQL, *message_sql = MESSAGE_SQL,
+               *conversation_sql = CONVERSATION_SQL;
     long port = 0, turns = 100000, size = 100, window = 4, conversations = 15000, first_id = 1;
     const struct option_spec specs[] = {
         {"--url", &url, NULL}, {"--turn-sql", &turn_sql, NULL}, {"--message-sql", &message_sql, NULL},
+        {"--conversation-sql", &conversation_sql, NULL},
         {"--port", NULL, &port}, {"--turns", NULL, &turns}, {"--batch", NULL, &size}, {"--pipeline", NULL, &window},
         {"--conversations", NULL, &conversations}, {"--first-id", NULL, &first_id},
     };
@@ -78,9 +84,11 @@ int run_turns(int argc, char **argv) {
     check(postgres, PQstatus(postgres) == CONNECTION_OK);
     prepare(postgres, "turn", turn_sql);
     prepare(postgres, "message", message_sql);
+    prepare(postgres, "conversation", conversation_sql);
     prepare(postgres, "begin", "BEGIN");
     prepare(postgres, "commit", "COMMIT");
-    int turn_count = parameters_of(turn_sql), message_count = parameters_of(message_sql);
+    int turn_count = parameters_of(turn_sql), message_count = parameters_of(message_sql),
+        conversation_count = parameters_of(conversation_sql);
     check(postgres, PQenterPipelineMode(postgres));
 
     double begin = seconds_now();
@@ -102,6 +110,7 @@ int run_turns(int argc, char **argv) {
             };
             send_statement(postgres, "turn", turn_count, values);
             send_statement(postgres, "message", message_count, values);
+            send_statement(postgres, "conversation", conversation_count, values);
         }
         send_statement(postgres, "commit", 0, NULL);
         check(postgres, PQpipelineSync(postgres));

@@ -44,7 +44,13 @@ struct BenchServers: Sendable {
         }
         guard let postgres = self.postgres else { return }
         try await postgres.psql(
-            "TRUNCATE cardume.turns, cardume.messages, cardume.sends, cardume.dead_letters, cardume.crash_marks, "
-                + "cardume.leases, cardume.members; CHECKPOINT")
+            """
+            DO $$ BEGIN
+                EXECUTE (
+                    SELECT 'TRUNCATE ' || string_agg('cardume.' || tablename, ', ') FROM pg_tables
+                    WHERE schemaname = 'cardume' AND tablename <> 'migrations');
+            END $$;
+            CHECKPOINT
+            """)
     }
 }

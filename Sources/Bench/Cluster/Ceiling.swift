@@ -8,6 +8,8 @@ struct Ceiling: Sendable {
         let messages: Int
         let seconds: Double
         let per_second: Double
+        /// Of its process.
+        let cpu_seconds: Double
     }
 
     private let program: String

@@ -77,8 +77,8 @@ struct ConversationsCommand: AsyncParsableCommand {
         let worker = try await self.worker(workload, servers) { options in
             options.turnMilliseconds = Int(self.turn * 1_000)
             options.slots = 2 * self.inFlight
-            // Room for two messages of each conversation: the one that runs and the next.
-            options.credits = 4 * self.inFlight / self.partitions + 64
+            // Room for two messages of each conversation, the one that runs and the next, and for partitions with more of them.
+            options.credits = max(512, 2 * self.inFlight / self.partitions + 40)
         }
         let before = worker.usage
         try await worker.go()
@@ -123,13 +123,13 @@ struct ConversationsCommand: AsyncParsableCommand {
             var first: WorkerNews?
             for portion in 0..<portions {
                 try await log.appendNew((portion * size..<(portion + 1) * size).map { workload.append($0, at: now) })
-                let news = try await self.untilIdle(worker, finished: (portion + 1) * size)
-                if first == nil { first = news }
+                try await self.waitUntilIdle(worker, finished: (portion + 1) * size)
+                if first == nil { first = try await self.rested(worker) }
                 progress.show("conversations", portion + 1, of: portions)
             }
             return first
         }
-        let last = try await worker.snapshot()
+        let last = try await self.rested(worker)
         _ = try await worker.settled()
         await worker.end()
         guard let first = afterFirst else { throw BenchFailure("nothing was measured") }
@@ -142,11 +142,17 @@ struct ConversationsCommand: AsyncParsableCommand {
         ]
     }
 
-    private func untilIdle(_ worker: BenchWorker, finished: Int) async throws -> WorkerNews {
+    private func waitUntilIdle(_ worker: BenchWorker, finished: Int) async throws {
         while true {
             let news = try await worker.snapshot()
-            if news.finished == finished, news.conversations == 0 { return news }
+            if news.finished == finished, news.conversations == 0 { return }
             try await ContinuousClock().sleep(for: .milliseconds(200))
         }
+    }
+
+    /// The allocator gives pages back some ten seconds after they were last used.
+    private func rested(_ worker: BenchWorker) async throws -> WorkerNews {
+        try await ContinuousClock().sleep(for: .seconds(15))
+        return try await worker.snapshot()
     }
 }

@@ -53,30 +53,44 @@ struct EngineCommand: AsyncParsableCommand {
             let isCeilingFirst = run.isMultiple(of: 2)
             let steps = "run \(run + 1) of \(self.options.runs)"
             progress.show(steps, 0, of: 2)
-            let early = isCeilingFirst ? try await self.limits(workload, servers, ceiling) : []
+            let early = isCeilingFirst ? try await self.limits(workload, servers, ceiling) : nil
             progress.show(steps, 1, of: 2)
             let engine = try await self.drain(workload, servers, ceiling)
-            let limits = isCeilingFirst ? early : try await self.limits(workload, servers, ceiling)
-            let lowest = limits.map(\.value).min() ?? 0
-            return [engine[0]] + limits + [Figure("ratio", "ratio", engine[0].value / lowest, .ratio)]
-                + engine.dropFirst()
+            let limits: Limits =
+                if let early { early } else { try await self.limits(workload, servers, ceiling) }
+            let rate = Double(workload.messages) / engine.news.seconds
+            return [Figure("drain_per_second", "drain", rate, .messagesPerSecond)] + limits.rates
+                + [Figure("ratio", "ratio", rate / limits.lowest, .ratio)]
+                + [
+                    Figure("worker_cpu_seconds", "CPU of the worker", engine.worker.seconds, .seconds),
+                    Figure("ceiling_cpu_seconds", "CPU of the C program, Redis", limits.cpu, .seconds),
+                    Figure("redis_cpu_seconds", "CPU of redis-server", engine.redis.seconds, .seconds),
+                ] + engine.news.memoryFigures
         }
         try report.require("ratio", atLeast: self.minimumRatio)
         try report.require("drain_per_second", atLeast: self.minimumRate)
     }
 
+    /// What the C program reaches.
+    private struct Limits {
+        var rates: [Figure]
+        /// Seconds, for draining.
+        var cpu: Double
+
+        var lowest: Double { self.rates.map(\.value).min() ?? 0 }
+    }
+
     private func limits(
         _ workload: ClusterWorkload, _ servers: BenchServers, _ ceiling: Ceiling
-    ) async throws -> [Figure] {
+    ) async throws -> Limits {
         try await self.preload(workload, servers, ceiling)
         let drain = try await ceiling.drain(workload)
-        var figures = [Figure("ceiling_per_second", "C ceiling, Redis", drain.per_second, .messagesPerSecond)]
-        if self.journal == .postgres {
-            let turns = try await ceiling.turns(workload)
-            figures.append(
-                Figure("postgres_ceiling_per_second", "C ceiling, PostgreSQL", turns.per_second, .messagesPerSecond))
-        }
-        return figures
+        let redis = Figure("ceiling_per_second", "C ceiling, Redis", drain.per_second, .messagesPerSecond)
+        guard self.journal == .postgres else { return Limits(rates: [redis], cpu: drain.cpu_seconds) }
+        let turns = try await ceiling.turns(workload)
+        let postgres = Figure(
+            "postgres_ceiling_per_second", "C ceiling, PostgreSQL", turns.per_second, .messagesPerSecond)
+        return Limits(rates: [redis, postgres], cpu: drain.cpu_seconds)
     }
 
     private func preload(_ workload: ClusterWorkload, _ servers: BenchServers, _ ceiling: Ceiling) async throws {
@@ -84,9 +98,10 @@ struct EngineCommand: AsyncParsableCommand {
         _ = try await ceiling.append(workload, batch: 64, inFlight: 64)
     }
 
+    /// - Returns: what the worker said, and how much CPU it and Redis used.
     private func drain(
         _ workload: ClusterWorkload, _ servers: BenchServers, _ ceiling: Ceiling
-    ) async throws -> [Figure] {
+    ) async throws -> (news: WorkerNews, worker: Duration, redis: Duration) {
         try await self.preload(workload, servers, ceiling)
         var options = WorkerOptions(
             workload, redis: servers.redis.url, database: self.journal == .postgres ? try servers.databaseURL : nil)
@@ -97,15 +112,18 @@ struct EngineCommand: AsyncParsableCommand {
         let news = try await worker.settled()
         let (workerAfter, redisAfter) = (worker.usage, ProcessUsage(of: servers.redis.processID))
         await worker.end()
-        let messages = Double(workload.messages)
-        return [
-            Figure("drain_per_second", "drain", messages / news.seconds, .messagesPerSecond),
-            Figure("worker_cpu_seconds", "CPU of the worker", (workerAfter.cpu - workerBefore.cpu).seconds, .seconds),
-            Figure("redis_cpu_seconds", "CPU of redis-server", (redisAfter.cpu - redisBefore.cpu).seconds, .seconds),
-            Figure("resident_bytes", "resident memory", Double(news.resident), .bytes),
-            Figure("allocated_bytes", "allocated (jemalloc)", Double(news.allocator.allocated), .bytes),
-            Figure("active_bytes", "active (jemalloc)", Double(news.allocator.active), .bytes),
-            Figure("retained_bytes", "retained (jemalloc)", Double(news.allocator.retained), .bytes),
+        return (news, workerAfter.cpu - workerBefore.cpu, redisAfter.cpu - redisBefore.cpu)
+    }
+}
+
+extension WorkerNews {
+    fileprivate var memoryFigures: [Figure] {
+        [
+            Figure("resident_bytes", "resident memory", Double(self.resident), .bytes),
+            Figure("allocated_bytes", "allocated (jemalloc)", Double(self.allocator.allocated), .bytes),
+            Figure("mapped_bytes", "in physical pages (jemalloc)", Double(self.allocator.resident), .bytes),
+            Figure("active_bytes", "active (jemalloc)", Double(self.allocator.active), .bytes),
+            Figure("retained_bytes", "retained (jemalloc)", Double(self.allocator.retained), .bytes),
         ]
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import CardumeActors
 import CardumeCore
 import CardumeRuntime
+import Synchronization
 
 struct LatencyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,6 +13,9 @@ struct LatencyCommand: AsyncParsableCommand {
             --turn seconds on a timer. A worker in a process of its own measures, for each message, the time from its \
             intended append to the begin of its turn plus the time from the end of its turn to the answer that it was settled. \
             The first two seconds are part of it. Every message must come in order, exactly once.
+
+            "load late" is how late this process itself came to append, which is part of "added": where it is large, the machine is \
+            busy with something else.
 
             "CPU of the worker" is that process's alone, between the first and the last message.
             """)
@@ -67,9 +71,11 @@ struct LatencyCommand: AsyncParsableCommand {
         let worker = try await BenchWorker(options)
         try await worker.go()
         let (before, redisBefore, begin) = (worker.usage, ProcessUsage(of: servers.redis.processID), ContinuousClock.now)
+        let late = Lateness()
         try await BenchLog.with(workload, servers) { log in
             let clock = SystemClock()
             try await OpenLoop.run(rate: self.rate, count: workload.messages) { index, intended in
+                late.note(since: intended)
                 try await log.appendNew([workload.append(index, at: clock.wallTime, intended: intended)])
                 if index.isMultiple(of: 50) { progress.show("latency", index, of: workload.messages) }
             }
@@ -82,6 +88,7 @@ struct LatencyCommand: AsyncParsableCommand {
         return Percentiles.figures(news.latency["added"] ?? [:], "added", "added to the turn,")
             + Percentiles.figures(news.latency["begin"] ?? [:], "begin", "append to turn,")
             + Percentiles.figures(news.latency["settle"] ?? [:], "settle", "turn to settle,")
+            + Percentiles.figures(late.milliseconds, "late", "load late,")
             + [
                 Figure(
                     "worker_cpu_percent", "CPU of the worker",
@@ -91,5 +98,16 @@ struct LatencyCommand: AsyncParsableCommand {
                     ProcessUsage.percent(from: redisBefore, to: redisAfter, in: elapsed), .percentOfCore),
                 Figure("resident_bytes", "resident memory", Double(news.resident), .bytes),
             ]
+    }
+}
+
+private final class Lateness: Sendable {
+    private let percentiles = Mutex(Percentiles())
+
+    var milliseconds: [String: Double] { self.percentiles.withLock { $0.milliseconds } }
+
+    func note(since intended: Int64) {
+        let late = MonotonicTime.now - intended
+        self.percentiles.withLock { $0.record(nanoseconds: late) }
     }
 }
