@@ -236,8 +236,9 @@ actor ConversationActor {
             // Unless they are these, from the commit whose answer was lost: then nobody has sent them yet.
             guard known == intents else { return (known, true) }
         }
-        self.remember(turn.messages, result.replies)
+        // The turn shares the context; once it is no longer needed, the context grows in place.
         self.report(.turnSucceeded(turn, elapsed: now.elapsed(since: startedAt)))
+        self.remember(message, result.replies)
         return (intents, false)
     }
 
@@ -267,10 +268,10 @@ actor ConversationActor {
         }
     }
 
-    private func remember(_ messages: [InboundMessage], _ replies: [Reply]) {
+    private func remember(_ message: InboundMessage, _ replies: [Reply]) {
         let limit = self.settings.assistant.contextTurns * 2
         guard limit > 0 else { return }
-        for message in messages { self.context?.append(ContextMessage(role: .contact, text: message.contextText)) }
+        self.context?.append(ContextMessage(role: .contact, text: message.contextText))
         for reply in replies { self.context?.append(ContextMessage(role: .assistant, text: reply.text)) }
         if let count = self.context?.count, count > limit { self.context?.removeFirst(count - limit) }
     }
