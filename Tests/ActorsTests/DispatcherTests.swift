@@ -423,7 +423,9 @@ import Testing
         await bed.events.finished(2)
         while store.unsettled > 0 { await Task.yield() }
         store.bringBack(entries, in: partition)
-        #expect(store.unsettled == 2)
+        await bed.events.wait { events in
+            events.count { if case .ownershipChanged(1, _, _, _, _) = $0 { true } else { false } } >= 2
+        }
         while store.unsettled > 0 { try await ContinuousClock().sleep(for: .milliseconds(5)) }
         try await bed.post("c", ["c"])
         while bed.channel.texts(to: "c").count < 3 { try await ContinuousClock().sleep(for: .milliseconds(5)) }
