@@ -74,6 +74,7 @@ final class CardumeProcess: Sendable {
     ///
     /// - Parameter environment: besides PATH, all the program sees.
     init(_ arguments: [String], environment: [String: String] = [:], folder: String) throws {
+        let reaper = try Reaper.shared()
         let record = self.record
         let (process, output) = try Spawn.run {
             let process = Process()
@@ -86,7 +87,7 @@ final class CardumeProcess: Sendable {
             process.standardOutput = pipe
             process.standardError = pipe
             process.terminationHandler = { process in
-                Reaper.shared.ended(process.processIdentifier)
+                reaper.ended(process.processIdentifier)
                 let sign: Int32 = process.terminationReason == .uncaughtSignal ? -1 : 1
                 let status = sign * process.terminationStatus
                 record.update { $0.status = status }
@@ -97,8 +98,8 @@ final class CardumeProcess: Sendable {
         Thread.detachNewThread { record.read(output) }
         self.id = process.processIdentifier
         self.process = Mutex(process)
-        Reaper.shared.watch(self.id)
-        if self.hasEnded { Reaper.shared.ended(self.id) }
+        reaper.watch(self.id)
+        if self.hasEnded { reaper.ended(self.id) }
     }
 
     var hasEnded: Bool { self.record.state.withLock { $0.exit != nil } }

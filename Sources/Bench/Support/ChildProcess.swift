@@ -9,9 +9,11 @@ final class ChildProcess: Sendable {
     let lines: AsyncStream<String>
     private let input: Pipe
     private let hasEnded = Mutex(false)
+    private let reaper: Reaper
 
     /// Standard errors are this process's.
     init(_ command: [String]) throws {
+        self.reaper = try Reaper.shared()
         let (lines, continuation) = AsyncStream<String>.makeStream()
         let (process, input, output) = try Spawn.run {
             let process = Process()
@@ -27,7 +29,7 @@ final class ChildProcess: Sendable {
         self.id = process.processIdentifier
         self.lines = lines
         self.input = input
-        Reaper.shared.watch(self.id)
+        self.reaper.watch(self.id)
         let reading = Thread {
             var rest = Data()
             while case let data = output.fileHandleForReading.availableData, !data.isEmpty {
@@ -61,12 +63,12 @@ final class ChildProcess: Sendable {
 
     private func markEnded() {
         self.hasEnded.withLock { $0 = true }
-        Reaper.shared.ended(self.id)
+        self.reaper.ended(self.id)
     }
 
     deinit {
         guard !self.hasEnded.withLock({ $0 }) else { return }
         kill(self.id, SIGKILL)
-        Reaper.shared.ended(self.id)
+        self.reaper.ended(self.id)
     }
 }

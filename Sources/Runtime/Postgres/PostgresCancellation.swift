@@ -12,22 +12,18 @@ enum PostgresCancellation {
     private static let running = Atomic(0)
     private static let queue = DispatchQueue(label: "cardume.postgres.cancel", attributes: .concurrent)
 
-    /// A cancel request may be used from any thread, and this one belongs to one block.
-    private struct Request: @unchecked Sendable {
-        let pointer: OpaquePointer
-    }
-
-    /// Takes over `request` and frees it.
+    /// Takes over `request`, which libpq lets any thread use, and frees it.
     static func send(_ request: OpaquePointer) {
         guard Self.running.add(1, ordering: .relaxed).newValue <= Self.limit else {
             Self.running.subtract(1, ordering: .relaxed)
             return PQfreeCancel(request)
         }
-        let request = Request(pointer: request)
+        let address = UInt(bitPattern: request)
         Self.queue.async {
+            let request = OpaquePointer(bitPattern: address)
             var message = [CChar](repeating: 0, count: 256)
-            _ = PQcancel(request.pointer, &message, Int32(message.count))
-            PQfreeCancel(request.pointer)
+            _ = PQcancel(request, &message, Int32(message.count))
+            PQfreeCancel(request)
             Self.running.subtract(1, ordering: .relaxed)
         }
     }

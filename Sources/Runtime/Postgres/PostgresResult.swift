@@ -2,11 +2,9 @@ import CPostgres
 package import CardumeCore
 
 /// The rows of one statement, in binary, where libpq put them: reading a column copies that column only.
-///
-/// Unchecked: libpq never changes a result after handing it out ("may be passed around freely between threads"), and nobody
-/// else has the pointer.
-package final class PostgresResult: @unchecked Sendable, RandomAccessCollection {
-    private let result: OpaquePointer
+package final class PostgresResult: Sendable, RandomAccessCollection {
+    /// Nobody else has it.
+    private nonisolated(unsafe) let result: OpaquePointer  // libpq never changes a result it has handed out, and threads may share it
 
     package let startIndex = 0
     package let endIndex: Int

@@ -12,12 +12,15 @@ final class RedisReplyReader {
     private let reader: UnsafeMutablePointer<redisReader>
     /// The reader's callbacks find it through a pointer.
     private let builder: UnsafeMutablePointer<RedisTapeBuilder>
+    private let functions: UnsafeMutablePointer<redisReplyObjectFunctions>
     private var failure: RedisError?
 
     init() {
+        self.functions = .allocate(capacity: 1)
+        self.functions.initialize(to: Self.callbacks)
         self.builder = .allocate(capacity: 1)
         self.builder.initialize(to: RedisTapeBuilder())
-        guard let reader = redisReaderCreateWithFunctions(Self.functions) else { preconditionFailure("out of memory") }
+        guard let reader = redisReaderCreateWithFunctions(self.functions) else { preconditionFailure("out of memory") }
         self.reader = reader
         reader.pointee.privdata = UnsafeMutableRawPointer(self.builder)
         reader.pointee.maxbuf = Self.kept
@@ -27,6 +30,7 @@ final class RedisReplyReader {
         redisReaderFree(self.reader)
         self.builder.deinitialize(count: 1)
         self.builder.deallocate()
+        self.functions.deallocate()
     }
 
     /// Reads `bytes` and hands over every reply that is whole now. After an error it stays with that error.
@@ -57,43 +61,39 @@ final class RedisReplyReader {
         return failure
     }
 
-    /// What every callback returns for an object: the values are on the tape.
-    private nonisolated(unsafe) static let object = UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1)
+    /// What every callback returns for an object, which nobody looks at: the values are on the tape. Not 0, which is a failure.
+    private static var onTape: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: 1) }
 
-    /// Never changed and never freed.
-    private nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
-        let functions = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
-        functions.initialize(
-            to: redisReplyObjectFunctions(
-                createString: { task, text, length in
-                    guard let task else { return nil }
-                    let kind: RedisToken.Kind =
-                        switch task.pointee.type {
-                        case REDIS_REPLY_STATUS: .status
-                        case REDIS_REPLY_ERROR: .error
-                        default: .string
-                        }
-                    let text = UnsafeRawBufferPointer(start: text, count: length)
-                    return RedisReplyReader.builder(task).pointee.add(kind, text) ? RedisReplyReader.object : nil
-                },
-                createArray: { task, count in
-                    guard let task else { return nil }
-                    RedisReplyReader.builder(task).pointee.addArray(count: Int(count))
-                    return RedisReplyReader.object
-                },
-                createInteger: { task, value in
-                    guard let task else { return nil }
-                    RedisReplyReader.builder(task).pointee.add(integer: value)
-                    return RedisReplyReader.object
-                },
-                createNil: { task in
-                    guard let task else { return nil }
-                    RedisReplyReader.builder(task).pointee.addNull()
-                    return RedisReplyReader.object
-                },
-                freeObject: { _ in }))
-        return functions
-    }()
+    private static var callbacks: redisReplyObjectFunctions {
+        redisReplyObjectFunctions(
+            createString: { task, text, length in
+                guard let task else { return nil }
+                let kind: RedisToken.Kind =
+                    switch task.pointee.type {
+                    case REDIS_REPLY_STATUS: .status
+                    case REDIS_REPLY_ERROR: .error
+                    default: .string
+                    }
+                let text = UnsafeRawBufferPointer(start: text, count: length)
+                return RedisReplyReader.builder(task).pointee.add(kind, text) ? RedisReplyReader.onTape : nil
+            },
+            createArray: { task, count in
+                guard let task else { return nil }
+                RedisReplyReader.builder(task).pointee.addArray(count: Int(count))
+                return RedisReplyReader.onTape
+            },
+            createInteger: { task, value in
+                guard let task else { return nil }
+                RedisReplyReader.builder(task).pointee.add(integer: value)
+                return RedisReplyReader.onTape
+            },
+            createNil: { task in
+                guard let task else { return nil }
+                RedisReplyReader.builder(task).pointee.addNull()
+                return RedisReplyReader.onTape
+            },
+            freeObject: { _ in })
+    }
 
     private static func builder(_ task: UnsafePointer<redisReadTask>) -> UnsafeMutablePointer<RedisTapeBuilder> {
         task.pointee.privdata.assumingMemoryBound(to: RedisTapeBuilder.self)

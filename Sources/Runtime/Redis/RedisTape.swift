@@ -28,8 +28,8 @@ struct RedisToken: Sendable {
 
 /// The tokens of a reply in the order of the wire, and the bytes of its strings: one allocation for all of it.
 final class RedisTape: Sendable {
-    private nonisolated(unsafe) let tokens: UnsafeMutablePointer<RedisToken>
-    private nonisolated(unsafe) let bytes: UnsafeMutablePointer<UInt8>
+    private nonisolated(unsafe) let tokens: UnsafePointer<RedisToken>  // written in `init`, then only read until `deinit`
+    private nonisolated(unsafe) let bytes: UnsafePointer<UInt8>  // the same memory, behind the tokens
     let tokenCount: Int
     let byteCount: Int
 
@@ -41,18 +41,20 @@ final class RedisTape: Sendable {
         let tokenSpace = tokens.count * MemoryLayout<RedisToken>.stride
         let memory = UnsafeMutableRawPointer.allocate(
             byteCount: tokenSpace + bytes.count, alignment: MemoryLayout<RedisToken>.alignment)
-        self.tokens = memory.bindMemory(to: RedisToken.self, capacity: tokens.count)
-        self.bytes = (memory + tokenSpace).bindMemory(to: UInt8.self, capacity: bytes.count)
+        let tokenMemory = memory.bindMemory(to: RedisToken.self, capacity: tokens.count)
+        let byteMemory = (memory + tokenSpace).bindMemory(to: UInt8.self, capacity: bytes.count)
         tokens.withUnsafeBufferPointer { source in
-            if let base = source.baseAddress { self.tokens.initialize(from: base, count: source.count) }
+            if let base = source.baseAddress { tokenMemory.initialize(from: base, count: source.count) }
         }
         bytes.withUnsafeBufferPointer { source in
-            if let base = source.baseAddress { self.bytes.initialize(from: base, count: source.count) }
+            if let base = source.baseAddress { byteMemory.initialize(from: base, count: source.count) }
         }
+        self.tokens = UnsafePointer(tokenMemory)
+        self.bytes = UnsafePointer(byteMemory)
     }
 
     deinit {
-        UnsafeMutableRawPointer(self.tokens).deallocate()
+        self.tokens.deallocate()
     }
 
     func token(_ index: Int) -> RedisToken {

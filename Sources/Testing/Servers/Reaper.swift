@@ -3,7 +3,12 @@ import Foundation
 /// Ends what this process leaves behind, also when it is killed itself: a shell whose standard input is the other end of a
 /// pipe that only this process holds.
 package final class Reaper: Sendable {
-    package static let shared = Reaper()
+    private static let started = Result { try Reaper() }
+
+    /// The one of this process.
+    ///
+    /// - Throws: a ``ServerError`` when `/bin/sh` cannot be run: then nothing may be started that would be left behind.
+    package static func shared() throws -> Reaper { try self.started.get() }
 
     /// `/proc` knows a process's children only while it lives: so each is stopped first, and the tree killed as a whole.
     private static let script = """
@@ -35,7 +40,7 @@ package final class Reaper: Sendable {
 
     private let input: Pipe
 
-    private init() {
+    private init() throws {
         let input = Pipe()
         let descriptor = input.fileHandleForWriting.fileDescriptor
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
@@ -52,7 +57,7 @@ package final class Reaper: Sendable {
                 return (process, ())
             }
         } catch {
-            fatalError("/bin/sh cannot be run: \(error)")
+            throw ServerError("/bin/sh, which cleans up after tests, cannot be run: \(error)")
         }
     }
 

@@ -8,15 +8,18 @@ final class ServerHost: Sendable {
     let port: Int
     private let process = Mutex<ServerProcess?>(nil)
 
+    private let reaper: Reaper
+
     /// - Parameter name: part of the folder's name.
     init(name: String) throws {
+        self.reaper = try Reaper.shared()
         self.name = name
         self.port = FreePort.take()
         self.folder = "\(FileManager.default.temporaryDirectory.path)/cardume-\(name)-\(getpid())-\(self.port)"
         try? FileManager.default.removeItem(atPath: self.folder)
         try FileManager.default.createDirectory(atPath: self.folder, withIntermediateDirectories: true)
         Unprivileged.own(self.folder)
-        Reaper.shared.watch(folder: self.folder)
+        self.reaper.watch(folder: self.folder)
     }
 
     var logFile: String { "\(self.folder)/server.log" }
@@ -63,6 +66,6 @@ final class ServerHost: Sendable {
     deinit {
         // Killed before its folder is removed.
         self.process.withLock { $0 = nil }
-        if (try? FileManager.default.removeItem(atPath: self.folder)) != nil { Reaper.shared.removed(folder: self.folder) }
+        if (try? FileManager.default.removeItem(atPath: self.folder)) != nil { self.reaper.removed(folder: self.folder) }
     }
 }

@@ -29,6 +29,7 @@ package final class ServerProcess: Sendable {
     ///   - folder: the working folder.
     ///   - log: the file that standard output and errors are added to.
     package init(_ command: [String], folder: String, log: String) throws {
+        let reaper = try Reaper.shared()
         let ending = self.ending
         if !FileManager.default.fileExists(atPath: log) { try Data().write(to: URL(filePath: log)) }
         Unprivileged.own(log)
@@ -44,15 +45,15 @@ package final class ServerProcess: Sendable {
             process.standardOutput = output
             process.standardError = output
             process.terminationHandler = { process in
-                Reaper.shared.ended(process.processIdentifier)
+                reaper.ended(process.processIdentifier)
                 ending.note(process.terminationStatus)
             }
             return (process, process)
         }
         self.id = process.processIdentifier
-        Reaper.shared.watch(self.id)
+        reaper.watch(self.id)
         // It may have ended before it was watched.
-        if !self.isRunning { Reaper.shared.ended(self.id) }
+        if !self.isRunning { reaper.ended(self.id) }
     }
 
     package var isRunning: Bool {
