@@ -38,7 +38,7 @@ struct FaultyProxyTests {
         let begin = ContinuousClock.now
         try socket.send("ECHO a\r\n")
         // What is sent now may not overtake what is still delayed.
-        try await Task.sleep(for: .milliseconds(5))
+        try await Waiting.until("the first command") { try await proxy.received == 8 }
         try await proxy.set(.delay(toServer: .zero, toClient: .milliseconds(40)))
         try socket.send("ECHO b\r\n")
         var answers = ""
@@ -78,7 +78,7 @@ struct FaultyProxyTests {
         #expect(try socket.receive() == .bytes("+PONG\r\n"))
         // The text that is searched for may come in pieces.
         try socket.send("IN")
-        try await Task.sleep(for: .milliseconds(5))
+        try await Waiting.until("the first piece") { try await proxy.received == 8 }
         try socket.send("CR peixes\r\n")
         #expect(try socket.receive() == .end)
         #expect(try await redis.cli("GET", "peixes") == "1")

@@ -77,6 +77,11 @@ public final class FaultyProxy: Sendable {
         try await self.loop.submit { [links] in links.value.closeAll() }.get()
     }
 
+    /// How many bytes have come from clients, over all connections.
+    public var received: Int {
+        get async throws { try await self.loop.submit { [links] in links.value.received }.get() }
+    }
+
     /// How many connections clients have open.
     public var connections: Int {
         get async throws { try await self.loop.submit { [links] in links.value.count }.get() }
@@ -98,6 +103,7 @@ final class ProxyLinks {
     let target: SocketAddress
     private(set) var mode: FaultyProxy.Mode
     private(set) var cuts = 0
+    private(set) var received = 0
     private var links: [ObjectIdentifier: ProxyLink] = [:]
 
     init(loop: any EventLoop, target: SocketAddress, mode: FaultyProxy.Mode) {
@@ -125,6 +131,8 @@ final class ProxyLinks {
     func removed(_ link: ProxyLink) {
         self.links[ObjectIdentifier(link)] = nil
     }
+
+    func received(_ bytes: Int) { self.received += bytes }
 
     func cut() {
         self.cuts += 1

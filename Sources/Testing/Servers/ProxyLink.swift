@@ -99,6 +99,7 @@ final class ProxyLink {
 
     private func received(_ bytes: ByteBuffer, from side: Side) {
         guard !self.isClosed else { return }
+        if side == .client { self.links.received(bytes.readableBytes) }
         switch (side, self.links.mode) {
         case (.client, .cutAfterRequest(let text, _)):
             self.search(text, in: bytes)

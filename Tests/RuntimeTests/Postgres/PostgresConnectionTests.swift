@@ -1,4 +1,5 @@
 import CardumeCore
+import CardumeTesting
 import Foundation
 import Testing
 
@@ -8,11 +9,11 @@ import Testing
 import Glibc
 #endif
 
-@Suite(.enabled(if: PostgresTestServer.isInstalled, "PostgreSQL is not installed"), .serialized)
+@Suite(.serialized)
 struct PostgresConnectionTests {
     private let server: PostgresTestServer
 
-    init() throws { self.server = try PostgresTestServer.shared.get() }
+    init() async throws { self.server = try await PostgresTestServer.shared() }
 
     private func code(_ body: () async throws -> Void) async -> PostgresError.Code? {
         do {
@@ -24,7 +25,7 @@ struct PostgresConnectionTests {
     }
 
     @Test func valuesComeBackAsTheyWent() async throws {
-        let pool = try await self.server.pool()
+        let pool = try self.server.pool()
         let text = "é ≠ e\u{301}\r\n👩‍👩‍👧‍👦"
         let row = try await pool.query(
             PostgresStatement(
@@ -46,7 +47,7 @@ struct PostgresConnectionTests {
     }
 
     @Test func anEmptyLastValueIsNotNull() async throws {
-        let pool = try await self.server.pool()
+        let pool = try self.server.pool()
         let row = try await pool.query(
             PostgresStatement("SELECT $1::text IS NULL, $2::bytea IS NULL", [.text(""), .bytes([])]))[0]
         #expect(row.bool(0) == false)
@@ -65,7 +66,7 @@ struct PostgresConnectionTests {
             integers.append(index % 7 == 0 ? nil : Int64(index))
             bools.append(index % 2 == 0)
         }
-        let pool = try await self.server.pool()
+        let pool = try self.server.pool()
         let rows = try await pool.query(
             PostgresStatement(
                 "SELECT * FROM unnest($1::text[], $2::bytea[], $3::int8[], $4::bool[], $5::text[])",
@@ -82,7 +83,7 @@ struct PostgresConnectionTests {
     }
 
     @Test func aPipelineIsOneTransaction() async throws {
-        let pool = try await self.server.pool(try await self.server.newDatabase())
+        let pool = try self.server.pool(try await self.server.newDatabase())
         _ = try await pool.query(PostgresStatement("CREATE TABLE t (x int8 UNIQUE DEFERRABLE INITIALLY DEFERRED)"))
         let insert = { (value: Int64) in PostgresStatement("INSERT INTO t VALUES ($1)", [.int(value)]) }
         let results = try await pool.pipeline([insert(1), insert(2), PostgresStatement("SELECT count(*) FROM t")])
@@ -100,7 +101,7 @@ struct PostgresConnectionTests {
     }
 
     @Test func aTransactionIsAllOrNothing() async throws {
-        let pool = try await self.server.pool(try await self.server.newDatabase())
+        let pool = try self.server.pool(try await self.server.newDatabase())
         let code = await self.code {
             try await pool.withConnection { connection in
                 try await connection.transaction(within: .seconds(5)) { connection in
@@ -117,7 +118,7 @@ struct PostgresConnectionTests {
     }
 
     @Test func aStatementBeyondItsDeadlineIsCancelledAndItsConnectionReplaced() async throws {
-        let pool = try await self.server.pool()
+        let pool = try self.server.pool()
         do {
             _ = try await pool.query(PostgresStatement("SELECT pg_sleep(60.25)"), within: .milliseconds(200))
             Issue.record("it did not end")
@@ -125,19 +126,18 @@ struct PostgresConnectionTests {
             #expect(error.code == .timedOut)
             #expect(error.outcomeIsUnknown)
         }
-        let isGone = try await eventually {
+        try await Waiting.until("the statement to be cancelled") {
             let running = PostgresStatement(
                 "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%60.2' || '5%'")
             return try await pool.query(running)[0].int(0) == 0
         }
-        #expect(isGone, "the server was asked to cancel it")
         pool.close()
     }
 
     @Test func aKilledBackendLeavesTheOutcomeUnknown() async throws {
-        let pool = try await self.server.pool()
-        let other = try await self.server.pool()
-        async let killed: Bool = eventually {
+        let pool = try self.server.pool()
+        let other = try self.server.pool()
+        async let killed: Void = Waiting.until("the statement to run") {
             try await other.query(
                 PostgresStatement(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%61.2' || '5%'"
@@ -151,7 +151,7 @@ struct PostgresConnectionTests {
             #expect(error.code == .connection)
             #expect(error.outcomeIsUnknown)
         }
-        #expect(try await killed)
+        try await killed
         #expect(try await pool.query(PostgresStatement("SELECT 1"))[0].int(0) == 1)
         pool.close()
         other.close()
@@ -159,12 +159,12 @@ struct PostgresConnectionTests {
 
     @Test func connectionsTheServerClosedAreReplacedUnnoticed() async throws {
         let database = try await self.server.newDatabase()
-        let pool = try await self.server.pool(database)
+        let pool = try self.server.pool(database)
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<4 { group.addTask { _ = try? await pool.query(PostgresStatement("SELECT pg_sleep(0.1)")) } }
         }
         #expect(pool.statistics.open == 4)
-        let other = try await self.server.pool()
+        let other = try self.server.pool()
         let kill = PostgresStatement(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1", [.text(database)])
         #expect(try await other.query(kill).count >= 4)
@@ -174,38 +174,31 @@ struct PostgresConnectionTests {
     }
 
     @Test func aFrozenServerIsNoticed() async throws {
-        let server = try PostgresTestServer()
-        let pool = try await server.pool { $0.connectTimeout = .milliseconds(300) }
-        let backend = try await pool.query(PostgresStatement("SELECT pg_backend_pid()"))[0].int(0)
-        let id = try #require(backend.map(pid_t.init))
-        kill(id, SIGSTOP)
-        kill(server.processID, SIGSTOP)
-        defer {
-            kill(id, SIGCONT)
-            kill(server.processID, SIGCONT)
-        }
+        let server = try await PostgresTestServer()
+        let pool = try server.pool { $0.connectTimeout = .milliseconds(300) }
+        _ = try await pool.query(PostgresStatement("SELECT 1"))
+        server.server.pause()
+        defer { server.server.resume() }
         let timedOut = await self.code { _ = try await pool.query(PostgresStatement("SELECT 1"), within: .milliseconds(200)) }
         #expect(timedOut == .timedOut)
         let refused = await self.code { _ = try await pool.query(PostgresStatement("SELECT 1"), within: .milliseconds(200)) }
         #expect(refused == .connection)
-        kill(id, SIGCONT)
-        kill(server.processID, SIGCONT)
-        #expect(await eventually { (try? await pool.query(PostgresStatement("SELECT 1"))) != nil })
+        server.server.resume()
+        _ = try await Waiting.value(of: "an answer") { try await pool.query(PostgresStatement("SELECT 1")) }
         pool.close()
     }
 
     @Test func aFullServerSaysSo() async throws {
-        let server = try PostgresTestServer([
-            "fsync=off", "superuser_reserved_connections=0", "max_connections=2", "max_wal_senders=0",
+        let server = try await PostgresTestServer([
+            "superuser_reserved_connections": "0", "max_connections": "2", "max_wal_senders": "0",
         ])
-        let first = try await server.pool { $0.maximumConnections = 2 }
-        let isFull = await eventually {
+        let first = try server.pool { $0.maximumConnections = 2 }
+        try await Waiting.until("two connections") {
             await withTaskGroup(of: Void.self) { group in
                 for _ in 0..<2 { group.addTask { _ = try? await first.query(PostgresStatement("SELECT pg_sleep(0.1)")) } }
             }
             return first.statistics.open == 2
         }
-        #expect(isFull)
         let settings = try PostgresSettings(url: server.url())
         #expect(await self.code { _ = try await PostgresConnection.connect(settings) } == .tooManyConnections)
         first.close()
@@ -231,14 +224,14 @@ struct PostgresConnectionTests {
     }
 
     @Test func refusedConnectionsAreClassified() async throws {
-        let pool = try await self.server.pool()
+        let pool = try self.server.pool()
         _ = try await pool.query(PostgresStatement("SELECT 1"))
         pool.close()
         let missing = try PostgresSettings(url: self.server.url("nowhere"))
         #expect(await self.code { _ = try await PostgresConnection.connect(missing) } == .undefinedSchema)
         let stranger = try PostgresSettings(url: "postgres://stranger:segredo@127.0.0.1:\(self.server.port)/postgres")
         #expect(await self.code { _ = try await PostgresConnection.connect(stranger) } == .authentication)
-        let nobody = try PostgresSettings(url: "postgres://cardume@127.0.0.1:\(PostgresTestServer.freePort())/postgres")
+        let nobody = try PostgresSettings(url: "postgres://cardume@127.0.0.1:\(1)/postgres")
         #expect(await self.code { _ = try await PostgresConnection.connect(nobody) } == .connection)
     }
 }

@@ -1,6 +1,7 @@
 import CardumeCore
 import CardumeTesting
 import Foundation
+import Synchronization
 import Testing
 
 @testable import CardumeRuntime
@@ -12,8 +13,8 @@ private struct JournalBed {
     let leases: PostgresLeaseStore
 
     init(timeToLive: Duration = .seconds(60), _ adjust: (inout PostgresSettings) -> Void = { _ in }) async throws {
-        let server = try PostgresTestServer.shared.get()
-        self.pool = try await server.pool(try await server.newDatabase(), adjust)
+        let server = try await PostgresTestServer.shared()
+        self.pool = try server.pool(try await server.newDatabase(), adjust)
         _ = try await PostgresMigrator(self.pool).up()
         _ = try await PostgresMaintenance(self.pool).run()
         self.journal = PostgresJournal(self.pool)
@@ -58,7 +59,7 @@ private enum Record {
     }
 }
 
-@Suite(.enabled(if: PostgresTestServer.isInstalled, "PostgreSQL is not installed"), .serialized)
+@Suite(.serialized)
 struct PostgresJournalTests {
     @Test func turnsAndDeadLettersAreDeletedWhenTheirTimeIsOver() async throws {
         let bed = try await JournalBed()
@@ -99,7 +100,9 @@ struct PostgresJournalTests {
     @Test func theLeaseStoreKeepsItsPromises() async throws {
         let bed = try await JournalBed(timeToLive: .seconds(1))
         try await LeaseStoreConformance(bed.leases).run {
-            #expect(try await eventually { try await bed.count("members", "expires_at > clock_timestamp()") == 0 })
+            try await Waiting.until("the member's end") {
+                try await bed.count("members", "expires_at > clock_timestamp()") == 0
+            }
             _ = try await bed.leases.renew(Member(id: "b", queues: ["suporte"]))
         }
         bed.pool.close()
@@ -230,7 +233,7 @@ struct PostgresJournalTests {
                 }
                 return committed
             }
-            #expect(try await eventually { try await bed.count("turns", "turn LIKE '\(round)-%'") ?? 0 > 20 })
+            try await Waiting.until("twenty turns") { try await bed.count("turns", "turn LIKE '\(round)-%'") ?? 0 > 20 }
             let claimed = try await bed.leases.claim([partition], for: "a")
             // Nothing of the earlier epoch appears after the claim has been answered.
             let atClaim = try await bed.count("turns", "turn LIKE '\(round)-%'")
@@ -245,18 +248,11 @@ struct PostgresJournalTests {
     @Test func aCommitWhoseAnswerWasLostIsRecognised() async throws {
         let bed = try await JournalBed { $0.maximumConnections = 2 }
         let fence = try await bed.fence()
-        let killer = try await PostgresTestServer.shared.get().pool()
+        let killer = try await PostgresTestServer.shared().pool()
         let kill = PostgresStatement(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'WITH fences%' AND pid <> pg_backend_pid()"
         )
-        let nemesis = Task {
-            var kills = 0
-            while !Task.isCancelled {
-                kills += (try? await killer.query(kill).count) ?? 0
-                try? await Task.sleep(for: .milliseconds(15))
-            }
-            return kills
-        }
+        let (commits, kills) = (Counter(), Counter())
         let unknown = try await withThrowingTaskGroup(of: Int.self) { group in
             for index in 0..<40 {
                 group.addTask {
@@ -267,6 +263,8 @@ struct PostgresJournalTests {
                             JournalRecord.crashMark(message.conversation, message.id), Record.turn(message, reply: "oi"),
                         ] {
                             while true {
+                                // While the others' commits are on their way.
+                                if commits.increment() % 100 == 0 { kills.add(try await killer.query(kill).count) }
                                 do {
                                     let outcome = try await bed.journal.commit(record, fence)
                                     if outcome == .duplicate { #expect(interrupted > 0) }
@@ -276,7 +274,7 @@ struct PostgresJournalTests {
                                 }
                             }
                             guard case .crashMark = record else { continue }
-                            let standing = try await Self.patiently {
+                            let standing = try await Waiting.value(of: "an answer") {
                                 try await bed.journal.standing(of: [Record.entry(message)])
                             }
                             #expect(standing[LogOffset(major: 1)] == .marked(1), "one attempt, one mark")
@@ -287,10 +285,9 @@ struct PostgresJournalTests {
             }
             return try await group.reduce(0, +)
         }
-        nemesis.cancel()
-        #expect(await nemesis.value > 0)
+        #expect(kills.value > 0)
         #expect(unknown > 0, "connections broke in the middle of commits")
-        #expect(try await Self.patiently { try await bed.count("turns") } == 1_000)
+        #expect(try await Waiting.value(of: "an answer") { try await bed.count("turns") } == 1_000)
         #expect(try await bed.count("messages") == 2_000, "nothing twice, nothing lost")
         #expect(try await bed.count("sends") == 1_000)
         #expect(try await bed.count("crash_marks") == 0)
@@ -298,18 +295,21 @@ struct PostgresJournalTests {
         bed.pool.close()
     }
 
-    private static func patiently<Value>(_ body: () async throws -> Value) async throws -> Value {
-        for _ in 0..<200 {
-            do { return try await body() } catch { try await Task.sleep(for: .milliseconds(10)) }
-        }
-        return try await body()
+    /// Counted by many tasks.
+    private final class Counter: Sendable {
+        private let count = Atomic(0)
+
+        var value: Int { self.count.load(ordering: .relaxed) }
+        func increment() -> Int { self.count.add(1, ordering: .relaxed).newValue }
+        func add(_ number: Int) { self.count.add(number, ordering: .relaxed) }
     }
 
     /// A commit that waits for a standby which does not exist has happened when it is cancelled, but nobody says so.
     @Test func whatWasCommittedWithoutAnAnswerIsNotDoneTwice() async throws {
-        let server = try PostgresTestServer(
-            ["fsync=off", "synchronous_standby_names=nobody", "synchronous_commit=local"])
-        let admin = try await server.pool()
+        let server = try await PostgresTestServer([
+            "synchronous_standby_names": "nobody", "synchronous_commit": "local",
+        ])
+        let admin = try server.pool()
         _ = try await PostgresMigrator(admin).up()
         let fence = try await {
             let leases = PostgresLeaseStore(admin)
@@ -324,15 +324,15 @@ struct PostgresJournalTests {
         ]
         for (record, outcome, standing) in steps {
             _ = try await admin.query(PostgresStatement("ALTER DATABASE postgres SET synchronous_commit = on"))
-            let pool = try await server.pool()
+            let pool = try server.pool()
             let journal = PostgresJournal(pool)
             let hasten = Task {
                 let cancel = PostgresStatement(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
-                return try await eventually { try await admin.query(cancel).isEmpty == false }
+                try await Waiting.until("a commit that waits for its standby") { try await !admin.query(cancel).isEmpty }
             }
             await #expect { try await journal.commit(record, fence) } throws: { ($0 as? StoreError)?.code == .unavailable }
-            #expect(try await hasten.value)
+            try await hasten.value
             _ = try await admin.query(PostgresStatement("ALTER DATABASE postgres RESET synchronous_commit"))
             #expect(try await journal.commit(record, fence) == outcome)
             #expect(try await journal.standing(of: [Record.entry(message)]) == [LogOffset(major: 1): standing])

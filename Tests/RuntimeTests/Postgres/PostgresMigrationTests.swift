@@ -1,13 +1,14 @@
 import CardumeCore
+import CardumeTesting
 import Testing
 
 @testable import CardumeRuntime
 
-@Suite(.enabled(if: PostgresTestServer.isInstalled, "PostgreSQL is not installed"), .serialized)
+@Suite(.serialized)
 struct PostgresMigrationTests {
     private let server: PostgresTestServer
 
-    init() throws { self.server = try PostgresTestServer.shared.get() }
+    init() async throws { self.server = try await PostgresTestServer.shared() }
 
     private static func step(_ version: Int, up: String? = nil) -> PostgresMigration {
         PostgresMigration(
@@ -26,7 +27,7 @@ struct PostgresMigrationTests {
     }
 
     @Test func upAndDownAndUpAgain() async throws {
-        let pool = try await self.server.pool(try await self.server.newDatabase())
+        let pool = try self.server.pool(try await self.server.newDatabase())
         let migrator = PostgresMigrator(pool)
         #expect(try await migrator.status().map(\.state) == [.pending])
         #expect(try await migrator.up() == [1])
@@ -43,7 +44,7 @@ struct PostgresMigrationTests {
     }
 
     @Test func workersRefuseAnotherSchemaInOneLine() async throws {
-        let pool = try await self.server.pool(try await self.server.newDatabase())
+        let pool = try self.server.pool(try await self.server.newDatabase())
         let two = PostgresMigrator(pool, migrations: [Self.step(1), Self.step(2)])
         #expect(await self.refusal(two)?.message.contains("run: cardume migrate up") == true)
         #expect(try await two.up(to: 1) == [1])
@@ -60,7 +61,7 @@ struct PostgresMigrationTests {
     }
 
     @Test func aMigrationThatFailsLeavesNothing() async throws {
-        let pool = try await self.server.pool(try await self.server.newDatabase())
+        let pool = try self.server.pool(try await self.server.newDatabase())
         let migrator = PostgresMigrator(
             pool, migrations: [Self.step(1), Self.step(2, up: "CREATE TABLE cardume.half (); SELECT 1 / 0;")])
         await #expect { try await migrator.up() } throws: { ($0 as? PostgresError)?.code == .data }
@@ -74,7 +75,7 @@ struct PostgresMigrationTests {
         let database = try await self.server.newDatabase()
         let done = try await withThrowingTaskGroup(of: [Int].self) { group in
             for _ in 0..<6 {
-                let pool = try await self.server.pool(database)
+                let pool = try self.server.pool(database)
                 group.addTask {
                     defer { pool.close() }
                     return try await PostgresMigrator(pool).up()
@@ -87,7 +88,7 @@ struct PostgresMigrationTests {
 
     @Test func partitionsAreMadeAheadFilledAndDropped() async throws {
         let database = try await self.server.newDatabase()
-        let pool = try await self.server.pool(database)
+        let pool = try self.server.pool(database)
         _ = try await PostgresMigrator(pool).up()
         let line = PostgresStatement(
             """
@@ -97,7 +98,7 @@ struct PostgresMigrationTests {
         _ = try await pool.query(line)
         let reports = try await withThrowingTaskGroup(of: PostgresMaintenance.Report.self) { group in
             for _ in 0..<4 {
-                let pool = try await self.server.pool(database)
+                let pool = try self.server.pool(database)
                 group.addTask {
                     defer { pool.close() }
                     return try await PostgresMaintenance(pool, weeksAhead: 3).run()

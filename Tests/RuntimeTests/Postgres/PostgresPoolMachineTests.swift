@@ -1,4 +1,5 @@
 import CardumeCore
+import CardumeTesting
 import Testing
 
 @testable import CardumeRuntime

@@ -61,16 +61,9 @@ import Testing
         Partition.ID(assistant: assistant, number: Conversation.ID("loja:\(contact)").partitionNumber(of: 64))
     }
 
-    /// Repeats `body` for as long as the log is unavailable.
-    private static func patiently<Value>(_ body: () async throws -> Value) async throws -> Value {
-        let end = ContinuousClock.now + .seconds(30)
-        while true {
-            do {
-                return try await body()
-            } catch let error as StoreError where error.code.isTransient && ContinuousClock.now < end {
-                try await Task.sleep(for: .milliseconds(20))
-            }
-        }
+    /// Returns when a reader waits in the server.
+    private static func readerWaits(in server: RedisServer) async throws {
+        try await Waiting.until("a blocked reader") { try await server.cli("INFO", "clients").contains("blocked_clients:1") }
     }
 
     private static func key(_ partition: Partition.ID) -> String {
@@ -111,7 +104,7 @@ import Testing
             let replica = try #require(try await cluster.replicas(of: master).first)
             async let waiting = log.next(partition, after: .start, limit: 10)
             try await cluster.failOver(to: replica)
-            _ = try await Self.patiently { try await log.append([Self.append("a")]) }
+            _ = try await Waiting.value(of: "the log") { try await log.append([Self.append("a")]) }
             #expect(try await waiting.map(\.message.id) == ["a"])
         }
     }
@@ -215,13 +208,12 @@ import Testing
             let partition = Self.partition(of: 1)
             let first = try Self.place(try await log.append([Self.append("a")])[0])
             async let waiting = log.next(partition, after: first.1, limit: 10)
-            try await Task.sleep(for: .milliseconds(200))
+            try await Self.readerWaits(in: server)
             try await server.kill9()
             let refused = await #expect(throws: StoreError.self) { try await log.append([Self.append("b")]) }
             #expect(refused?.code == .unavailable)
-            try await Task.sleep(for: .milliseconds(500))
             try await server.restart()
-            _ = try await Self.patiently { try await log.append([Self.append("b")]) }
+            _ = try await Waiting.value(of: "the log") { try await log.append([Self.append("b")]) }
             #expect(try await waiting.map(\.message.id) == ["b"])
             #expect(try await log.append([Self.append("a")]) == [.duplicate], "it remembers what it had")
             #expect(try await log.depth(of: partition) == 2)
@@ -234,7 +226,7 @@ import Testing
             let partition = Self.partition(of: 1)
             let first = try Self.place(try await log.append([Self.append("a")])[0])
             async let waiting = log.next(partition, after: first.1, limit: 10)
-            try await Task.sleep(for: .milliseconds(200))
+            try await Self.readerWaits(in: server)
             try await server.cli("FLUSHALL")
             #expect(try await log.depth(of: partition) == 0)
             _ = try await log.append([Self.append("b")])
