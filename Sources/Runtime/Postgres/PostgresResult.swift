@@ -4,7 +4,7 @@ package import CardumeCore
 /// The rows of one statement, in binary, where libpq put them: reading a column copies that column only.
 package final class PostgresResult: Sendable, RandomAccessCollection {
     /// Nobody else has it.
-    private nonisolated(unsafe) let result: OpaquePointer  // libpq never changes a result it has handed out, and threads may share it
+    private nonisolated(unsafe) let result: OpaquePointer  // libpq never changes a result it has handed out
 
     package let startIndex = 0
     package let endIndex: Int
