@@ -25,8 +25,7 @@ demo: setup ## Everything at once with a fake model and gateway; ends by itself 
 	.build/release/cardume demo
 
 test: setup-servers ## All tests; they start the servers they need
-	$(SWIFT) build --build-tests
-	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 $(SWIFT) test --skip-build
+	@SWIFT=$(SWIFT) scripts/test
 
 BENCH := .build/release/cardume-bench
 

@@ -107,10 +107,10 @@ import Testing
         try await deployment.balance(over: 3)
         try await load
         try await deployment.settle(replies: 1_200)
-        try await deployment.check(conversations: 60, messages: 20)
+        let doubts = try await deployment.number("SELECT sum(ambiguous_attempts) FROM cardume.sends")
+        try await deployment.check(conversations: 60, messages: 20, repeats: doubts)
         let lost = [workers[0]].sum("lost")
         let fenced = workers[0].lines("partition given up").count
-        let doubts = try await deployment.number("SELECT sum(ambiguous_attempts) FROM cardume.sends")
         print("SIGSTOP: \(lost) partitions lost, \(fenced) commits refused, \(doubts) sends in doubt")
         #expect(lost + fenced >= 20, "it did not notice")
         #expect(deployment.sandbox.sendRequests - 1_200 <= doubts)
