@@ -70,6 +70,8 @@ let package = Package(
             path: "Sources/Runtime",
             resources: [
                 .embedInCode("RedisLog/Scripts/append.lua"), .embedInCode("RedisLog/Scripts/open.lua"),
+                .embedInCode("RedisLog/Scripts/set-timers.lua"), .embedInCode("RedisLog/Scripts/fire-timers.lua"),
+                .embedInCode("RedisLog/Scripts/end-sessions.lua"),
                 .embedInCode("RedisLog/Scripts/settle.lua"),
             ]
         ),

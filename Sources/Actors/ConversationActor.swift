@@ -117,6 +117,9 @@ actor ConversationActor {
         let message = item.entry.message
         do {
             switch item.standing {
+            case .fresh where message.details.timer != nil && self.machine.hasMore:
+                // Somebody who has written after all is not told of their silence.
+                return self.settleHead(isAnswered: false)
             case .fresh:
                 try await self.runTurn(item.entry, attempt: attempt)
             case .suspect(let marks):
@@ -124,7 +127,7 @@ actor ConversationActor {
             case .committed(let intents):
                 try await self.send(intents, of: message, isInherited: true)
             case .deadLetter:
-                break
+                return self.settleHead(isAnswered: false)
             }
         } catch let failure as TurnFailure {
             try await self.handle(failure, of: message, attempt: attempt)
@@ -133,13 +136,13 @@ actor ConversationActor {
             self.machine.interrupted()
             throw error
         }
-        self.settleHead()
+        self.settleHead(isAnswered: true)
     }
 
-    private func settleHead() {
+    private func settleHead(isAnswered: Bool) {
         let entry = self.machine.finished()
         self.report(.finished(entry.message))
-        self.tell { $0.finished(entry) }
+        self.tell { $0.finished(entry, isAnswered: isAnswered) }
     }
 
     private func handle(_ failure: TurnFailure, of message: InboundMessage, attempt: Int) async throws {
@@ -151,7 +154,7 @@ actor ConversationActor {
             try await self.wait(delay)
         case .deadLetter(let attempts, let holds):
             try await self.bury(message, failure, attempts: attempts, holds: holds)
-            self.settleHead()
+            self.settleHead(isAnswered: false)
         }
     }
 
@@ -225,7 +228,8 @@ actor ConversationActor {
         let intents = self.intents(for: result.replies, to: message, at: now)
         let commit = TurnCommit(
             turn: turn.id, conversation: self.id, assistant: turn.assistant.id, messages: turn.messages,
-            intents: intents, usage: result.usage, attempt: attempt, startedAt: startedAt, finishedAt: now
+            intents: intents, usage: result.usage, attempt: attempt, startedAt: startedAt, finishedAt: now,
+            closesConversation: turn.assistant.timers.rule(of: message)?.closes ?? false
         )
         if try await self.commit(.turn(commit)) == .duplicate {
             // Journaled before, although this process was not told so: its replies count, not these.
@@ -238,7 +242,7 @@ actor ConversationActor {
         }
         // The turn shares the context; once it is no longer needed, the context grows in place.
         self.report(.turnSucceeded(turn, elapsed: now.elapsed(since: startedAt)))
-        self.remember(message, result.replies)
+        if commit.closesConversation { self.context = [] } else { self.remember(message, result.replies) }
         return (intents, false)
     }
 
@@ -271,7 +275,7 @@ actor ConversationActor {
     private func remember(_ message: InboundMessage, _ replies: [Reply]) {
         let limit = self.settings.assistant.contextTurns * 2
         guard limit > 0 else { return }
-        self.context?.append(ContextMessage(role: .contact, text: message.contextText))
+        if message.kind != .system { self.context?.append(ContextMessage(role: .contact, text: message.contextText)) }
         for reply in replies { self.context?.append(ContextMessage(role: .assistant, text: reply.text)) }
         if let count = self.context?.count, count > limit { self.context?.removeFirst(count - limit) }
     }

@@ -1,6 +1,7 @@
 public import CardumeCore
 
 /// The ordinary assistant: shows a model its prompt, the conversation so far and the new messages, and replies what it says.
+/// What timers say is said without a model.
 public struct ModelTurnHandler: TurnHandler {
     private let model: @Sendable (AssistantID) -> any LanguageModel
     private let menuText: @Sendable (ChannelID) -> String?
@@ -19,6 +20,10 @@ public struct ModelTurnHandler: TurnHandler {
     public func respond(to turn: Turn) async throws -> TurnResult {
         if turn.messages.allSatisfy({ $0.details.showsMenu == true }), let menu = self.menuText(turn.conversation.channel) {
             return TurnResult(replies: [Reply(text: menu)])
+        }
+        if turn.messages[0].details.timer != nil {
+            let text = turn.assistant.timers.text(for: turn.messages[0])
+            return TurnResult(replies: text.map { [Reply(text: $0)] } ?? [])
         }
         let request = ModelRequest(
             assistant: turn.assistant.id,

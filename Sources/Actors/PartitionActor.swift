@@ -18,8 +18,8 @@ actor PartitionActor {
 
     nonisolated let fence: Fence
     private nonisolated let shard: Shard
-    private let settings: Settings
-    private let environment: RuntimeEnvironment
+    let settings: Settings
+    let environment: RuntimeEnvironment
     private let followsCrash: Bool
     private let onAbandon: @Sendable (StoreError) -> Void
 
@@ -33,7 +33,8 @@ actor PartitionActor {
     private var tailTask: Task<Void, Never>?
     private var deferredTask: Task<Void, Never>?
     private var settleTask: Task<Void, Never>?
-    private var isStopping = false
+    private(set) var isStopping = false
+    var timers = PartitionTimers()
     private var isOpen = false
     private var operations = 0
     private var drainWaiters: [CheckedContinuation<Void, Never>] = []
@@ -58,8 +59,10 @@ actor PartitionActor {
 
     /// Begins to read. Called once.
     func open() async throws(StoreError) {
-        self.inheritedUpTo = try await self.environment.log.open(self.fence)
+        let opening = try await self.environment.log.open(self.fence)
+        self.inheritedUpTo = opening.latest
         self.isOpen = true
+        self.wake(at: opening.nextTimer)
         self.pump()
     }
 
@@ -188,7 +191,10 @@ actor PartitionActor {
     // MARK: Told by conversations
 
     /// The journal has committed everything about `entry`.
-    func finished(_ entry: LogEntry) {
+    ///
+    /// - Parameter isAnswered: whether its turn ended well, so that timers begin with it.
+    func finished(_ entry: LogEntry, isAnswered: Bool) {
+        if isAnswered { self.planTimers(after: entry.message) }
         self.unsettled.append(entry.offset)
         self.settleUnlessSettling()
         self.window.finished(entry.message.conversation)
@@ -234,6 +240,7 @@ actor PartitionActor {
             let batch = self.unsettled
             self.unsettled.removeAll(keepingCapacity: true)
             do {
+                try await self.writeTimers()
                 try await self.environment.untilAvailable {
                     try await self.environment.log.settle(batch, self.fence)
                 }
@@ -267,6 +274,7 @@ actor PartitionActor {
     func stop() {
         self.isStopping = true
         self.tailTask?.cancel()
+        self.timers.task?.cancel()
         for conversation in self.conversations.values { conversation.assumeIsolated { $0.stop() } }
     }
 
@@ -276,6 +284,7 @@ actor PartitionActor {
         self.tailTask?.cancel()
         self.deferredTask?.cancel()
         self.settleTask?.cancel()
+        self.timers.task?.cancel()
         for conversation in self.conversations.values { conversation.assumeIsolated { $0.cancel() } }
     }
 

@@ -55,20 +55,23 @@ final class RuntimeTestBed: Sendable {
         for text in texts { _ = try await self.store.append([Self.append(contact, text)]) }
     }
 
-    static func append(_ contact: String, _ text: String, kind: MessageKind = .text) -> LogAppend {
+    static func append(
+        _ contact: String, _ text: String, kind: MessageKind = .text,
+        at receivedAt: Timestamp = Timestamp(milliseconds: 1_795_176_000_000)
+    ) -> LogAppend {
         LogAppend(
             message: InboundMessage(
                 id: MessageID("\(contact)-\(text)"),
                 conversation: Conversation.ID(channel: "loja", contact: ContactID(contact)),
-                kind: kind, text: text, receivedAt: Timestamp(milliseconds: 1_795_176_000_000), replyAddress: contact,
+                kind: kind, text: text, receivedAt: receivedAt, replyAddress: contact,
                 traceID: ""),
             route: Route(assistant: Self.assistant))
     }
 }
 
 /// A log in which something happens before each partition is opened.
-struct SlowLog: PartitionLog {
-    private let log: MemoryStore
+struct SlowLog: ForwardingLog {
+    let log: any PartitionLog
     private let beforeOpen: @Sendable () async -> Void
 
     init(_ log: MemoryStore, beforeOpen: @escaping @Sendable () async -> Void) {
@@ -76,34 +79,10 @@ struct SlowLog: PartitionLog {
         self.beforeOpen = beforeOpen
     }
 
-    var partitionCount: Int { self.log.partitionCount }
-
-    func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome] { try await self.log.append(messages) }
-
-    func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
-        try await self.log.announceLift(of: conversation, to: assistants)
-    }
-
-    func open(_ fence: Fence) async throws(StoreError) -> LogOffset {
+    func open(_ fence: Fence) async throws(StoreError) -> LogOpening {
         await self.beforeOpen()
         return try await self.log.open(fence)
     }
-
-    func next(_ partition: Partition.ID, after offset: LogOffset, limit: Int) async throws(StoreError) -> [LogEntry] {
-        try await self.log.next(partition, after: offset, limit: limit)
-    }
-
-    func read(_ partition: Partition.ID, at offsets: [LogOffset]) async throws(StoreError) -> [LogEntry] {
-        try await self.log.read(partition, at: offsets)
-    }
-
-    func settle(_ offsets: [LogOffset], _ fence: Fence) async throws(StoreError) {
-        try await self.log.settle(offsets, fence)
-    }
-
-    func depth(of partition: Partition.ID) async throws(StoreError) -> Int { try await self.log.depth(of: partition) }
-
-    func check() async throws(StoreError) -> Int { try await self.log.check() }
 }
 
 /// Answers by a closure.

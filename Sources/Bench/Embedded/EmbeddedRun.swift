@@ -1,6 +1,7 @@
 import CardumeActors
 import CardumeCore
 import CardumeRuntime
+import CardumeTesting
 import Histogram
 import NIOCore
 import NIOPosix
@@ -84,7 +85,7 @@ private struct NoOperation: TurnHandler {
 }
 
 /// Notes when each entry was appended and when it was settled.
-private final class MeasuringLog: PartitionLog {
+private final class MeasuringLog: ForwardingLog {
     private struct Times {
         var appendedAt: [ContinuousClock.Instant?]
         var histogram = Histogram<UInt64>(highestTrackableValue: 3_600_000_000, numberOfSignificantValueDigits: .three)
@@ -92,7 +93,7 @@ private final class MeasuringLog: PartitionLog {
         var latest = ContinuousClock.now
     }
 
-    private let log: any PartitionLog
+    let log: any PartitionLog
     private let times: Mutex<Times>
 
     init(_ log: any PartitionLog, capacity: Int) {
@@ -100,7 +101,6 @@ private final class MeasuringLog: PartitionLog {
         self.times = Mutex(Times(appendedAt: Array(repeating: nil, count: capacity + 2)))
     }
 
-    var partitionCount: Int { self.log.partitionCount }
     var settled: Int { self.times.withLock { $0.settled } }
     var latest: ContinuousClock.Instant { self.times.withLock { $0.latest } }
 
@@ -132,25 +132,5 @@ private final class MeasuringLog: PartitionLog {
             times.settled += offsets.count
             times.latest = now
         }
-    }
-
-    func next(
-        _ partition: Partition.ID, after offset: LogOffset, limit: Int
-    ) async throws(StoreError) -> [LogEntry] {
-        try await self.log.next(partition, after: offset, limit: limit)
-    }
-
-    func read(_ partition: Partition.ID, at offsets: [LogOffset]) async throws(StoreError) -> [LogEntry] {
-        try await self.log.read(partition, at: offsets)
-    }
-
-    func depth(of partition: Partition.ID) async throws(StoreError) -> Int { try await self.log.depth(of: partition) }
-
-    func open(_ fence: Fence) async throws(StoreError) -> LogOffset { try await self.log.open(fence) }
-
-    func check() async throws(StoreError) -> Int { try await self.log.check() }
-
-    func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
-        try await self.log.announceLift(of: conversation, to: assistants)
     }
 }

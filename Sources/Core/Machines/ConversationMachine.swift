@@ -74,6 +74,9 @@ public struct ConversationMachine {
     /// Messages not finished, the running one included.
     public var depth: Int { self.mailbox.count }
 
+    /// Whether something waits behind the running item.
+    public var hasMore: Bool { self.mailbox.count > 1 }
+
     /// Whether nothing is queued and nobody works on the conversation, so that it may leave memory.
     public var isIdle: Bool { self.mailbox.isEmpty && !self.isBeingDrained }
 

@@ -55,10 +55,13 @@ public struct TurnCommit: Sendable {
     public var attempt: Int
     public var startedAt: Timestamp
     public var finishedAt: Timestamp
+    /// Whether the conversation ends with it: ``Journal/load(_:contextMessages:)`` returns nothing of it and of what came before.
+    public var closesConversation: Bool
 
     public init(
         turn: Turn.ID, conversation: Conversation.ID, assistant: AssistantID, messages: [InboundMessage],
-        intents: [SendIntent], usage: TokenUsage?, attempt: Int, startedAt: Timestamp, finishedAt: Timestamp
+        intents: [SendIntent], usage: TokenUsage?, attempt: Int, startedAt: Timestamp, finishedAt: Timestamp,
+        closesConversation: Bool = false
     ) {
         self.turn = turn
         self.conversation = conversation
@@ -69,7 +72,26 @@ public struct TurnCommit: Sendable {
         self.attempt = attempt
         self.startedAt = startedAt
         self.finishedAt = finishedAt
+        self.closesConversation = closesConversation
     }
+}
+
+extension TurnCommit {
+    /// The timer that brought the turn about, if it was one.
+    public var timer: ConversationTimer.Firing? { self.messages.first?.details.timer }
+
+    /// What came of the timer.
+    public var timerOutcome: TimerOutcome {
+        self.closesConversation ? .closed : self.intents.isEmpty ? .silent : .spoke
+    }
+}
+
+/// What came of a timer that fired, for the record.
+public enum TimerOutcome: String, Sendable {
+    case spoke
+    /// It had nothing to say, or was too late.
+    case silent
+    case closed
 }
 
 /// What the journal knows of an unsettled entry.

@@ -17,6 +17,22 @@ public enum AppendOutcome: Hashable, Sendable {
     case duplicate
 }
 
+/// What a new owner finds.
+public struct LogOpening: Hashable, Sendable {
+    /// Timers that one call of ``PartitionLog/fire(dueBy:_:)`` takes at most.
+    public static let firingLimit = 100
+
+    /// The latest entry; ``LogOffset/start`` when there is none. What comes later was begun by nobody else.
+    public var latest: LogOffset
+    /// When the next timer is due.
+    public var nextTimer: Timestamp?
+
+    public init(latest: LogOffset, nextTimer: Timestamp? = nil) {
+        self.latest = latest
+        self.nextTimer = nextTimer
+    }
+}
+
 /// An unsettled message and its place.
 ///
 /// An object, because it goes from hand to hand a dozen times while its message is run, and copying a message's many parts
@@ -64,9 +80,8 @@ public protocol PartitionLog: Sendable {
     /// Makes `fence` the partition's: settles with an earlier epoch are refused from now on. Called by a new owner before it
     /// reads.
     ///
-    /// - Returns: the latest entry's offset, ``LogOffset/start`` when there is none: what comes later was begun by nobody else.
     /// - Throws: ``StoreError/Code/fenced`` when there is a later owner.
-    func open(_ fence: Fence) async throws(StoreError) -> LogOffset
+    func open(_ fence: Fence) async throws(StoreError) -> LogOpening
 
     /// Up to `limit` entries after `offset`, oldest first. Waits until there is at least one; empty only when the task is
     /// cancelled. One call for a partition at a time.
@@ -81,7 +96,30 @@ public protocol PartitionLog: Sendable {
     /// - Throws: ``StoreError/Code/fenced`` when `fence` is no longer the owner's.
     func settle(_ offsets: [LogOffset], _ fence: Fence) async throws(StoreError)
 
-    /// Unsettled entries of a partition, in flight included.
+    // MARK: Timers
+
+    /// Sets timers, each in the place of the one that its conversation had in this partition. Setting again changes nothing.
+    ///
+    /// - Throws: ``StoreError/Code/fenced`` when `fence` is no longer the owner's.
+    func set(_ timers: [ConversationTimer], _ fence: Fence) async throws(StoreError)
+
+    /// Appends the messages of timers that are due by `now` (``ConversationTimer/message(at:)``), earliest first, at most
+    /// ``LogOpening/firingLimit`` at once, and takes the timers away. One is taken away without a message when its contact has
+    /// written since or when another assistant holds its conversation.
+    ///
+    /// - Returns: when the next is due, by `now` perhaps, too; `nil` when there is none.
+    /// - Throws: ``StoreError/Code/fenced`` when `fence` is no longer the owner's.
+    func fire(dueBy now: Timestamp, _ fence: Fence) async throws(StoreError) -> Timestamp?
+
+    /// Makes the partition's assistant let go of conversations, unless their contacts have written since: the next message of
+    /// each goes where its route says.
+    ///
+    /// - Throws: ``StoreError/Code/fenced`` when `fence` is no longer the owner's.
+    func end(_ sessions: [SessionEnd], _ fence: Fence) async throws(StoreError)
+
+    // MARK: Looking
+
+    /// Unsettled entries of a partition, in flight included. Timers are none.
     func depth(of partition: Partition.ID) async throws(StoreError) -> Int
 
     /// Returns when the log answers. Called before each renewal of a lease, because an owner that cannot reach its log must

@@ -10,6 +10,7 @@ public struct Assistant: Sendable {
     public var retry: RetryPolicy
     public var onDeadLetter: DeadLetterPolicy
     public var onAmbiguousSend: AmbiguousSendPolicy
+    public var timers: TimerPlan
 
     public init(
         id: AssistantID,
@@ -18,7 +19,8 @@ public struct Assistant: Sendable {
         contextTurns: Int = 10,
         retry: RetryPolicy = RetryPolicy(),
         onDeadLetter: DeadLetterPolicy = .continue,
-        onAmbiguousSend: AmbiguousSendPolicy = .reconcileThenResend
+        onAmbiguousSend: AmbiguousSendPolicy = .reconcileThenResend,
+        timers: [TimerRule] = []
     ) {
         self.id = id
         self.prompt = prompt
@@ -27,6 +29,7 @@ public struct Assistant: Sendable {
         self.retry = retry
         self.onDeadLetter = onDeadLetter
         self.onAmbiguousSend = onAmbiguousSend
+        self.timers = TimerPlan(timers)
     }
 }
 

@@ -68,16 +68,19 @@ public struct InboundMessage: Hashable, Sendable, Codable {
         public var showsMenu: Bool?
         /// No message but a notice to the partition's owner: the conversation's hold has been lifted.
         public var liftsHold: Bool?
+        /// Not sent by a contact: a timer of the assistant's has come to its time.
+        public var timer: ConversationTimer.Firing?
 
         public init(
             quotedMessageID: String? = nil, selectionID: String? = nil, media: Media? = nil, showsMenu: Bool? = nil,
-            liftsHold: Bool? = nil
+            liftsHold: Bool? = nil, timer: ConversationTimer.Firing? = nil
         ) {
             self.quotedMessageID = quotedMessageID
             self.selectionID = selectionID
             self.media = media
             self.showsMenu = showsMenu
             self.liftsHold = liftsHold
+            self.timer = timer
         }
 
         public static let none = Details()

@@ -21,6 +21,7 @@ public struct CardumeConfiguration: Sendable {
 
     public struct AssistantSettings: Sendable {
         public var assistant: Assistant
+        var timers: [TimerRule]
         /// `nil`: the offline model answers.
         public var model: Model?
         public var offline: [OfflineRule]
@@ -143,6 +144,7 @@ public struct CardumeConfiguration: Sendable {
             if channel.kind == .evolution, channel.baseURL.isEmpty { missing("base_url") }
             if channel.kind != .console, channel.key.isEmpty { missing("key") }
         }
+        problems += self.timerProblems
         for (path, keys) in self.values.listItems {
             for key in keys where self.values.text(path + [key]) ?? "" == "" {
                 problems.append(
@@ -160,6 +162,29 @@ public struct CardumeConfiguration: Sendable {
         }
         problems += ClusterSettings.problems(self.values, assistants: known)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
+    }
+
+    private var timerProblems: [ConfigurationProblem] {
+        self.assistants.flatMap { settings in
+            let rules = settings.timers
+            return rules.compactMap { rule in
+                let path = ["assistants", settings.assistant.id.rawValue, "timers", rule.name]
+                func problem(_ key: String, _ message: String) -> ConfigurationProblem {
+                    let given = ["after", "say", "from", "closes"].map { self.values.place(path + [$0]) }.first { !$0.isEmpty }
+                    return ConfigurationProblem(
+                        place: given ?? "", key: (path + [key]).joined(separator: "."), message: message)
+                }
+                if rule.delay == .zero { return problem("after", "is missing") }
+                if rule.text.isEmpty, !rule.closes { return problem("say", "the timer neither says anything nor closes") }
+                if rule.trigger == .closing, rule.closes {
+                    return problem("closes", "the conversation is closed already when the timer begins")
+                }
+                if rule.trigger == .closing, !rules.contains(where: \.closes) {
+                    return problem("from", "no timer of this assistant closes")
+                }
+                return nil
+            }
+        }
     }
 
     /// How channels choose assistants.
@@ -193,6 +218,7 @@ struct ConfigurationSection {
 
 extension CardumeConfiguration.AssistantSettings {
     fileprivate init(id: AssistantID, _ section: ConfigurationSection, _ model: ConfigurationSection) {
+        self.timers = section.section("timers").items.map { TimerRule(name: $0.path.last ?? "", $0) }
         self.assistant = Assistant(
             id: id,
             prompt: section.text("prompt"),
@@ -202,7 +228,8 @@ extension CardumeConfiguration.AssistantSettings {
                 maximumAttempts: section.integer("attempts"), base: section.duration("backoff"),
                 cap: section.duration("backoff_cap")),
             onDeadLetter: DeadLetterPolicy(rawValue: section.text("on_dead_letter")) ?? .continue,
-            onAmbiguousSend: AmbiguousSendPolicy(rawValue: section.text("on_ambiguous_send")) ?? .reconcileThenResend)
+            onAmbiguousSend: AmbiguousSendPolicy(rawValue: section.text("on_ambiguous_send")) ?? .reconcileThenResend,
+            timers: self.timers)
         self.model = CardumeConfiguration.Model(section.section("model"), else: model)
         self.offline = section.section("offline").items.map {
             CardumeConfiguration.OfflineRule(word: $0.text("when"), answer: $0.text("say"))
@@ -212,10 +239,19 @@ extension CardumeConfiguration.AssistantSettings {
 
     /// The one assistant of a configuration that names none.
     fileprivate init(default id: AssistantID, _ model: ConfigurationSection) {
+        self.timers = []
         self.assistant = Assistant(id: id)
         self.model = CardumeConfiguration.Model(model, else: model)
         self.offline = []
         self.offlineDefault = nil
+    }
+}
+
+extension TimerRule {
+    fileprivate init(name: String, _ section: ConfigurationSection) {
+        self.init(
+            name: name, trigger: Trigger(rawValue: section.text("from")) ?? .silence, delay: section.duration("after"),
+            text: section.text("say"), closes: section.flag("closes"), lateness: section.duration("lateness"))
     }
 }
 

@@ -1,3 +1,5 @@
+import CardumeCore
+
 extension ConfigurationKey {
     private static let second = Duration.seconds(1)
     private static let hour = Duration.seconds(3600)
@@ -143,6 +145,19 @@ extension ConfigurationKey {
             .init(
                 "assistants.*.on_ambiguous_send", .choice(["reconcile-then-resend", "never-resend", "always-resend"]),
                 default: "reconcile-then-resend", "What happens to a reply of which nobody knows whether the gateway sent it."),
+            .init(
+                "assistants.*.timers.*.after", .duration(second...hour * 720),
+                "What the assistant does by itself: how long after the silence began, or the conversation was closed."),
+            .init(
+                "assistants.*.timers.*.from", .choice(TimerRule.Trigger.allCases.map(\.rawValue)), default: "silence",
+                "What the time is counted from: the latest reply that nobody answered, or the closing by another timer."),
+            .init("assistants.*.timers.*.say", .text, default: "", "What it says; empty: nothing."),
+            .init(
+                "assistants.*.timers.*.closes", .flag, default: "false",
+                "Ends the conversation: its next message starts anew, with the channel's menu and keywords."),
+            .init(
+                "assistants.*.timers.*.lateness", .duration(.zero...hour * 720), default: "1h",
+                "How late it may still speak, after a stop for instance. It closes however late it is."),
             .init("assistants.*.offline.#.when", .text, "Offline model: answer when the message contains this word."),
             .init("assistants.*.offline.#.say", .text, "Offline model: the answer to `when`. `{text}` stands for the message."),
             .init(

@@ -34,6 +34,7 @@ struct PostgresJournalGroup {
     private var letters = PostgresColumns(.int8, .text, .text, .text, .text, .text, .int8, .timestamptz, .bytea, .bool)
     private var marks = PostgresColumns(.int8, .text, .text, .int8)
     private var cleared = PostgresColumns(.int8, .text, .text)
+    private var timers = PostgresColumns(.text, .text, .text, .text, .timestamptz)
 
     /// - Precondition: at most one item of a conversation, so that no row is written twice by one statement.
     init(_ items: [Item]) {
@@ -53,7 +54,7 @@ struct PostgresJournalGroup {
     var statement: PostgresStatement {
         let parts: [(PostgresJournalSQL.Parts, [PostgresColumns])] = [
             (.turns, [self.turns, self.lines]), (.intents, [self.intents]), (.sends, [self.sends]),
-            (.letters, [self.letters]), (.marks, [self.marks]), (.cleared, [self.cleared]),
+            (.letters, [self.letters]), (.marks, [self.marks]), (.cleared, [self.cleared]), (.timers, [self.timers]),
         ]
         let present = parts.filter { !$0.1[0].isEmpty }
         return PostgresStatement(
@@ -99,11 +100,17 @@ struct PostgresJournalGroup {
             .optional(turn.usage.map { Int64($0.completion) }),
         ])
         for message in turn.messages {
+            self.cleared.add([fence, .text(message.conversation.rawValue), .text(message.id.rawValue)])
+            guard message.kind != .system else { continue }
             self.lines.add([
                 conversation, id, .time(message.receivedAt), .text(ContextMessage.Role.contact.rawValue),
                 .text(message.id.rawValue), .text(message.kind.rawValue), .optional(message.sentAt), .text(message.contextText),
             ])
-            self.cleared.add([fence, .text(message.conversation.rawValue), .text(message.id.rawValue)])
+        }
+        if let timer = turn.timer {
+            self.timers.add([
+                conversation, id, .text(timer.rule), .text(turn.timerOutcome.rawValue), .time(timer.dueAt),
+            ])
         }
         for intent in turn.intents {
             self.lines.add([

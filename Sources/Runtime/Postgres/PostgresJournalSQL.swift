@@ -10,12 +10,13 @@ enum PostgresJournalSQL {
         static let letters = Parts(rawValue: 8)
         static let marks = Parts(rawValue: 16)
         static let cleared = Parts(rawValue: 32)
+        static let timers = Parts(rawValue: 64)
     }
 
     static func commit(_ parts: Parts) -> PostgresStatement.SQL { Self.commits[parts.rawValue] }
 
     /// Every combination, so that each is prepared once. Parameters are numbered in the order of the parts.
-    private static let commits = (0..<64).map { Self.composed(Parts(rawValue: $0)) }
+    private static let commits = (0..<128).map { Self.composed(Parts(rawValue: $0)) }
 
     static let sendTypes: [PostgresType] = [
         .int8, .text, .text, .int8, .text, .bytea, .text, .text, .int8, .timestamptz, .int8, .int8, .text, .text,
@@ -36,7 +37,7 @@ enum PostgresJournalSQL {
             return "unnest(\(columns.joined(separator: ", "))) \(name)"
         }
         let fences = rows("text int8 int8", "WITH ORDINALITY f")
-        let all: [Parts] = [.turns, .intents, .sends, .letters, .marks, .cleared]
+        let all: [Parts] = [.turns, .intents, .sends, .letters, .marks, .cleared, .timers]
         let body = all.filter(parts.contains).map { Self.part($0, rows) }.joined()
         return PostgresStatement.SQL(
             """
@@ -133,6 +134,19 @@ enum PostgresJournalSQL {
                     WHERE c.conversation = m.conversation AND c.message_id = m.message_id
                 )
                 """
+        case .timers:
+            return """
+                , fired AS (
+                    SELECT t.*, assistant, finished_at FROM \(rows("text text text text timestamptz", "t")) (conversation, turn, rule,
+                        outcome, due_at) JOIN inserted USING (conversation, turn)
+                ), audited AS (
+                    INSERT INTO cardume.timers_audit (conversation, assistant, rule, outcome, due_at, at)
+                    SELECT conversation, assistant, rule, outcome, due_at, finished_at FROM fired
+                ), closed AS (
+                    INSERT INTO cardume.closings SELECT conversation, finished_at FROM fired WHERE outcome = 'closed'
+                    ORDER BY conversation ON CONFLICT (conversation) DO UPDATE SET at = excluded.at
+                )
+                """
         default:
             preconditionFailure("not a single part: \(part)")
         }
@@ -159,11 +173,13 @@ enum PostgresJournalSQL {
         JOIN cardume.sends s ON s.conversation = e.conversation AND s.turn = e.turn ORDER BY number, part
         """)
 
-    /// The latest lines of each conversation, latest first.
+    /// The latest lines of each conversation since it was closed last, latest first.
     static let context: PostgresStatement.SQL = """
         SELECT number, role, text FROM unnest($1::text[], $2::int8[]) WITH ORDINALITY c (conversation, wanted, number),
         LATERAL (
-            SELECT id, role, text FROM cardume.messages m WHERE m.conversation = c.conversation ORDER BY id DESC LIMIT wanted
+            SELECT id, role, text FROM cardume.messages m WHERE m.conversation = c.conversation
+                AND at > coalesce((SELECT at FROM cardume.closings d WHERE d.conversation = c.conversation), '-infinity')
+            ORDER BY id DESC LIMIT wanted
         ) m ORDER BY number, id DESC
         """
 

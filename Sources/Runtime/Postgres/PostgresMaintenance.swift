@@ -77,7 +77,11 @@ package struct PostgresMaintenance: Sendable {
 
     private static let oldConversations = PostgresStatement.SQL(
         """
-        WITH old AS (
+        WITH timers AS (
+            DELETE FROM cardume.timers_audit WHERE at < now() - make_interval(secs => $1)
+        ), closings AS (
+            DELETE FROM cardume.closings WHERE at < now() - make_interval(secs => $1)
+        ), old AS (
             DELETE FROM cardume.conversations WHERE ctid = ANY (ARRAY(
                 SELECT ctid FROM cardume.conversations WHERE latest_at < now() - make_interval(secs => $1)
                 LIMIT $2 FOR UPDATE SKIP LOCKED

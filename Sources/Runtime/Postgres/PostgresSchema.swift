@@ -84,17 +84,22 @@ package enum PostgresSchema {
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, source text NOT NULL, reason text NOT NULL,
             body bytea NOT NULL, at timestamptz NOT NULL
         );
+        -- Timers that came to their time: what was said (`spoke`, `silent`, `closed`).
         CREATE TABLE cardume.timers_audit (
             id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, conversation text COLLATE "C" NOT NULL,
-            assistant text COLLATE "C" NOT NULL, kind text NOT NULL, outcome text NOT NULL, due_at timestamptz NOT NULL,
-            at timestamptz NOT NULL DEFAULT clock_timestamp()
+            assistant text COLLATE "C" NOT NULL, rule text COLLATE "C" NOT NULL, outcome text NOT NULL,
+            due_at timestamptz NOT NULL, at timestamptz NOT NULL
         );
         CREATE INDEX timers_audit_by_conversation ON cardume.timers_audit (conversation, at);
+        CREATE INDEX timers_audit_by_time ON cardume.timers_audit USING brin (at);
+        -- What stands before it is no longer shown to models.
+        CREATE TABLE cardume.closings (conversation text COLLATE "C" PRIMARY KEY, at timestamptz NOT NULL);
         """
 
     private static let version1Down = """
         DROP TABLE cardume.settings, cardume.members, cardume.leases, cardume.conversations, cardume.turns, cardume.messages, cardume.sends,
-            cardume.dead_letters, cardume.crash_marks, cardume.holds, cardume.rejected_webhooks, cardume.timers_audit;
+            cardume.dead_letters, cardume.crash_marks, cardume.holds, cardume.rejected_webhooks, cardume.timers_audit,
+            cardume.closings;
         DROP SEQUENCE cardume.message_ids;
         """
 }

@@ -90,14 +90,16 @@ public final class RedisLog: Sendable {
 }
 
 extension RedisLog: PartitionLog {
-    public func open(_ fence: Fence) async throws(StoreError) -> LogOffset {
-        var command = RedisLogScripts.open.command(keys: 2)
+    public func open(_ fence: Fence) async throws(StoreError) -> LogOpening {
+        var command = RedisLogScripts.open.command(keys: 3)
         command.append(self.keys.log(fence.partition))
         command.append(self.keys.fence(fence.partition))
+        command.append(self.keys.timerTimes(fence.partition))
         command.append(fence.epoch.rawValue)
         let reply = try await self.lane(fence.partition.number).run(RedisLogScripts.open, command, fence.partition.number)
-        guard let offset = reply.root.offset else { throw StoreError(fenced: fence) }
-        return offset
+        var values = reply.root.array.makeIterator()
+        guard let offset = values.next()?.offset else { throw StoreError(fenced: fence) }
+        return LogOpening(latest: offset, nextTimer: values.next().flatMap(Self.time))
     }
 
     public func next(

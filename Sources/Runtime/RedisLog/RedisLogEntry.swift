@@ -53,9 +53,9 @@ enum RedisLogEntry {
         }
     }
 
-    static func json(_ details: InboundMessage.Details) throws(StoreError) -> [UInt8] {
+    static func json(_ value: some Encodable) throws(StoreError) -> [UInt8] {
         do {
-            return Array(try JSONEncoder().encode(details))
+            return Array(try JSONEncoder().encode(value))
         } catch {
             throw StoreError(.incompatible, "a message cannot be written as JSON: \(error)")
         }

@@ -8,6 +8,8 @@ import CardumeCore
 /// | `<prefix>:partitions` | string | for ever |
 /// | `<prefix>:{<n>}:log:<assistant>` | stream | its entries are settled |
 /// | `<prefix>:{<n>}:fence:<assistant>` | string | for ever |
+/// | `<prefix>:{<n>}:times:<assistant>` | sorted set: conversations by the time of their timer | it is empty |
+/// | `<prefix>:{<n>}:timers:<assistant>` | hash: a conversation's timer, as JSON | it is empty |
 /// | `<prefix>:{<n>}:seen:<conversation>:<message id>` | string | the deduplication window has passed |
 /// | `<prefix>:{<n>}:conv:<conversation>` | string | a week after the session |
 struct RedisLogKeys: Sendable {
@@ -18,6 +20,14 @@ struct RedisLogKeys: Sendable {
     func log(_ partition: Partition.ID) -> String { "\(self.tagged(partition.number)):log:\(partition.assistant)" }
 
     func fence(_ partition: Partition.ID) -> String { "\(self.tagged(partition.number)):fence:\(partition.assistant)" }
+
+    func timerTimes(_ partition: Partition.ID) -> String {
+        "\(self.tagged(partition.number)):times:\(partition.assistant)"
+    }
+
+    func timers(_ partition: Partition.ID) -> String {
+        "\(self.tagged(partition.number)):timers:\(partition.assistant)"
+    }
 
     func seen(_ message: InboundMessage, in number: Int) -> String {
         "\(self.tagged(number)):seen:\(message.conversation):\(message.id)"

@@ -12,6 +12,7 @@ enum SQLiteSchema {
             try db.execute(sql: "PRAGMA application_id = \(Self.applicationID)")
             try db.execute(sql: Self.version1)
         }
+        migrator.registerMigration("2 timers") { db in try db.execute(sql: Self.version2) }
         return migrator
     }
 
@@ -67,5 +68,21 @@ enum SQLiteSchema {
         CREATE TABLE rejected_webhooks (
             id INTEGER PRIMARY KEY, source TEXT NOT NULL, reason TEXT NOT NULL, body BLOB NOT NULL, at INTEGER NOT NULL
         );
+        """
+
+    private static let version2 = """
+        -- One for each conversation of a lane.
+        CREATE TABLE timers (
+            lane INTEGER NOT NULL, conversation TEXT NOT NULL, due_at INTEGER NOT NULL, timer TEXT NOT NULL,
+            PRIMARY KEY (lane, conversation)
+        ) WITHOUT ROWID;
+        CREATE INDEX timers_by_time ON timers (lane, due_at);
+        -- Timers that came to their time: what was said (`spoke`, `silent`, `closed`).
+        CREATE TABLE timers_audit (
+            id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, assistant INTEGER NOT NULL, rule TEXT NOT NULL,
+            outcome TEXT NOT NULL, due_at INTEGER NOT NULL, at INTEGER NOT NULL
+        );
+        -- What stands before it is no longer shown to models.
+        CREATE TABLE closings (conversation TEXT PRIMARY KEY, message_id INTEGER NOT NULL) WITHOUT ROWID;
         """
 }

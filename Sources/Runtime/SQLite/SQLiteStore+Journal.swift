@@ -30,7 +30,11 @@ extension SQLiteStore: Journal {
     ) async throws(StoreError) -> ConversationSnapshot {
         try await self.reading { db in
             let messages = try db.cachedStatement(
-                sql: "SELECT role, text FROM messages WHERE conversation = ? ORDER BY id DESC LIMIT ?")
+                sql: """
+                    SELECT role, text FROM messages WHERE conversation = ?1
+                    AND id > coalesce((SELECT message_id FROM closings WHERE conversation = ?1), 0)
+                    ORDER BY id DESC LIMIT ?2
+                    """)
             let context = try Row.fetchAll(messages, arguments: [conversation.rawValue, contextMessages]).map {
                 ContextMessage(
                     role: ContextMessage.Role(rawValue: $0[0]) ?? .contact, text: ($0[1] as WholeText).text)
@@ -93,12 +97,13 @@ extension SQLiteStore: Journal {
                 INSERT INTO messages (conversation, role, message_id, kind, text, sent_at, at) VALUES (?, ?, ?, ?, ?, ?, ?)
                 """)
         for message in turn.messages {
+            try self.clearMark(message.conversation, message.id, db)
+            guard message.kind != .system else { continue }
             insert.setUncheckedArguments([
                 message.conversation.rawValue, ContextMessage.Role.contact.rawValue, message.id.rawValue,
                 message.kind.rawValue, WholeText(message.contextText), message.sentAt, message.receivedAt.milliseconds,
             ])
             try insert.execute()
-            try self.clearMark(message.conversation, message.id, db)
         }
         for intent in turn.intents {
             insert.setUncheckedArguments([
@@ -108,7 +113,23 @@ extension SQLiteStore: Journal {
             try insert.execute()
             try Self.write(intent, db)
         }
+        try Self.audit(turn, by: assistant, db)
         return .committed
+    }
+
+    private static func audit(_ turn: TurnCommit, by assistant: Int64, _ db: Database) throws {
+        if turn.closesConversation {
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO closings SELECT ?, coalesce(max(id), 0) FROM messages",
+                arguments: [turn.conversation.rawValue])
+        }
+        guard let firing = turn.timer else { return }
+        try db.execute(
+            sql: "INSERT INTO timers_audit (conversation, assistant, rule, outcome, due_at, at) VALUES (?, ?, ?, ?, ?, ?)",
+            arguments: [
+                turn.conversation.rawValue, assistant, firing.rule, turn.timerOutcome.rawValue, firing.dueAt.milliseconds,
+                turn.finishedAt.milliseconds,
+            ])
     }
 
     private static func write(_ intent: SendIntent, _ db: Database) throws {

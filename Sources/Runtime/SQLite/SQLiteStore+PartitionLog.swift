@@ -25,8 +25,10 @@ extension SQLiteStore: PartitionLog {
         for assistant in assistants { self.bell.ring(Partition.ID(assistant: assistant, number: number)) }
     }
 
-    public func open(_ fence: Fence) async throws(StoreError) -> LogOffset {
-        self.state.withLock { LogOffset(major: $0.nextOffset - 1) }
+    public func open(_ fence: Fence) async throws(StoreError) -> LogOpening {
+        LogOpening(
+            latest: self.state.withLock { LogOffset(major: $0.nextOffset - 1) },
+            nextTimer: try await self.nextTimer(of: fence.partition))
     }
 
     public func next(
@@ -87,7 +89,7 @@ extension SQLiteStore: PartitionLog {
         }
     }
 
-    private func takeOffset() -> UInt64 {
+    func takeOffset() -> UInt64 {
         self.state.withLock { state in
             defer { state.nextOffset += 1 }
             return state.nextOffset
@@ -137,7 +139,7 @@ extension SQLiteStore: PartitionLog {
         return try Bool.fetchOne(statement, arguments: [message.conversation.rawValue, message.id.rawValue]) ?? false
     }
 
-    private func holder(of conversation: Conversation.ID, _ db: Database) throws -> ConversationHolder? {
+    func holder(of conversation: Conversation.ID, _ db: Database) throws -> ConversationHolder? {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT name, is_chosen, latest_at FROM holders JOIN assistants ON assistants.id = assistant
@@ -171,7 +173,7 @@ extension SQLiteStore: PartitionLog {
         try statement.execute()
     }
 
-    private static func insert(
+    static func insert(
         _ message: InboundMessage, _ offset: UInt64, lane: Int64, showsMenu: Bool, _ db: Database
     ) throws {
         var details = message.details
@@ -188,10 +190,10 @@ extension SQLiteStore: PartitionLog {
 
     // MARK: Lanes
 
-    private static func lane(_ assistant: Int64, _ partition: Int) -> Int64 { assistant << 16 | Int64(partition) }
+    static func lane(_ assistant: Int64, _ partition: Int) -> Int64 { assistant << 16 | Int64(partition) }
 
     /// `nil` when the assistant never had a message.
-    private func lane(_ partition: Partition.ID) -> Int64? {
+    func lane(_ partition: Partition.ID) -> Int64? {
         self.state.withLock { $0.assistants[partition.assistant] }.map { Self.lane($0, partition.number) }
     }
 

@@ -202,7 +202,9 @@ public final class SQLiteStore: Sendable {
     }
 
     private static func state(_ db: Database) throws -> State {
-        let latest = try Int64.fetchOne(db, sql: "SELECT max(id) FROM seen") ?? 0
+        // Notices and timers' messages take offsets, too, without being remembered as seen.
+        let latest =
+            try Int64.fetchOne(db, sql: "SELECT max(id) FROM (SELECT id FROM seen UNION ALL SELECT id FROM queue)") ?? 0
         let rows = try Row.fetchAll(db, sql: "SELECT id, name FROM assistants")
         let assistants = rows.map { (AssistantID($0["name"] as String), $0["id"] as Int64) }
         return State(

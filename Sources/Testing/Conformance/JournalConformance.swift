@@ -83,6 +83,22 @@ public struct JournalConformance {
             ]
         }
         try expect(snapshot.context == lines, "the latest messages come back, oldest first")
+        var silence = Sample.message("timer:auto_close:1", from: "3", text: nil)
+        silence.kind = .system
+        silence.details.timer = ConversationTimer.Firing(
+            rule: "auto_close", since: self.now, dueAt: self.now, contactWroteAt: self.now)
+        var closing = self.turn(silence, replies: ["até logo"])
+        closing.closesConversation = true
+        _ = try await self.journal.commit(.turn(closing), fence)
+        try expect(
+            try await self.journal.load(contact, contextMessages: 4).context == [], "nothing comes back from before a closing")
+        var next = self.turn(Sample.message("c-5", from: "3", text: "voltei"), replies: ["que bom"])
+        next.messages[0].receivedAt = self.now.advanced(by: .seconds(1))
+        next.finishedAt = self.now.advanced(by: .seconds(2))
+        _ = try await self.journal.commit(.turn(next), fence)
+        try expect(
+            try await self.journal.load(contact, contextMessages: 4).context.map(\.text) == ["voltei", "que bom"],
+            "what was said after it does")
     }
 
     private func holdsAndReleases(_ fence: Fence) async throws {

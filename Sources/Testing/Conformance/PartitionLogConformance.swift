@@ -22,6 +22,9 @@ public struct PartitionLogConformance {
         try await self.letsAMenuChoose()
         try await self.waitsForEntries()
         try await self.carriesNotices()
+        try await self.firesTimers()
+        try await self.dropsVoidTimers()
+        try await self.endsSessions()
     }
 
     private func keepsMessagesWhole() async throws {
@@ -51,7 +54,7 @@ public struct PartitionLogConformance {
         try expect(rest.map(\.offset) == places.dropFirst(10).map(\.1), "reading goes on after a cursor")
         let some = try await self.log.read(partition, at: [places[3].1, places[20].1])
         try expect(some.map(\.offset) == [places[3].1, places[20].1], "entries are read by offset")
-        let latest = try await self.log.open(self.fence(partition))
+        let latest = try await self.log.open(self.fence(partition)).latest
         try expect(latest >= places[24].1, "who opens a partition is told its latest entry")
         try await self.settle(places.map(\.1), in: partition)
     }
@@ -156,6 +159,105 @@ public struct PartitionLogConformance {
         try expect(entries.map(\.message.details.liftsHold) == [true], "a lifted hold is announced")
         try expect(entries.map(\.message.conversation) == [conversation], "and names its conversation")
         try await self.settle(entries.map(\.offset), in: partition)
+    }
+
+    // MARK: Timers
+
+    private static let noon = Timestamp(milliseconds: 1_795_176_000_000)
+
+    private func timer(
+        _ message: InboundMessage, rule: String = "follow_up", after delay: Duration
+    ) -> ConversationTimer {
+        ConversationTimer(
+            conversation: message.conversation, replyAddress: message.replyAddress, traceID: message.traceID,
+            firing: ConversationTimer.Firing(
+                rule: rule, since: Self.noon, dueAt: Self.noon.advanced(by: delay), contactWroteAt: message.receivedAt))
+    }
+
+    /// Appends a message and settles it.
+    private func answered(_ id: String, from contact: String) async throws -> (InboundMessage, Partition.ID) {
+        let message = Sample.message(id, from: contact)
+        let (partition, offset) = try Sample.partition(try await self.log.append([Sample.append(message)])[0])
+        try await self.settle([offset], in: partition)
+        return (message, partition)
+    }
+
+    private func firesTimers() async throws {
+        let (message, partition) = try await self.answered("timer-1", from: "11")
+        try expect(try await self.log.fire(dueBy: Self.noon, self.fence(partition)) == nil, "without timers, none is due")
+        let timer = self.timer(message, after: .seconds(20))
+        try await self.log.set([self.timer(message, after: .seconds(10))], self.fence(partition))
+        try await self.log.set([timer], self.fence(partition))
+        try expect(
+            try await self.log.open(self.fence(partition)).nextTimer == timer.firing.dueAt,
+            "a later timer replaces the earlier one")
+        let early = try await self.log.fire(dueBy: Self.noon.advanced(by: .seconds(19)), self.fence(partition))
+        try expect(early == timer.firing.dueAt, "who comes too early is told the time")
+        try expect(try await self.log.depth(of: partition) == 0, "timers are not in the queue")
+        do {
+            _ = try await self.log.fire(dueBy: timer.firing.dueAt, self.fence(partition).earlier)
+            throw ConformanceFailure(description: "broken promise: a stale owner fires nothing")
+        } catch let error as StoreError {
+            try expect(error.code == .fenced, "a stale owner is told that it is fenced")
+        }
+        do {
+            try await self.log.set([timer], self.fence(partition).earlier)
+            throw ConformanceFailure(description: "broken promise: a stale owner sets nothing")
+        } catch let error as StoreError {
+            try expect(error.code == .fenced, "a stale owner is told that it is fenced")
+        }
+        let now = timer.firing.dueAt.advanced(by: .seconds(1))
+        try expect(try await self.log.fire(dueBy: now, self.fence(partition)) == nil, "a timer that fired is gone")
+        let entries = try await self.log.next(partition, after: .start, limit: 10)
+        try expect(entries.map(\.message) == [timer.message(at: now)], "a due timer becomes its message")
+        try await self.settle(entries.map(\.offset), in: partition)
+    }
+
+    private func dropsVoidTimers() async throws {
+        let (first, partition) = try await self.answered("timer-2", from: "12")
+        try await self.log.set([self.timer(first, after: .seconds(10))], self.fence(partition))
+        let later = Sample.message("timer-3", from: "12", at: Self.noon.milliseconds + 5_000)
+        let (_, offset) = try Sample.partition(try await self.log.append([Sample.append(later)])[0])
+        try await self.settle([offset], in: partition)
+        let due = Self.noon.advanced(by: .seconds(10))
+        try expect(
+            try await self.log.fire(dueBy: due, self.fence(partition)) == nil, "a timer whose contact has written is taken away"
+        )
+        try expect(try await self.log.depth(of: partition) == 0, "and has no message")
+        let (second, _) = try await self.answered("timer-4", from: "13")
+        let number = second.conversation.partitionNumber(of: self.log.partitionCount)
+        let other = Partition.ID(assistant: "financeiro", number: number)
+        try await self.log.set([self.timer(second, after: .seconds(10))], self.fence(other))
+        try expect(
+            try await self.log.fire(dueBy: due, self.fence(other)) == nil,
+            "so is one whose conversation another assistant holds")
+        try expect(try await self.log.depth(of: other) == 0, "which has no message, either")
+    }
+
+    private func endsSessions() async throws {
+        let (message, partition) = try await self.answered("end-1", from: "14")
+        let earlier = message.receivedAt.advanced(by: .seconds(-1))
+        try await self.log.end([SessionEnd(conversation: message.conversation, contactWroteAt: earlier)], self.fence(partition))
+        let kept = Sample.message("end-2", from: "14", at: message.receivedAt.milliseconds + 1_000)
+        let (stays, offset) = try Sample.partition(try await self.log.append([Sample.append(kept, to: "comercial")])[0])
+        try expect(stays == partition, "a session whose contact has written since goes on")
+        try await self.settle([offset], in: partition)
+        let timer = self.timer(kept, rule: "nps", after: .seconds(10))
+        try await self.log.set([timer], self.fence(partition))
+        try await self.log.end(
+            [SessionEnd(conversation: message.conversation, contactWroteAt: kept.receivedAt)], self.fence(partition))
+        // A closed conversation's timer still fires, and until it is settled nobody else takes the conversation.
+        _ = try await self.log.fire(dueBy: timer.firing.dueAt, self.fence(partition))
+        let survey = try await self.log.next(partition, after: .start, limit: 10)
+        try expect(survey.map(\.message.details.timer?.rule) == ["nps"], "timers outlive the session")
+        let reply = Sample.message("end-3", from: "14", at: message.receivedAt.milliseconds + 2_000)
+        let early = try Sample.partition(try await self.log.append([Sample.append(reply, to: "comercial")])[0])
+        try expect(early.0 == partition, "nobody takes over while a timer's message is unsettled")
+        try await self.settle(survey.map(\.offset) + [early.1], in: partition)
+        let next = Sample.message("end-4", from: "14", at: message.receivedAt.milliseconds + 3_000)
+        let moved = try Sample.partition(try await self.log.append([Sample.append(next, to: "comercial")])[0])
+        try expect(moved.0.assistant == "comercial", "after an ended session, the route decides again")
+        try await self.settle([moved.1], in: moved.0)
     }
 
     private func settle(_ offsets: [LogOffset], in partition: Partition.ID) async throws {

@@ -14,6 +14,7 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         var queues: [Partition.ID: [LogEntry]] = [:]
         var seen: [Key: Timestamp] = [:]
         var holders: [Conversation.ID: ConversationHolder] = [:]
+        var timers: [Partition.ID: [Conversation.ID: ConversationTimer]] = [:]
         var turns: [Key: TurnCommit] = [:]
         var context: [Conversation.ID: [ContextMessage]] = [:]
         var sends: [SendIntent.ID: SendIntent] = [:]
@@ -134,8 +135,12 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         for partition in partitions { self.bell.ring(partition) }
     }
 
-    public func open(_ fence: Fence) async throws(StoreError) -> LogOffset {
-        try self.access(fence) { $0.queues[fence.partition]?.last?.offset ?? .start }
+    public func open(_ fence: Fence) async throws(StoreError) -> LogOpening {
+        try self.access(fence) { state in
+            LogOpening(
+                latest: state.queues[fence.partition]?.last?.offset ?? .start,
+                nextTimer: Self.nextTimer(of: fence.partition, state))
+        }
     }
 
     public func next(
@@ -161,6 +166,51 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
 
     public func check() async throws(StoreError) -> Int {
         try self.access { $0.incarnation }
+    }
+
+    public func set(_ timers: [ConversationTimer], _ fence: Fence) async throws(StoreError) {
+        try self.access(fence) { state in
+            for timer in timers { state.timers[fence.partition, default: [:]][timer.conversation] = timer }
+        }
+    }
+
+    public func fire(dueBy now: Timestamp, _ fence: Fence) async throws(StoreError) -> Timestamp? {
+        let next = try self.access(fence) { state in
+            let due = (state.timers[fence.partition] ?? [:]).values.filter { $0.firing.dueAt <= now }
+                .sorted { $0.firing.dueAt < $1.firing.dueAt }.prefix(LogOpening.firingLimit)
+            for timer in due {
+                state.timers[fence.partition]?[timer.conversation] = nil
+                let holder = state.holders[timer.conversation]
+                if let holder, holder.latestMessageAt > timer.firing.contactWroteAt { continue }
+                if let holder, holder.route.assistant != fence.partition.assistant { continue }
+                if holder == nil {
+                    state.holders[timer.conversation] = ConversationHolder(
+                        route: Route(assistant: fence.partition.assistant, isChosen: false),
+                        latestMessageAt: timer.firing.contactWroteAt)
+                }
+                state.queues[fence.partition, default: []].append(
+                    LogEntry(offset: LogOffset(major: state.nextOffset), message: timer.message(at: now)))
+                state.nextOffset += 1
+            }
+            return Self.nextTimer(of: fence.partition, state)
+        }
+        self.bell.ring(fence.partition)
+        return next
+    }
+
+    private static func nextTimer(of partition: Partition.ID, _ state: State) -> Timestamp? {
+        state.timers[partition]?.values.map(\.firing.dueAt).min()
+    }
+
+    public func end(_ sessions: [SessionEnd], _ fence: Fence) async throws(StoreError) {
+        try self.access(fence) { state in
+            for session in sessions {
+                guard let holder = state.holders[session.conversation], holder.latestMessageAt <= session.contactWroteAt,
+                    holder.route.assistant == fence.partition.assistant
+                else { continue }
+                state.holders[session.conversation] = nil
+            }
+        }
     }
 
     // MARK: LeaseStore
@@ -225,8 +275,9 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
                 guard state.turns[key] == nil else { return .duplicate }
                 state.turns[key] = turn
                 state.context[turn.conversation, default: []] +=
-                    turn.messages.map { ContextMessage(role: .contact, text: $0.contextText) }
+                    turn.messages.filter { $0.kind != .system }.map { ContextMessage(role: .contact, text: $0.contextText) }
                     + turn.intents.map { ContextMessage(role: .assistant, text: $0.text) }
+                if turn.closesConversation { state.context[turn.conversation] = [] }
                 for intent in turn.intents { state.sends[intent.id] = intent }
                 for message in turn.messages {
                     state.marks[Key(conversation: message.conversation, message: message.id)] = nil

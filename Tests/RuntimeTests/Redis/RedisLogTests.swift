@@ -122,8 +122,8 @@ import Testing
         try await Self.withLog(server.url) { log in
             let (partition, offset) = try Self.place(try await log.append([Self.append("a")])[0])
             let (old, new) = (Fence(partition, Epoch(rawValue: 9)), Fence(partition, Epoch(rawValue: 10)))
-            #expect(try await log.open(old) == offset)
-            #expect(try await log.open(new) == offset)
+            #expect(try await log.open(old).latest == offset)
+            #expect(try await log.open(new).latest == offset)
             let stale = await #expect(throws: StoreError.self) { try await log.settle([offset], old) }
             #expect(stale?.code == .fenced)
             let late = await #expect(throws: StoreError.self) { try await log.open(old) }
@@ -244,14 +244,14 @@ import Testing
         } _: { log in
             let partition = Self.partition(of: 1)
             let reader = Task { try await log.next(partition, after: .start, limit: 10) }
-            try await Task.sleep(for: .milliseconds(300))
+            try await Self.readerWaits(in: server)
             try await proxy.set(.stall)
             let begin = ContinuousClock.now
             let error = await #expect(throws: StoreError.self) { try await log.append([Self.append("a")]) }
             #expect(error?.code == .unavailable)
-            try await Waiting.until("the append's link to be given up") { silent.load(ordering: .relaxed) == 1 }
+            try await Waiting.until("the append's link to be given up") { silent.load(ordering: .relaxed) >= 1 }
             try await Self.withLog(server.url) { _ = try await $0.append([Self.append("b")]) }
-            try await Waiting.until("the read's link to be given up") { silent.load(ordering: .relaxed) == 2 }
+            try await Waiting.until("the read's link to be given up") { silent.load(ordering: .relaxed) >= 2 }
             #expect(begin.duration(to: .now) < .seconds(12))
             try await proxy.set(.pass)
             #expect(try await reader.value.map(\.message.id).contains("b"))

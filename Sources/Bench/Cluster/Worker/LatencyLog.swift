@@ -1,9 +1,10 @@
 import CardumeCore
+import CardumeTesting
 import Synchronization
 
 /// A log that notes how long messages wait outside their turns: from the intended append to the turn's begin, and from its end
 /// to the return of the settle that removed them.
-final class LatencyLog: PartitionLog {
+final class LatencyLog: ForwardingLog {
     private struct Course {
         var waited: Int64
         var turnEnded: Int64?
@@ -17,7 +18,7 @@ final class LatencyLog: PartitionLog {
         var both = Percentiles()
     }
 
-    private let log: any PartitionLog
+    let log: any PartitionLog
     private let state = Mutex(State())
 
     init(_ log: any PartitionLog) { self.log = log }
@@ -64,23 +65,5 @@ final class LatencyLog: PartitionLog {
                 state.both.record(nanoseconds: course.waited + now - ended)
             }
         }
-    }
-
-    var partitionCount: Int { self.log.partitionCount }
-
-    func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome] { try await self.log.append(messages) }
-
-    func read(_ partition: Partition.ID, at offsets: [LogOffset]) async throws(StoreError) -> [LogEntry] {
-        try await self.log.read(partition, at: offsets)
-    }
-
-    func depth(of partition: Partition.ID) async throws(StoreError) -> Int { try await self.log.depth(of: partition) }
-
-    func open(_ fence: Fence) async throws(StoreError) -> LogOffset { try await self.log.open(fence) }
-
-    func check() async throws(StoreError) -> Int { try await self.log.check() }
-
-    func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
-        try await self.log.announceLift(of: conversation, to: assistants)
     }
 }
