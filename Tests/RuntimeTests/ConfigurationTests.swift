@@ -150,6 +150,17 @@ import Testing
         #expect(Self.problems("a: 1\nb: 2\nhttp: { port: x }").count == 3)
     }
 
+    @Test func timersThatMakeNoSenseAreNamed() throws {
+        func problems(_ timers: String) -> [String] { Self.problems("assistants: { a: { timers: { \(timers) } } }") }
+        #expect(problems("x: { say: oi }").first?.contains("assistants.a.timers.x.after: is missing") == true)
+        #expect(problems("x: { after: 1m }").first?.contains("neither says anything nor closes") == true)
+        #expect(problems("x: { after: 1m, from: closing, say: oi }").first?.contains("no timer of this assistant closes") == true)
+        #expect(
+            problems("x: { after: 1m, closes: true }, y: { after: 1m, from: closing, closes: true }").first?
+                .contains("closed already") == true)
+        #expect(problems("x: { after: 1m, closes: true }, y: { after: 1m, from: closing, say: oi }").isEmpty)
+    }
+
     @Test func effectiveValuesSayWhereTheyComeFrom() throws {
         let values = try Self.load("http: { port: 1 }", ["CARDUME_HTTP_HOST": "::1"]).values.all
         func source(_ path: String) -> ConfigurationValues.Source? {
