@@ -71,7 +71,8 @@ let package = Package(
             resources: [
                 .embedInCode("RedisLog/Scripts/append.lua"), .embedInCode("RedisLog/Scripts/open.lua"),
                 .embedInCode("RedisLog/Scripts/set-timers.lua"), .embedInCode("RedisLog/Scripts/fire-timers.lua"),
-                .embedInCode("RedisLog/Scripts/end-sessions.lua"),
+                .embedInCode("RedisLog/Scripts/end-sessions.lua"), .embedInCode("RedisLog/Scripts/transfer.lua"),
+                .embedInCode("RedisLog/Scripts/move.lua"),
                 .embedInCode("RedisLog/Scripts/settle.lua"),
             ]
         ),

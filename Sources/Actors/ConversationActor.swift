@@ -15,13 +15,13 @@ actor ConversationActor {
 
     nonisolated let id: Conversation.ID
     private nonisolated let shard: Shard
-    private let partition: PartitionActor
+    let partition: PartitionActor
     let settings: PartitionActor.Settings
     let environment: RuntimeEnvironment
-    private let fence: Fence
+    let fence: Fence
 
-    private var machine: ConversationMachine
-    private var context: [ContextMessage]?
+    var machine: ConversationMachine
+    var context: [ContextMessage]?
     private var phase = Phase.working
     private var task: Task<Void, Never>?
     private var restingSince: Duration
@@ -116,18 +116,22 @@ actor ConversationActor {
     private func perform(_ item: ConversationMachine.Item, attempt: Int) async throws {
         let message = item.entry.message
         do {
+            if try await self.passOn(item) { return }
             switch item.standing {
             case .fresh where message.details.timer != nil && self.machine.hasMore:
                 // Somebody who has written after all is not told of their silence.
                 return self.settleHead(isAnswered: false)
             case .fresh:
-                try await self.runTurn(item.entry, attempt: attempt)
+                let answer = try await self.answer(item.entry, attempt: attempt)
+                try await self.carryOut(answer, for: item.entry)
             case .suspect(let marks):
-                try await self.runSuspect(item.entry, marks: marks, attempt: attempt)
-            case .committed(let intents):
-                try await self.send(intents, of: message, isInherited: true)
+                let answer = try await self.answerSuspect(item.entry, marks: marks, attempt: attempt)
+                try await self.carryOut(answer, for: item.entry)
+            case .committed(let intents, let transfer):
+                let answer = Answer(intents: intents, transfer: transfer, isRepeated: true)
+                try await self.carryOut(answer, for: item.entry)
             case .deadLetter:
-                return self.settleHead(isAnswered: false)
+                self.settleHead(isAnswered: false)
             }
         } catch let failure as TurnFailure {
             try await self.handle(failure, of: message, attempt: attempt)
@@ -136,7 +140,13 @@ actor ConversationActor {
             self.machine.interrupted()
             throw error
         }
-        self.settleHead(isAnswered: true)
+    }
+
+    /// Sends what the turn gave and lets the message go.
+    private func carryOut(_ answer: Answer, for entry: LogEntry) async throws {
+        try await self.send(answer.intents, of: entry.message, isInherited: answer.isRepeated)
+        guard let assistant = answer.transfer else { return self.settleHead(isAnswered: true) }
+        try await self.transfer(entry, to: assistant, isAnswered: answer.isJournaled)
     }
 
     private func settleHead(isAnswered: Bool) {
@@ -171,7 +181,7 @@ actor ConversationActor {
 
     /// Runs a message that may have killed the process before. It is marked when it really runs, so that the next owner
     /// knows; those that were marked already run one at a time, so that the one that kills is told from those beside it.
-    private func runSuspect(_ entry: LogEntry, marks: Int, attempt: Int) async throws {
+    private func answerSuspect(_ entry: LogEntry, marks: Int, attempt: Int) async throws -> Answer {
         let message = entry.message
         guard marks < self.settings.crashMarkLimit else {
             throw TurnFailure(
@@ -179,17 +189,12 @@ actor ConversationActor {
                 isRetryable: false
             )
         }
-        guard marks > 0 else { return try await self.runTurn(entry, attempt: attempt, isMarked: attempt == 1) }
+        guard marks > 0 else { return try await self.answer(entry, attempt: attempt, isMarked: attempt == 1) }
         self.report(.crashSuspected(message, marks: marks))
         try await self.acquire(self.settings.suspects, message.kind.priority)
-        let intents: [SendIntent]
-        let isRepeated: Bool
-        do {
-            // Sends may wait for a gateway for hours; the others wait only for the turn.
-            defer { self.settings.suspects.release() }
-            (intents, isRepeated) = try await self.answer(entry, attempt: attempt, isMarked: attempt == 1)
-        }
-        try await self.send(intents, of: message, isInherited: isRepeated)
+        // Sends, which follow, may wait for a gateway for hours; the others wait only for the turn.
+        defer { self.settings.suspects.release() }
+        return try await self.answer(entry, attempt: attempt, isMarked: attempt == 1)
     }
 
     // MARK: The turn
@@ -201,19 +206,21 @@ actor ConversationActor {
         )
     }
 
-    private func runTurn(_ entry: LogEntry, attempt: Int, isMarked: Bool = false) async throws {
-        let (intents, isRepeated) = try await self.answer(entry, attempt: attempt, isMarked: isMarked)
-        try await self.send(intents, of: entry.message, isInherited: isRepeated)
+    /// What a turn gave, journaled unless it only gives the conversation away.
+    private struct Answer {
+        var intents: [SendIntent] = []
+        var transfer: AssistantID?
+        /// Journaled before this run.
+        var isRepeated = false
+        var isJournaled = true
     }
 
     /// Runs the turn and journals it.
     ///
     /// - Parameter isMarked: whether to journal, once there is a slot, that the message is about to run.
-    /// - Returns: what is to be sent, and whether the turn had been journaled before.
-    private func answer(
-        _ entry: LogEntry, attempt: Int, isMarked: Bool
-    ) async throws -> (intents: [SendIntent], isRepeated: Bool) {
+    private func answer(_ entry: LogEntry, attempt: Int, isMarked: Bool = false) async throws -> Answer {
         let message = entry.message
+        try await self.loadIfNeeded()
         let turn = self.turn(of: message, attempt: attempt)
         let result: TurnResult
         let startedAt: Timestamp
@@ -224,26 +231,31 @@ actor ConversationActor {
             startedAt = self.environment.clock.wallTime
             result = try await self.respond(to: turn)
         }
+        let transfer = result.transfer == self.settings.assistant.id ? nil : result.transfer
+        if transfer != nil, result.replies.isEmpty {
+            // The other assistant's turn is the message's.
+            return Answer(transfer: transfer, isJournaled: false)
+        }
         let now = self.environment.clock.wallTime
         let intents = self.intents(for: result.replies, to: message, at: now)
         let commit = TurnCommit(
             turn: turn.id, conversation: self.id, assistant: turn.assistant.id, messages: turn.messages,
             intents: intents, usage: result.usage, attempt: attempt, startedAt: startedAt, finishedAt: now,
-            closesConversation: turn.assistant.timers.rule(of: message)?.closes ?? false
+            closesConversation: turn.assistant.timers.rule(of: message)?.closes ?? false, transfer: transfer
         )
         if try await self.commit(.turn(commit)) == .duplicate {
             // Journaled before, although this process was not told so: its replies count, not these.
             let standing = try await self.environment.untilAvailable {
                 try await self.environment.journal.standing(of: [entry])[entry.offset]
             }
-            guard case .committed(let known) = standing else { return ([], true) }
+            guard case .committed(let known, let transfer) = standing else { return Answer(isRepeated: true) }
             // Unless they are these, from the commit whose answer was lost: then nobody has sent them yet.
-            guard known == intents else { return (known, true) }
+            guard known == intents else { return Answer(intents: known, transfer: transfer, isRepeated: true) }
         }
         // The turn shares the context; once it is no longer needed, the context grows in place.
         self.report(.turnSucceeded(turn, elapsed: now.elapsed(since: startedAt)))
         if commit.closesConversation { self.context = [] } else { self.remember(message, result.replies) }
-        return (intents, false)
+        return Answer(intents: intents, transfer: transfer)
     }
 
     private func respond(to turn: Turn) async throws -> TurnResult {
@@ -283,7 +295,8 @@ actor ConversationActor {
     // MARK: The partition
 
     /// Calls the partition without a hop: both are on the same executor.
-    private func tell(_ call: (isolated PartitionActor) -> Void) {
+    @discardableResult
+    func tell<Result: Sendable>(_ call: (isolated PartitionActor) -> Result) -> Result {
         self.partition.assumeIsolated(call)
     }
 

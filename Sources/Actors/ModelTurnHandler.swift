@@ -3,6 +3,9 @@ public import CardumeCore
 /// The ordinary assistant: shows a model its prompt, the conversation so far and the new messages, and replies what it says.
 /// What timers say is said without a model.
 public struct ModelTurnHandler: TurnHandler {
+    /// How often a message may be given to yet another assistant before one has to answer it.
+    private static let transferLimit = 3
+
     private let model: @Sendable (AssistantID) -> any LanguageModel
     private let menuText: @Sendable (ChannelID) -> String?
 
@@ -30,10 +33,13 @@ public struct ModelTurnHandler: TurnHandler {
             conversation: turn.conversation,
             prompt: turn.assistant.prompt,
             messages: turn.context + turn.messages.map { ContextMessage(role: .contact, text: $0.contextText) },
-            traceID: turn.messages[0].traceID
+            traceID: turn.messages[0].traceID,
+            transfers: turn.messages[0].details.transfers ?? 0 < Self.transferLimit ? turn.assistant.transfers : []
         )
         let response = try await self.model(turn.assistant.id).complete(request)
         // An empty answer is no reply to send, and repeating the call would seldom help.
-        return TurnResult(replies: response.text.isEmpty ? [] : [Reply(text: response.text)], usage: response.usage)
+        return TurnResult(
+            replies: response.text.isEmpty ? [] : [Reply(text: response.text)], usage: response.usage,
+            transfer: response.transfer)
     }
 }

@@ -26,15 +26,17 @@ actor PartitionActor {
     /// Entries up to here may have been begun by an earlier owner.
     private var inheritedUpTo = LogOffset.start
     private var inheritedConversations: Set<Conversation.ID> = []
-    private var window: ReadAheadWindow
+    var window: ReadAheadWindow
     private var conversations: [Conversation.ID: ConversationActor] = [:]
-    private var unsettled: [LogOffset] = []
+    private(set) var unsettled: [LogOffset] = []
     private var isSettling = false
     private var tailTask: Task<Void, Never>?
     private var deferredTask: Task<Void, Never>?
     private var settleTask: Task<Void, Never>?
     private(set) var isStopping = false
     var timers = PartitionTimers()
+    /// Conversations that have gone to other assistants, with their drains not yet reached, in order.
+    var drains: [Conversation.ID: [ConversationDrain]] = [:]
     private var isOpen = false
     private var operations = 0
     private var drainWaiters: [CheckedContinuation<Void, Never>] = []
@@ -129,14 +131,20 @@ actor PartitionActor {
         }
     }
 
-    /// Obeys the notices among `entries` and settles them. Returns the messages.
+    /// Obeys the notices among `entries` that do not wait for their turn. Returns the others and the messages.
     private func takeNotices(from entries: [LogEntry]) -> [LogEntry] {
         entries.filter { entry in
-            guard entry.message.details.liftsHold == true else { return true }
-            self.release(entry.message.conversation)
-            self.unsettled.append(entry.offset)
-            self.settleUnlessSettling()
-            return false
+            switch entry.message.details.notice {
+            case .lift:
+                self.release(entry.message.conversation)
+                self.settle(entry.offset)
+                return false
+            case .drain(let assistant):
+                self.drains(entry.message.conversation, to: assistant, at: entry.offset)
+                return true
+            case .hold, .release, nil:
+                return true
+            }
         }
     }
 
@@ -149,7 +157,8 @@ actor PartitionActor {
     }
 
     private func inherited(_ entries: [LogEntry]) -> [LogEntry] {
-        entries.filter { $0.offset <= self.inheritedUpTo }
+        // Another assistant's turn may have been journaled for what was moved here.
+        entries.filter { $0.offset <= self.inheritedUpTo || $0.message.details.isMoved == true }
     }
 
     private func deliver(_ admitted: [LogEntry], _ standings: [LogOffset: EntryStanding]) {
@@ -164,14 +173,14 @@ actor PartitionActor {
         of entry: LogEntry, _ standings: [LogOffset: EntryStanding]
     ) -> ConversationMachine.Standing {
         switch standings[entry.offset] {
-        case .committed(let intents): return .committed(intents)
+        case .committed(let intents, let transfer): return .committed(intents, transfer: transfer)
         case .deadLetter: return .deadLetter
         case .marked(let marks):
             self.inheritedConversations.insert(entry.message.conversation)
             return .suspect(marks: marks)
         case nil:
             // Only the first unfinished message of a conversation can have been running.
-            guard self.followsCrash, entry.offset <= self.inheritedUpTo,
+            guard self.followsCrash, entry.offset <= self.inheritedUpTo, entry.message.details.notice == nil,
                 self.inheritedConversations.insert(entry.message.conversation).inserted
             else { return .fresh }
             return .suspect(marks: 0)
@@ -195,9 +204,13 @@ actor PartitionActor {
     /// - Parameter isAnswered: whether its turn ended well, so that timers begin with it.
     func finished(_ entry: LogEntry, isAnswered: Bool) {
         if isAnswered { self.planTimers(after: entry.message) }
-        self.unsettled.append(entry.offset)
-        self.settleUnlessSettling()
-        self.window.finished(entry.message.conversation)
+        self.settle(entry.offset)
+        self.left(entry.message.conversation)
+    }
+
+    /// An entry of `conversation` has left memory and is no longer this partition's.
+    func left(_ conversation: Conversation.ID) {
+        self.window.finished(conversation)
         self.pump()
     }
 
@@ -224,7 +237,8 @@ actor PartitionActor {
 
     // MARK: Settling
 
-    private func settleUnlessSettling() {
+    func settle(_ offset: LogOffset) {
+        self.unsettled.append(offset)
         guard !self.isSettling else { return }
         self.isSettling = true
         self.operationBegan()

@@ -12,7 +12,8 @@ import Testing
     ])
 
     private static let message = InboundMessage(
-        id: "M", conversation: "loja:1", text: "oi", receivedAt: Self.noon, contactName: "Ana", replyAddress: "1@s", traceID: "t")
+        id: "M", conversation: "loja:1", text: "oi", receivedAt: Self.noon, contactName: "Ana", replyAddress: "1@s",
+        traceID: "t")
 
     /// Rules and times, in seconds after noon, of what happens when nobody ever writes again.
     private static func course(_ plan: TimerPlan, late: Duration = .zero) throws -> [String] {

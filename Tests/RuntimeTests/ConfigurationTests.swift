@@ -154,7 +154,8 @@ import Testing
         func problems(_ timers: String) -> [String] { Self.problems("assistants: { a: { timers: { \(timers) } } }") }
         #expect(problems("x: { say: oi }").first?.contains("assistants.a.timers.x.after: is missing") == true)
         #expect(problems("x: { after: 1m }").first?.contains("neither says anything nor closes") == true)
-        #expect(problems("x: { after: 1m, from: closing, say: oi }").first?.contains("no timer of this assistant closes") == true)
+        #expect(
+            problems("x: { after: 1m, from: closing, say: oi }").first?.contains("no timer of this assistant closes") == true)
         #expect(
             problems("x: { after: 1m, closes: true }, y: { after: 1m, from: closing, closes: true }").first?
                 .contains("closed already") == true)

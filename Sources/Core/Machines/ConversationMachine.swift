@@ -25,8 +25,8 @@ public struct ConversationMachine {
         case fresh
         /// May have been running when an earlier owner died, which happened `marks` times under observation.
         case suspect(marks: Int)
-        /// Its turn is committed; these sends may be unfinished.
-        case committed([SendIntent])
+        /// Its turn is committed; these sends may be unfinished, and the conversation may have to go to another assistant.
+        case committed([SendIntent], transfer: AssistantID? = nil)
         /// It has become a dead letter; only the log does not know yet.
         case deadLetter
     }

@@ -6,6 +6,9 @@ import DequeModule
 /// the rest, so that a noisy one cannot fill the window; they are read again when its turn comes. The same holds for all
 /// messages of a held conversation.
 ///
+/// A conversation that comes from another assistant brings a ``LogNotice/hold``: messages after it stay in the log until
+/// ``holdEnded(_:)``, while those that are moved over, and the release behind them, are delivered.
+///
 /// Two reads may be outstanding, each answered before the next of its sort is given: one of new entries, which waits at the
 /// log's end, and one of entries that were left in the log.
 public struct ReadAheadWindow {
@@ -23,13 +26,48 @@ public struct ReadAheadWindow {
     private struct Load {
         var inMemory = 0
         var deferred: Deque<LogOffset> = []
+        /// Deferred, too: moved over, so that the first of `holds` does not keep them.
+        var moved: Deque<LogOffset> = []
+        /// Not yet ended. The first keeps what comes after it.
+        var holds: Deque<LogOffset> = []
+        /// After a dead letter.
         var isHeld = false
         var isQueued = false
         /// Its deferred entries are being read: what arrives meanwhile comes after them.
         var isBeingRead = false
 
         var isEmpty: Bool {
-            self.inMemory == 0 && self.deferred.isEmpty && !self.isHeld && !self.isQueued && !self.isBeingRead
+            self.inMemory == 0 && self.deferred.isEmpty && self.moved.isEmpty && self.holds.isEmpty && !self.isHeld
+                && !self.isQueued && !self.isBeingRead
+        }
+
+        /// Deferred entries that may be delivered, apart from ``isHeld``. What stands before a hold precedes what is moved over.
+        var mayBeRead: Bool { self.isFirstReadable || !self.moved.isEmpty }
+
+        private var isFirstReadable: Bool {
+            guard let first = self.deferred.first else { return false }
+            return self.holds.first.map { first < $0 } ?? true
+        }
+
+        /// Whether an entry that arrives now has to wait behind others or for a release.
+        func mustWait(_ entry: LogEntry) -> Bool {
+            entry.passesHold ? self.mayBeRead : !self.deferred.isEmpty || !self.moved.isEmpty || !self.holds.isEmpty
+        }
+
+        /// Takes up to `count` offsets to read.
+        mutating func takeReadable(_ count: Int) -> [LogOffset] {
+            var offsets: [LogOffset] = []
+            while offsets.count < count, self.isFirstReadable { offsets.append(self.deferred.removeFirst()) }
+            while offsets.count < count, let offset = self.moved.popFirst() { offsets.append(offset) }
+            return offsets
+        }
+
+        /// Puts offsets that were taken or delivered, in order, back to where they came from.
+        mutating func putBack(_ offsets: [LogOffset]) {
+            let hold = self.holds.first
+            let isMoved: (LogOffset) -> Bool = { offset in hold.map { offset > $0 } ?? false }
+            self.deferred.prepend(contentsOf: offsets.filter { !isMoved($0) })
+            self.moved.prepend(contentsOf: offsets.filter(isMoved))
         }
     }
 
@@ -54,7 +92,7 @@ public struct ReadAheadWindow {
     }
 
     /// Messages known of but left in the log.
-    public var deferredCount: Int { self.loads.values.reduce(0) { $0 + $1.deferred.count } }
+    public var deferredCount: Int { self.loads.values.reduce(0) { $0 + $1.deferred.count + $1.moved.count } }
 
     // MARK: New entries
 
@@ -77,8 +115,12 @@ public struct ReadAheadWindow {
         let perConversation = self.perConversation
         return entries.filter { entry in
             self.withLoad(of: entry.message.conversation) { load in
-                if load.isHeld || load.isBeingRead || !load.deferred.isEmpty || load.inMemory >= perConversation {
-                    load.deferred.append(entry.offset)
+                if entry.message.details.notice == .hold {
+                    load.holds.append(entry.offset)
+                    return false
+                }
+                if load.isHeld || load.isBeingRead || load.mustWait(entry) || load.inMemory >= perConversation {
+                    if entry.passesHold { load.moved.append(entry.offset) } else { load.deferred.append(entry.offset) }
                     return false
                 }
                 load.inMemory += 1
@@ -104,9 +146,7 @@ public struct ReadAheadWindow {
             let offsets: [LogOffset] = self.withLoad(of: conversation) { load in
                 load.isQueued = false
                 guard !load.isHeld else { return [] }
-                let count = min(load.deferred.count, perConversation - load.inMemory, room)
-                let offsets = Array(load.deferred.prefix(count))
-                load.deferred.removeFirst(count)
+                let offsets = load.takeReadable(min(perConversation - load.inMemory, room))
                 load.isBeingRead = !offsets.isEmpty
                 return offsets
             }
@@ -142,7 +182,7 @@ public struct ReadAheadWindow {
         }
         self.withLoad(of: conversation) { load in
             load.isBeingRead = false
-            load.deferred.prepend(contentsOf: offsets)
+            load.putBack(offsets)
         }
         self.queueRefetch(of: conversation)
     }
@@ -154,7 +194,7 @@ public struct ReadAheadWindow {
         let hasDeferred = self.withLoad(of: conversation) { load in
             precondition(load.inMemory > 0, "more entries finished than were delivered")
             load.inMemory -= 1
-            return !load.deferred.isEmpty
+            return load.mayBeRead
         }
         if hasDeferred { self.queueRefetch(of: conversation) }
     }
@@ -170,8 +210,17 @@ public struct ReadAheadWindow {
         self.withLoad(of: conversation) { load in
             load.isHeld = true
             load.inMemory -= returned.count
-            load.deferred.prepend(contentsOf: returned + inFlight)
+            load.putBack(returned + inFlight)
         }
+    }
+
+    /// The release of a conversation's first hold has been reached: what came after the hold may be delivered.
+    ///
+    /// - Returns: where the hold stands; `nil` when there is none.
+    public mutating func holdEnded(_ conversation: Conversation.ID) -> LogOffset? {
+        let hold = self.withLoad(of: conversation) { load in load.holds.popFirst() }
+        self.queueRefetch(of: conversation)
+        return hold
     }
 
     /// A held conversation goes on.
@@ -183,7 +232,7 @@ public struct ReadAheadWindow {
     private mutating func queueRefetch(of conversation: Conversation.ID) {
         let lowWater = self.perConversation / 2
         let isReady = self.withLoad(of: conversation) { load in
-            let isReady = !load.isQueued && !load.isHeld && !load.deferred.isEmpty && load.inMemory <= lowWater
+            let isReady = !load.isQueued && !load.isHeld && load.mayBeRead && load.inMemory <= lowWater
             if isReady { load.isQueued = true }
             return isReady
         }
@@ -204,4 +253,9 @@ public struct ReadAheadWindow {
         if isEmpty { self.loads[conversation] = nil }
         return result
     }
+}
+
+extension LogEntry {
+    /// Whether it comes from another assistant's log.
+    fileprivate var passesHold: Bool { self.message.details.isMoved == true || self.message.details.notice == .release }
 }

@@ -57,11 +57,13 @@ public struct TurnCommit: Sendable {
     public var finishedAt: Timestamp
     /// Whether the conversation ends with it: ``Journal/load(_:contextMessages:)`` returns nothing of it and of what came before.
     public var closesConversation: Bool
+    /// The assistant that the conversation goes to once the replies are sent.
+    public var transfer: AssistantID?
 
     public init(
         turn: Turn.ID, conversation: Conversation.ID, assistant: AssistantID, messages: [InboundMessage],
         intents: [SendIntent], usage: TokenUsage?, attempt: Int, startedAt: Timestamp, finishedAt: Timestamp,
-        closesConversation: Bool = false
+        closesConversation: Bool = false, transfer: AssistantID? = nil
     ) {
         self.turn = turn
         self.conversation = conversation
@@ -73,6 +75,7 @@ public struct TurnCommit: Sendable {
         self.startedAt = startedAt
         self.finishedAt = finishedAt
         self.closesConversation = closesConversation
+        self.transfer = transfer
     }
 }
 
@@ -96,8 +99,9 @@ public enum TimerOutcome: String, Sendable {
 
 /// What the journal knows of an unsettled entry.
 public enum EntryStanding: Hashable, Sendable {
-    /// Its turn was committed; these are the turn's intents (empty but for the turn's first message).
-    case committed([SendIntent])
+    /// Its turn was committed; these are the turn's intents (empty but for the turn's first message), and where the
+    /// conversation goes after them.
+    case committed([SendIntent], transfer: AssistantID? = nil)
     /// It became a dead letter.
     case deadLetter
     /// It was running under suspicion this many times when the process died.

@@ -12,11 +12,14 @@ public struct ModelRequest: Sendable {
     /// Oldest first; the last is the contact's.
     public var messages: [ContextMessage]
     public var traceID: String
+    /// Whom the model may give the conversation to; empty when it has to answer itself.
+    public var transfers: [TransferOption]
 
     public init(
         assistant: AssistantID, conversation: Conversation.ID, prompt: String, messages: [ContextMessage],
-        traceID: String
+        traceID: String, transfers: [TransferOption] = []
     ) {
+        self.transfers = transfers
         self.assistant = assistant
         self.conversation = conversation
         self.prompt = prompt
@@ -29,10 +32,13 @@ public struct ModelResponse: Sendable {
     public var text: String
     /// `nil` when the server did not say.
     public var usage: TokenUsage?
+    /// One of the request's ``ModelRequest/transfers``.
+    public var transfer: AssistantID?
 
-    public init(text: String, usage: TokenUsage? = nil) {
+    public init(text: String, usage: TokenUsage? = nil, transfer: AssistantID? = nil) {
         self.text = text
         self.usage = usage
+        self.transfer = transfer
     }
 }
 

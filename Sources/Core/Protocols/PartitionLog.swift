@@ -74,7 +74,7 @@ public protocol PartitionLog: Sendable {
     func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome]
 
     /// Puts a notice into the logs of `assistants` for the owner of the conversation's partition, who settles it at once: its
-    /// hold has been lifted (``InboundMessage/Details/liftsHold``).
+    /// hold has been lifted (``LogNotice/lift``).
     func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError)
 
     /// Makes `fence` the partition's: settles with an earlier epoch are refused from now on. Called by a new owner before it
@@ -95,6 +95,21 @@ public protocol PartitionLog: Sendable {
     ///
     /// - Throws: ``StoreError/Code/fenced`` when `fence` is no longer the owner's.
     func settle(_ offsets: [LogOffset], _ fence: Fence) async throws(StoreError)
+
+    // MARK: Transfers
+
+    /// Gives a conversation to another assistant, in the middle of things and in order; see ``LogNotice``. One atomic step.
+    ///
+    /// - Throws: ``StoreError/Code/fenced`` when the turn's fence is no longer the owner's.
+    func transfer(_ transfer: LogTransfer) async throws(StoreError) -> TransferOutcome
+
+    /// Moves entries of a conversation, in order, to the same partition of another assistant: messages become
+    /// ``InboundMessage/Details/isMoved``, a `drain` becomes a `release`. One atomic step. Those that are gone are no error.
+    ///
+    /// - Throws: ``StoreError/Code/fenced`` when `fence` is no longer the owner's.
+    func move(
+        _ offsets: [LogOffset], of conversation: Conversation.ID, to assistant: AssistantID, _ fence: Fence
+    ) async throws(StoreError)
 
     // MARK: Timers
 

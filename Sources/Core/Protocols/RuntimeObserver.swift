@@ -20,6 +20,8 @@ public enum RuntimeEvent: Sendable {
     /// Running this message may have killed the process `marks` times.
     case crashSuspected(InboundMessage, marks: Int)
     case conversationHeld(Conversation.ID)
+    /// A turn has given the conversation to another assistant.
+    case conversationTransferred(Conversation.ID, to: AssistantID)
     /// Partitions have come or are going; `owned` are left, among `members`.
     case ownershipChanged(opened: Int, handedBack: Int, lost: Int, owned: Int, members: Int)
     /// A partition cannot go on: somebody else owns it, or the store is beyond repair.

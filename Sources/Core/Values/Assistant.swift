@@ -11,6 +11,8 @@ public struct Assistant: Sendable {
     public var onDeadLetter: DeadLetterPolicy
     public var onAmbiguousSend: AmbiguousSendPolicy
     public var timers: TimerPlan
+    /// Whom it may give a conversation to, and when, in words for its model.
+    public var transfers: [TransferOption]
 
     public init(
         id: AssistantID,
@@ -20,7 +22,7 @@ public struct Assistant: Sendable {
         retry: RetryPolicy = RetryPolicy(),
         onDeadLetter: DeadLetterPolicy = .continue,
         onAmbiguousSend: AmbiguousSendPolicy = .reconcileThenResend,
-        timers: [TimerRule] = []
+        timers: [TimerRule] = [], transfers: [TransferOption] = []
     ) {
         self.id = id
         self.prompt = prompt
@@ -30,6 +32,19 @@ public struct Assistant: Sendable {
         self.onDeadLetter = onDeadLetter
         self.onAmbiguousSend = onAmbiguousSend
         self.timers = TimerPlan(timers)
+        self.transfers = transfers
+    }
+}
+
+/// An assistant that a conversation may be given to.
+public struct TransferOption: Hashable, Sendable {
+    public var assistant: AssistantID
+    /// When: in the model's words.
+    public var reason: String
+
+    public init(assistant: AssistantID, reason: String) {
+        self.assistant = assistant
+        self.reason = reason
     }
 }
 

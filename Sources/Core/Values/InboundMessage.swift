@@ -66,20 +66,26 @@ public struct InboundMessage: Hashable, Sendable, Codable {
         public var media: Media?
         /// The message met a channel's menu and is answered with the menu's text, not by a model.
         public var showsMenu: Bool?
-        /// No message but a notice to the partition's owner: the conversation's hold has been lifted.
-        public var liftsHold: Bool?
+        /// No message but a notice to the partition's owner.
+        public var notice: LogNotice?
+        /// Moved here from another assistant's log, before a `release`.
+        public var isMoved: Bool?
+        /// How often an assistant gave the message to another one instead of answering it.
+        public var transfers: Int?
         /// Not sent by a contact: a timer of the assistant's has come to its time.
         public var timer: ConversationTimer.Firing?
 
         public init(
             quotedMessageID: String? = nil, selectionID: String? = nil, media: Media? = nil, showsMenu: Bool? = nil,
-            liftsHold: Bool? = nil, timer: ConversationTimer.Firing? = nil
+            notice: LogNotice? = nil, isMoved: Bool? = nil, transfers: Int? = nil, timer: ConversationTimer.Firing? = nil
         ) {
             self.quotedMessageID = quotedMessageID
             self.selectionID = selectionID
             self.media = media
             self.showsMenu = showsMenu
-            self.liftsHold = liftsHold
+            self.notice = notice
+            self.isMoved = isMoved
+            self.transfers = transfers
             self.timer = timer
         }
 

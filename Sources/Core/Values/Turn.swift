@@ -56,10 +56,14 @@ public struct TurnResult: Sendable {
     /// In sending order. May be empty.
     public var replies: [Reply]
     public var usage: TokenUsage?
+    /// A configured assistant that the conversation goes to. With replies, these are sent first and the message is
+    /// answered; without, the other assistant answers the message.
+    public var transfer: AssistantID?
 
-    public init(replies: [Reply] = [], usage: TokenUsage? = nil) {
+    public init(replies: [Reply] = [], usage: TokenUsage? = nil, transfer: AssistantID? = nil) {
         self.replies = replies
         self.usage = usage
+        self.transfer = transfer
     }
 }
 

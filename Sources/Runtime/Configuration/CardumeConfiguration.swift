@@ -16,7 +16,15 @@ public struct CardumeConfiguration: Sendable {
 
     public struct OfflineRule: Sendable {
         public var word: String
-        public var answer: String
+        /// `nil` for nothing, when it only gives the conversation away.
+        public var answer: String?
+        public var transfer: AssistantID?
+
+        public init(word: String, answer: String?, transfer: AssistantID? = nil) {
+            self.word = word
+            self.answer = answer
+            self.transfer = transfer
+        }
     }
 
     public struct AssistantSettings: Sendable {
@@ -125,13 +133,21 @@ public struct CardumeConfiguration: Sendable {
         var problems: [ConfigurationProblem] = []
         let known = Set(self.assistants.map(\.assistant.id.rawValue))
         for effective in self.values.all {
-            guard case .assistant = effective.key.kind, !known.contains(effective.text) else { continue }
-            let nearest = NearestName.of(effective.text, among: known.sorted())
-            problems.append(
-                ConfigurationProblem(
-                    place: effective.place, key: effective.path.joined(separator: "."),
-                    message: "there is no assistant \"\(effective.text)\""
-                        + (nearest.map { "; did you mean \"\($0)\"?" } ?? "")))
+            guard case .assistant = effective.key.kind, !effective.text.isEmpty, !known.contains(effective.text) else {
+                continue
+            }
+            problems.append(Self.unknown(effective.text, known, effective.path, effective.place))
+        }
+        for settings in self.assistants {
+            let path = ["assistants", settings.assistant.id.rawValue, "transfers"]
+            for name in self.values.names(under: path) where !known.contains(name) || name == settings.assistant.id.rawValue {
+                problems.append(
+                    name == settings.assistant.id.rawValue
+                        ? ConfigurationProblem(
+                            place: self.values.place(path + [name]), key: (path + [name]).joined(separator: "."),
+                            message: "an assistant cannot give a conversation to itself")
+                        : Self.unknown(name, known, path + [name], self.values.place(path + [name])))
+            }
         }
         for channel in self.channels {
             let path = ["channels", channel.id.rawValue]
@@ -145,6 +161,21 @@ public struct CardumeConfiguration: Sendable {
             if channel.kind != .console, channel.key.isEmpty { missing("key") }
         }
         problems += self.timerProblems
+        for settings in self.assistants {
+            for (index, rule) in settings.offline.enumerated() {
+                let path = ["assistants", settings.assistant.id.rawValue, "offline", String(index)]
+                func problem(_ key: String, _ message: String) {
+                    problems.append(
+                        ConfigurationProblem(
+                            place: self.values.place(path + ["when"]), key: (path + [key]).joined(separator: "."),
+                            message: message))
+                }
+                if rule.answer == nil, rule.transfer == nil { problem("say", "is missing") }
+                if let transfer = rule.transfer, !settings.assistant.transfers.contains(where: { $0.assistant == transfer }) {
+                    problem("transfer", "\"\(transfer)\" is not among this assistant's `transfers`")
+                }
+            }
+        }
         for (path, keys) in self.values.listItems {
             for key in keys where self.values.text(path + [key]) ?? "" == "" {
                 problems.append(
@@ -162,6 +193,15 @@ public struct CardumeConfiguration: Sendable {
         }
         problems += ClusterSettings.problems(self.values, assistants: known)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
+    }
+
+    private static func unknown(
+        _ name: String, _ known: Set<String>, _ path: [String], _ place: String
+    ) -> ConfigurationProblem {
+        let nearest = NearestName.of(name, among: known.sorted())
+        return ConfigurationProblem(
+            place: place, key: path.joined(separator: "."),
+            message: "there is no assistant \"\(name)\"" + (nearest.map { "; did you mean \"\($0)\"?" } ?? ""))
     }
 
     private var timerProblems: [ConfigurationProblem] {
@@ -229,10 +269,15 @@ extension CardumeConfiguration.AssistantSettings {
                 cap: section.duration("backoff_cap")),
             onDeadLetter: DeadLetterPolicy(rawValue: section.text("on_dead_letter")) ?? .continue,
             onAmbiguousSend: AmbiguousSendPolicy(rawValue: section.text("on_ambiguous_send")) ?? .reconcileThenResend,
-            timers: self.timers)
+            timers: self.timers,
+            transfers: section.values.names(under: section.path + ["transfers"]).map {
+                TransferOption(assistant: AssistantID($0), reason: section.section("transfers").text($0))
+            })
         self.model = CardumeConfiguration.Model(section.section("model"), else: model)
         self.offline = section.section("offline").items.map {
-            CardumeConfiguration.OfflineRule(word: $0.text("when"), answer: $0.text("say"))
+            CardumeConfiguration.OfflineRule(
+                word: $0.text("when"), answer: $0.optional("say"),
+                transfer: $0.optional("transfer").map { AssistantID($0) })
         }
         self.offlineDefault = section.optional("offline_default")
     }

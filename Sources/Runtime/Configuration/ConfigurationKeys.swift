@@ -158,8 +158,17 @@ extension ConfigurationKey {
             .init(
                 "assistants.*.timers.*.lateness", .duration(.zero...hour * 720), default: "1h",
                 "How late it may still speak, after a stop for instance. It closes however late it is."),
+            .init(
+                "assistants.*.transfers.*", .text,
+                "An assistant that the model may give the conversation to, and when, in words that the model understands."),
             .init("assistants.*.offline.#.when", .text, "Offline model: answer when the message contains this word."),
-            .init("assistants.*.offline.#.say", .text, "Offline model: the answer to `when`. `{text}` stands for the message."),
+            .init(
+                "assistants.*.offline.#.say", .text, default: "",
+                "Offline model: the answer to `when`. `{text}` stands for the message."),
+            .init(
+                "assistants.*.offline.#.transfer", .assistant, default: "",
+                "Offline model: gives the conversation to this one of `transfers`, after `say`; without `say`, it answers the message."
+            ),
             .init(
                 "assistants.*.offline_default", .text,
                 "Offline model: the answer to everything else. `{text}` stands for the message."),

@@ -29,11 +29,10 @@ public struct ConfigurationValues: Sendable {
 
     func place(_ path: [String]) -> String { self.effective[path]?.place ?? "" }
 
-    /// Every item of every list, with the keys it must have: all those that the table has for it.
+    /// Every item of every list, with the keys it must have: all those that the table has for it and that have no default.
     var listItems: [(path: [String], keys: [String])] {
-        let lists = Dictionary(grouping: ConfigurationKey.all.map(\.components).filter { $0.contains("#") }) {
-            Array($0.dropLast())
-        }
+        let required = ConfigurationKey.all.filter { $0.components.contains("#") && $0.defaultValue == nil }
+        let lists = Dictionary(grouping: required.map(\.components)) { Array($0.dropLast()) }
         return lists.flatMap { pattern, keys in
             Self.paths(of: pattern, self.names).map { ($0, keys.compactMap(\.last)) }
         }.sorted { $0.path.lexicographicallyPrecedes($1.path) }

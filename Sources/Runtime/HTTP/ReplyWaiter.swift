@@ -112,7 +112,7 @@ public final class ReplyWaiter: RuntimeObserver {
             switch standing {
             case .marked: continue
             case .deadLetter: self.state.withLock { $0.waits[id]?.end = .failed }
-            case .committed(let intents):
+            case .committed(let intents, _):
                 guard intents.allSatisfy(\.state.isFinal) else { continue }
                 self.state.withLock { state in
                     guard state.waits[id]?.end == nil else { return }

@@ -16,6 +16,9 @@ public struct OfflineModel: LanguageModel {
         let text = request.messages.last?.text ?? ""
         let lowered = text.lowercased()
         let rule = self.rules.first { lowered.contains($0.word.lowercased()) }
+        if let transfer = rule?.transfer, request.transfers.contains(where: { $0.assistant == transfer }) {
+            return ModelResponse(text: Self.fill(rule?.answer ?? "", with: text), transfer: transfer)
+        }
         return ModelResponse(text: Self.fill(rule?.answer ?? self.fallback, with: text))
     }
 

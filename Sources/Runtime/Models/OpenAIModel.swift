@@ -53,7 +53,7 @@ public struct OpenAIModel: LanguageModel {
             if OpenAIFailure.isContextOverflow(body) { throw ContextOverflow(failure: failure) }
             throw failure
         }
-        return try self.response(from: body)
+        return try self.response(from: body, to: request)
     }
 
     private func httpRequest(for request: ModelRequest) throws -> HTTPClientRequest {
@@ -63,7 +63,8 @@ public struct OpenAIModel: LanguageModel {
         let body = Body(
             model: self.settings.name, messages: messages, temperature: self.settings.temperature,
             max_completion_tokens: isNew ? self.settings.maximumTokens : nil,
-            max_tokens: isNew ? nil : self.settings.maximumTokens)
+            max_tokens: isNew ? nil : self.settings.maximumTokens,
+            tools: request.transfers.isEmpty ? nil : [TransferTool(request.transfers)])
         var http = HTTPClientRequest(url: self.url)
         http.method = .POST
         http.headers.add(name: "Content-Type", value: "application/json")
@@ -74,7 +75,7 @@ public struct OpenAIModel: LanguageModel {
         return http
     }
 
-    private func response(from body: Data) throws -> ModelResponse {
+    private func response(from body: Data, to request: ModelRequest) throws -> ModelResponse {
         guard let answer = try? JSONDecoder().decode(Answer.self, from: body), let choice = answer.choices.first,
             let message = choice.message
         else {
@@ -86,6 +87,11 @@ public struct OpenAIModel: LanguageModel {
         }
         if let refusal = message.refusal, message.content?.isEmpty ?? true {
             return ModelResponse(text: refusal, usage: usage)
+        }
+        // Whatever `finish_reason` says: servers disagree on it.
+        if let call = message.tool_calls?.first {
+            let transfer = try TransferTool.assistant(call.function?.name, call.function?.arguments, request.transfers)
+            return ModelResponse(text: message.content ?? "", usage: usage, transfer: transfer)
         }
         guard let content = message.content, !content.allSatisfy(\.isWhitespace) else {
             throw TurnFailure(
@@ -106,6 +112,7 @@ public struct OpenAIModel: LanguageModel {
         let temperature: Double?
         let max_completion_tokens: Int?
         let max_tokens: Int?
+        let tools: [TransferTool]?
     }
 
     private struct Answer: Decodable {
@@ -113,6 +120,14 @@ public struct OpenAIModel: LanguageModel {
             struct Message: Decodable {
                 let content: String?
                 let refusal: String?
+                let tool_calls: [ToolCall]?
+            }
+            struct ToolCall: Decodable {
+                struct Function: Decodable {
+                    let name: String?
+                    let arguments: String?
+                }
+                let function: Function?
             }
             let message: Message?
             let finish_reason: String?
@@ -123,76 +138,5 @@ public struct OpenAIModel: LanguageModel {
         }
         let choices: [Choice]
         let usage: Usage?
-    }
-}
-
-/// Sorts what OpenAI-compatible servers answer into what to do about it.
-enum OpenAIFailure {
-    /// Codes of a 429 that waiting does not cure.
-    private static let quotaCodes: Set<String> = [
-        "insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
-        "project_spend_limit_exceeded", "organization_usage_limit_exceeded",
-    ]
-    /// A longer stated wait is cut to this: the turn keeps its place in memory.
-    private static let longestWait = Duration.seconds(120)
-
-    static func isContextOverflow(_ body: Data) -> Bool {
-        let error = ErrorBody(body)
-        return ["context_length_exceeded", "exceed_context_size_error"].contains { $0 == error.code || $0 == error.type }
-    }
-
-    static func transport(_ error: any Error) -> TurnFailure {
-        let isTimeout =
-            [HTTPClientError.deadlineExceeded, .readTimeout, .connectTimeout, .writeTimeout].contains {
-                $0 == error as? HTTPClientError
-            }
-        return TurnFailure(
-            category: isTimeout ? .timeout : .connection, message: "model: \(HTTPAddress.describe(error))", isRetryable: true)
-    }
-
-    static func status(_ status: Int, _ body: Data, _ headers: HTTPHeaders) -> TurnFailure {
-        let error = ErrorBody(body)
-        let message = "model answered \(status)" + (error.text.map { ": \($0)" } ?? "")
-        func failure(_ category: TurnFailure.Category, retry: Bool) -> TurnFailure {
-            let override = headers.first(name: "x-should-retry").flatMap { ["true": true, "false": false][$0.lowercased()] }
-            return TurnFailure(
-                category: category, message: message, isRetryable: override ?? retry, retryAfter: self.retryAfter(headers))
-        }
-        switch status {
-        case 401, 403: return failure(.auth, retry: false)
-        case 408, 504: return failure(.timeout, retry: true)
-        case 409, 500...: return failure(.other, retry: true)
-        case 429 where error.code.map(self.quotaCodes.contains) ?? false:
-            return TurnFailure(category: .quota, message: message, isRetryable: false)
-        case 429 where error.text?.hasPrefix("Request too large") ?? false:
-            return failure(.validation, retry: false)
-        case 429: return failure(.rateLimit, retry: true)
-        default: return failure(.validation, retry: false)
-        }
-    }
-
-    /// `retry-after-ms`, else `retry-after` in seconds, which may be fractional. An HTTP date is left to the backoff.
-    static func retryAfter(_ headers: HTTPHeaders) -> Duration? {
-        let milliseconds =
-            headers.first(name: "retry-after-ms").flatMap(Double.init)
-            ?? headers.first(name: "retry-after").flatMap(Double.init).map { $0 * 1_000 }
-        guard let milliseconds, milliseconds >= 0 else { return nil }
-        return .milliseconds(Int64(min(milliseconds, Double(self.longestWait.milliseconds))))
-    }
-
-    /// Servers disagree on the shape of an error; none of it is required.
-    private struct ErrorBody {
-        var code: String?
-        var type: String?
-        var text: String?
-
-        init(_ data: Data) {
-            guard let object = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else { return }
-            let error = object["error"] as? [String: Any] ?? object
-            self.type = error["type"] as? String
-            self.code = (error["code"] as? String) ?? (error["type"] as? String)
-            let text = (error["message"] as? String) ?? (object["error"] as? String) ?? (object["detail"] as? String)
-            self.text = text.map { String($0.prefix(300)) }
-        }
     }
 }

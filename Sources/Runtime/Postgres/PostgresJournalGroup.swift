@@ -27,7 +27,7 @@ struct PostgresJournalGroup {
     private var fenceNumbers: [Fence: Int64] = [:]
     private var fences = PostgresColumns(.text, .int8, .int8)
     private var turns = PostgresColumns(
-        .int8, .text, .text, .text, .int8, .timestamptz, .timestamptz, .text, .int8, .int8)
+        .int8, .text, .text, .text, .int8, .timestamptz, .timestamptz, .text, .int8, .int8, .text)
     private var lines = PostgresColumns(.text, .text, .timestamptz, .text, .text, .text, .int8, .bytea)
     private var intents = PostgresColumns(PostgresJournalSQL.sendTypes)
     private var sends = PostgresColumns(PostgresJournalSQL.sendTypes)
@@ -97,7 +97,7 @@ struct PostgresJournalGroup {
         self.turns.add([
             fence, conversation, id, .text(turn.assistant.rawValue), .int(Int64(turn.attempt)), .time(turn.startedAt),
             .time(turn.finishedAt), .optional(turn.usage?.model), .optional(turn.usage.map { Int64($0.prompt) }),
-            .optional(turn.usage.map { Int64($0.completion) }),
+            .optional(turn.usage.map { Int64($0.completion) }), .optional(turn.transfer?.rawValue),
         ])
         for message in turn.messages {
             self.cleared.add([fence, .text(message.conversation.rawValue), .text(message.id.rawValue)])

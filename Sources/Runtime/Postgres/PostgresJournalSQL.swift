@@ -59,10 +59,10 @@ enum PostgresJournalSQL {
             return """
                 , inserted AS (
                     INSERT INTO cardume.turns (conversation, turn, assistant, attempt, started_at, finished_at, model,
-                        prompt_tokens, completion_tokens)
-                    SELECT conversation, turn, t.assistant, attempt, started_at, finished_at, model, prompt, completion
-                    FROM \(rows("int8 text text text int8 timestamptz timestamptz text int8 int8", "t")) (fence,
-                        conversation, turn, assistant, attempt, started_at, finished_at, model, prompt, completion)
+                        prompt_tokens, completion_tokens, transfer_to)
+                    SELECT conversation, turn, t.assistant, attempt, started_at, finished_at, model, prompt, completion, next
+                    FROM \(rows("int8 text text text int8 timestamptz timestamptz text int8 int8 text", "t")) (fence,
+                        conversation, turn, assistant, attempt, started_at, finished_at, model, prompt, completion, next)
                     JOIN fences USING (fence) ORDER BY conversation, turn ON CONFLICT DO NOTHING
                     RETURNING conversation, turn, turns.assistant, finished_at
                 ), talked AS (
@@ -152,7 +152,7 @@ enum PostgresJournalSQL {
         }
     }
 
-    /// Dead letter, turn and marks of each entry.
+    /// Dead letter, turn, marks and transfer of each entry.
     static let standing: PostgresStatement.SQL = """
         SELECT EXISTS (
             SELECT FROM cardume.dead_letters d WHERE d.conversation = e.conversation AND d.message_id = e.message_id
@@ -160,6 +160,8 @@ enum PostgresJournalSQL {
             SELECT FROM cardume.turns t WHERE t.conversation = e.conversation AND t.turn = e.message_id
         ), (
             SELECT marks FROM cardume.crash_marks c WHERE c.conversation = e.conversation AND c.message_id = e.message_id
+        ), (
+            SELECT transfer_to FROM cardume.turns t WHERE t.conversation = e.conversation AND t.turn = e.message_id
         )
         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY e (conversation, message_id, number) ORDER BY number
         """

@@ -38,7 +38,7 @@ package enum PostgresSchema {
         CREATE TABLE cardume.turns (
             conversation text COLLATE "C" NOT NULL, turn text COLLATE "C" NOT NULL, assistant text COLLATE "C" NOT NULL,
             attempt integer NOT NULL, started_at timestamptz NOT NULL, finished_at timestamptz NOT NULL, model text,
-            prompt_tokens bigint, completion_tokens bigint, PRIMARY KEY (conversation, turn)
+            prompt_tokens bigint, completion_tokens bigint, transfer_to text COLLATE "C", PRIMARY KEY (conversation, turn)
         );
         -- Rows come in the order of time: a few bytes for each 128 pages find those whose time is over.
         CREATE INDEX turns_by_time ON cardume.turns USING brin (finished_at);

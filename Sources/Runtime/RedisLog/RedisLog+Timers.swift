@@ -45,7 +45,7 @@ extension RedisLog {
         }
         command.append(fence.epoch.rawValue)
         command.append(partition.assistant.rawValue)
-        command.append(self.settings.session.milliseconds + 604_800_000)
+        command.append(self.holderLifetime)
         for (conversation, value) in zip(conversations, timers) {
             let bytes = value.bytes ?? []
             let timer = try? JSONDecoder().decode(ConversationTimer.self, from: Data(bytes))

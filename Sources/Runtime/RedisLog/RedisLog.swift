@@ -134,7 +134,7 @@ extension RedisLog: PartitionLog {
 
     public func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
         let number = conversation.partitionNumber(of: self.partitionCount)
-        let more = try RedisLogEntry.json(InboundMessage.Details(liftsHold: true))
+        let more = try RedisLogEntry.json(InboundMessage.Details(notice: .lift))
         for assistant in assistants {
             var command = RedisCommand("XADD", self.keys.log(Partition.ID(assistant: assistant, number: number)), "*")
             let notice = InboundMessage(

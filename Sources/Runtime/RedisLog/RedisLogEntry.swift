@@ -12,6 +12,8 @@ import FoundationEssentials
 /// | `sent`, `name` | the sender's time in seconds since 1970, the contact's name |
 /// | `more` | ``InboundMessage/Details`` as JSON |
 /// | `menu` | present when the contact is to be shown the channel's menu |
+/// | `moved` | present when it comes from another assistant's log |
+/// | `notice` | ``LogNotice``: no message |
 enum RedisLogEntry {
     /// Appends the number of arguments that follow, and these: fields and values.
     static func append(_ message: InboundMessage, to command: inout RedisCommand) throws(StoreError) {
@@ -76,6 +78,7 @@ enum RedisLogEntry {
         var sentAt: Int?
         var name: String?
         var details = InboundMessage.Details.none
+        var (showsMenu, isMoved, notice): (Bool?, Bool?, LogNotice?) = (nil, nil, nil)
         var iterator = fields.makeIterator()
         while let field = iterator.next(), let value = iterator.next() {
             switch field.word {
@@ -88,11 +91,16 @@ enum RedisLogEntry {
             case Word.trace: traceID = value.string ?? ""
             case Word.sent: sentAt = value.integer
             case Word.name: name = value.string
-            case Word.more: details = self.details(value, keeping: details.showsMenu)
-            case Word.menu: details.showsMenu = true
+            case Word.more: details = self.details(value)
+            case Word.menu: showsMenu = true
+            case Word.moved: isMoved = true
+            case Word.notice: notice = value.string.flatMap(LogNotice.init)
             default: break
             }
         }
+        if showsMenu != nil { details.showsMenu = showsMenu }
+        if isMoved != nil { details.isMoved = isMoved }
+        if notice != nil { details.notice = notice }
         guard let conversation, let id, let replyAddress else { return nil }
         return LogEntry(
             offset: offset,
@@ -102,11 +110,8 @@ enum RedisLogEntry {
                 replyAddress: replyAddress, traceID: traceID, details: details))
     }
 
-    private static func details(_ value: RedisValue, keeping showsMenu: Bool?) -> InboundMessage.Details {
-        let decoded = value.bytes.flatMap { try? JSONDecoder().decode(InboundMessage.Details.self, from: Data($0)) }
-        var details = decoded ?? .none
-        details.showsMenu = showsMenu ?? details.showsMenu
-        return details
+    private static func details(_ value: RedisValue) -> InboundMessage.Details {
+        value.bytes.flatMap { try? JSONDecoder().decode(InboundMessage.Details.self, from: Data($0)) } ?? .none
     }
 }
 
@@ -123,6 +128,8 @@ private enum Word {
     static let name = Self.word("name")
     static let more = Self.word("more")
     static let menu = Self.word("menu")
+    static let moved = Self.word("moved")
+    static let notice = Self.word("notice")
 
     private static func word(_ name: StaticString) -> UInt64 {
         name.withUTF8Buffer { RedisValue.word(UnsafeRawBufferPointer($0)) }

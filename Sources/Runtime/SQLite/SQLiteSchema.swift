@@ -12,7 +12,7 @@ enum SQLiteSchema {
             try db.execute(sql: "PRAGMA application_id = \(Self.applicationID)")
             try db.execute(sql: Self.version1)
         }
-        migrator.registerMigration("2 timers") { db in try db.execute(sql: Self.version2) }
+        migrator.registerMigration("2 timers and transfers") { db in try db.execute(sql: Self.version2) }
         return migrator
     }
 
@@ -82,6 +82,8 @@ enum SQLiteSchema {
             id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, assistant INTEGER NOT NULL, rule TEXT NOT NULL,
             outcome TEXT NOT NULL, due_at INTEGER NOT NULL, at INTEGER NOT NULL
         );
+        -- The assistant that the conversation went to after the turn.
+        ALTER TABLE turns ADD COLUMN transfer_to TEXT;
         -- What stands before it is no longer shown to models.
         CREATE TABLE closings (conversation TEXT PRIMARY KEY, message_id INTEGER NOT NULL) WITHOUT ROWID;
         """

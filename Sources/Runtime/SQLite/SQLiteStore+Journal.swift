@@ -85,10 +85,11 @@ extension SQLiteStore: Journal {
     private func commit(_ turn: TurnCommit, _ db: Database) throws -> CommitOutcome {
         let assistant = try self.rowID(of: turn.assistant, db)
         let statement = try db.cachedStatement(
-            sql: "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+            sql: "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
         statement.setUncheckedArguments([
             turn.conversation.rawValue, turn.turn.rawValue, assistant, turn.attempt, turn.startedAt.milliseconds,
             turn.finishedAt.milliseconds, turn.usage?.model, turn.usage?.prompt, turn.usage?.completion,
+            turn.transfer?.rawValue,
         ])
         try statement.execute()
         guard db.changesCount == 1 else { return .duplicate }
@@ -192,14 +193,17 @@ extension SQLiteStore: Journal {
             sql: """
                 SELECT EXISTS (SELECT 1 FROM dead_letters WHERE conversation = ?1 AND message_id = ?2),
                 EXISTS (SELECT 1 FROM turns WHERE conversation = ?1 AND turn = ?2),
-                (SELECT marks FROM crash_marks WHERE conversation = ?1 AND message_id = ?2)
+                (SELECT marks FROM crash_marks WHERE conversation = ?1 AND message_id = ?2),
+                (SELECT transfer_to FROM turns WHERE conversation = ?1 AND turn = ?2)
                 """)
         guard let row = try Row.fetchOne(known, arguments: key) else { return nil }
         if row[0] as Bool { return .deadLetter }
         if row[1] as Bool {
             let sends = try db.cachedStatement(
                 sql: "SELECT * FROM sends WHERE conversation = ? AND turn = ? ORDER BY part")
-            return .committed(try Row.fetchAll(sends, arguments: key).map(Self.intent))
+            return .committed(
+                try Row.fetchAll(sends, arguments: key).map(Self.intent),
+                transfer: (row[3] as String?).map { AssistantID($0) })
         }
         return (row[2] as Int?).map(EntryStanding.marked)
     }

@@ -15,7 +15,7 @@ extension SQLiteStore: PartitionLog {
         let number = conversation.partitionNumber(of: self.partitionCount)
         let notice = InboundMessage(
             id: "lift", conversation: conversation, kind: .system, text: nil, receivedAt: Timestamp(milliseconds: 0),
-            replyAddress: "", traceID: "", details: InboundMessage.Details(liftsHold: true))
+            replyAddress: "", traceID: "", details: InboundMessage.Details(notice: .lift))
         try await self.committer.write { db in
             for assistant in assistants {
                 let lane = Self.lane(try self.rowID(of: assistant, db), number)
@@ -152,7 +152,7 @@ extension SQLiteStore: PartitionLog {
             route: Route(assistant: assistant, isChosen: row[1]), latestMessageAt: Timestamp(milliseconds: row[2]))
     }
 
-    private func hasUnsettled(_ conversation: Conversation.ID, _ db: Database) throws -> Bool {
+    func hasUnsettled(_ conversation: Conversation.ID, _ db: Database) throws -> Bool {
         let number = conversation.partitionNumber(of: self.partitionCount)
         return try self.state.withLock { Array($0.assistants.values) }.contains { assistant in
             try Bool.fetchOne(
@@ -217,7 +217,7 @@ extension SQLiteStore: PartitionLog {
 
     // MARK: Reading
 
-    private static func entry(_ row: Row) throws -> LogEntry {
+    static func entry(_ row: Row) throws -> LogEntry {
         let details: InboundMessage.Details =
             try (row[11] as String?).map { try JSONDecoder().decode(InboundMessage.Details.self, from: Data($0.utf8)) }
             ?? .none

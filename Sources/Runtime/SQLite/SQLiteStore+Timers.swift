@@ -70,7 +70,7 @@ extension SQLiteStore {
         return holder.route.assistant == assistant && holder.latestMessageAt <= timer.firing.contactWroteAt
     }
 
-    private func lane(of partition: Partition.ID, _ db: Database) throws -> Int64 {
+    func lane(of partition: Partition.ID, _ db: Database) throws -> Int64 {
         Self.lane(try self.rowID(of: partition.assistant, db), partition.number)
     }
 }

@@ -60,6 +60,8 @@ public struct LoggingObserver: RuntimeObserver {
                 metadata: Self.fields(message, ["crash_marks": "\(marks)"]))
         case .conversationHeld(let conversation):
             logger.warning("conversation is held", metadata: ["conversation": "\(conversation)"])
+        case .conversationTransferred(let conversation, let assistant):
+            logger.notice("conversation transferred", metadata: ["conversation": "\(conversation)", "to": "\(assistant)"])
         case .ownershipChanged(let opened, let handedBack, let lost, let owned, let members):
             logger.log(
                 level: lost > 0 ? .warning : .notice, "partitions changed hands",

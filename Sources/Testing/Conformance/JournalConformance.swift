@@ -51,6 +51,13 @@ public struct JournalConformance {
         try expect(try await self.journal.commit(.turn(other), fence) == .duplicate, "and recognised again")
         try expect(
             try await self.standing(message) == .committed(turn.intents), "a repeated turn changes nothing")
+        let given = Sample.message("given", from: "1")
+        var transfer = self.turn(given, replies: ["um momento"])
+        transfer.transfer = "financeiro"
+        _ = try await self.journal.commit(.turn(transfer), fence)
+        try expect(
+            try await self.standing(given) == .committed(transfer.intents, transfer: "financeiro"),
+            "where the conversation goes after a turn is kept")
     }
 
     private func followsSends(_ fence: Fence) async throws {

@@ -22,6 +22,9 @@ public struct PartitionLogConformance {
         try await self.letsAMenuChoose()
         try await self.waitsForEntries()
         try await self.carriesNotices()
+        try await self.transfersInOrder()
+        try await self.transfersAfterATurn()
+        try await self.transfersTwice()
         try await self.firesTimers()
         try await self.dropsVoidTimers()
         try await self.endsSessions()
@@ -156,9 +159,136 @@ public struct PartitionLogConformance {
         let number = conversation.partitionNumber(of: self.log.partitionCount)
         let partition = Partition.ID(assistant: Sample.assistant, number: number)
         let entries = try await self.log.next(partition, after: .start, limit: 10)
-        try expect(entries.map(\.message.details.liftsHold) == [true], "a lifted hold is announced")
+        try expect(entries.map(\.message.details.notice) == [.lift], "a lifted hold is announced")
         try expect(entries.map(\.message.conversation) == [conversation], "and names its conversation")
         try await self.settle(entries.map(\.offset), in: partition)
+    }
+
+    // MARK: Transfers
+
+    /// What the log of an assistant has of a conversation: message ids and notices.
+    private func entries(
+        of conversation: Conversation.ID, _ assistant: AssistantID
+    ) async throws -> (ids: [String], entries: [LogEntry], partition: Partition.ID) {
+        let partition = Partition.ID(
+            assistant: assistant, number: conversation.partitionNumber(of: self.log.partitionCount))
+        guard try await self.log.depth(of: partition) > 0 else { return ([], [], partition) }
+        let entries = try await self.log.next(partition, after: .start, limit: 100)
+            .filter { $0.message.conversation == conversation }
+        let ids = entries.map { entry in
+            (entry.message.details.notice?.rawValue ?? entry.message.id.rawValue)
+                + (entry.message.details.isMoved == true ? " moved" : "")
+        }
+        return (ids, entries, partition)
+    }
+
+    private func append(_ id: String, from contact: String) async throws -> LogEntry {
+        let message = Sample.message(id, from: contact)
+        let offset = try Sample.partition(try await self.log.append([Sample.append(message)])[0]).1
+        return LogEntry(offset: offset, message: message)
+    }
+
+    private func transfersInOrder() async throws {
+        let conversation = try await self.append("go-1", from: "15").message.conversation
+        _ = try await self.append("go-2", from: "15")
+        let now = Self.noon
+        guard case .draining = try await self.log.transfer(LogTransfer(of: conversation, to: "financeiro", at: now)) else {
+            throw ConformanceFailure(description: "broken promise: a transfer of unsettled messages drains")
+        }
+        try expect(
+            try await self.log.transfer(LogTransfer(of: conversation, to: "financeiro", at: now)) == .unchanged,
+            "a repeated transfer changes nothing")
+        let (_, newer) = (try await self.append("go-3", from: "15"), try await self.append("go-4", from: "15"))
+        let old = try await self.entries(of: conversation, Sample.assistant)
+        try expect(old.ids == ["go-1", "go-2", "drain:financeiro"], "the drain stands behind what was there")
+        try expect(
+            try await self.entries(of: conversation, "financeiro").ids == ["hold", "go-3", "go-4"],
+            "new messages go to the new assistant, behind a hold")
+        _ = try await self.log.open(self.fence(old.partition))
+        do {
+            try await self.log.move(
+                [old.entries[0].offset], of: conversation, to: "financeiro", self.fence(old.partition).earlier)
+            throw ConformanceFailure(description: "broken promise: a stale owner moves nothing")
+        } catch let error as StoreError {
+            try expect(error.code == .fenced, "a stale owner is told that it is fenced")
+        }
+        for entry in old.entries + old.entries {
+            try await self.log.move([entry.offset], of: conversation, to: "financeiro", self.fence(old.partition))
+        }
+        try expect(try await self.entries(of: conversation, Sample.assistant).ids == [], "what was moved is gone")
+        let new = try await self.entries(of: conversation, "financeiro")
+        try expect(
+            new.ids == ["hold", "go-3", "go-4", "go-1 moved", "go-2 moved", "release"],
+            "it arrives once, in order, and the drain as a release")
+        try expect(new.entries[3].message.moved == Sample.message("go-1", from: "15").moved, "moved messages stay whole")
+        try expect(newer.offset == new.entries[2].offset, "what was there is not touched")
+        try await self.settle(new.entries.map(\.offset), in: new.partition)
+    }
+
+    private func transfersAfterATurn() async throws {
+        let answered = try await self.append("turn-1", from: "16")
+        let conversation = answered.message.conversation
+        let partition = try await self.entries(of: conversation, Sample.assistant).partition
+        _ = try await self.log.open(self.fence(partition))
+        var turn = LogTransfer.Turn(entry: answered, fence: try await self.fence(partition).earlier, isAnswered: true)
+        do {
+            _ = try await self.log.transfer(LogTransfer(of: conversation, to: "comercial", after: turn, at: Self.noon))
+            throw ConformanceFailure(description: "broken promise: a stale owner's turn transfers nothing")
+        } catch let error as StoreError {
+            try expect(error.code == .fenced, "a stale owner is told that it is fenced")
+        }
+        turn.fence = try await self.fence(partition)
+        _ = try await self.log.transfer(LogTransfer(of: conversation, to: "comercial", after: turn, at: Self.noon))
+        turn.fence = try await self.fence(partition)
+        try expect(
+            try await self.log.transfer(LogTransfer(of: conversation, to: "comercial", after: turn, at: Self.noon))
+                == .unchanged, "a turn's repeated transfer changes nothing")
+        let old = try await self.entries(of: conversation, Sample.assistant)
+        try expect(old.ids == ["drain:comercial"], "an answered message is settled by the transfer")
+        try await self.log.move(old.entries.map(\.offset), of: conversation, to: "comercial", self.fence(partition))
+        let new = try await self.entries(of: conversation, "comercial")
+        try expect(new.ids == ["hold", "release"], "nothing else goes over")
+        try await self.settle(new.entries.map(\.offset), in: new.partition)
+        let next = try await self.append("turn-2", from: "16")
+        let asked = try await self.entries(of: conversation, "comercial")
+        try expect(asked.ids == ["turn-2"], "the conversation stays there")
+        _ = try await self.log.open(self.fence(asked.partition))
+        let silent = LogTransfer.Turn(
+            entry: next, fence: try await self.fence(asked.partition), isAnswered: false)
+        _ = try await self.log.transfer(LogTransfer(of: conversation, to: Sample.assistant, after: silent, at: Self.noon))
+        let back = try await self.entries(of: conversation, Sample.assistant)
+        try expect(back.ids == ["hold", "turn-2 moved"], "an unanswered message goes over with the conversation")
+        try expect(back.entries[1].message.details.transfers == 1, "and tells how often it did")
+        let drain = try await self.entries(of: conversation, "comercial")
+        try await self.log.move(
+            drain.entries.map(\.offset), of: conversation, to: Sample.assistant, self.fence(drain.partition))
+        let all = try await self.entries(of: conversation, Sample.assistant)
+        try await self.settle(all.entries.map(\.offset), in: all.partition)
+    }
+
+    /// A turn that wants to give away what somebody has given away meanwhile, and a conversation that nobody had.
+    private func transfersTwice() async throws {
+        let message = try await self.append("late-1", from: "17")
+        let conversation = message.message.conversation
+        let partition = try await self.entries(of: conversation, Sample.assistant).partition
+        _ = try await self.log.open(self.fence(partition))
+        _ = try await self.log.transfer(LogTransfer(of: conversation, to: "financeiro", at: Self.noon))
+        let turn = LogTransfer.Turn(entry: message, fence: try await self.fence(partition), isAnswered: false)
+        try expect(
+            try await self.log.transfer(LogTransfer(of: conversation, to: "comercial", after: turn, at: Self.noon))
+                == .overtaken(by: "financeiro"), "who comes too late is told who has it")
+        let old = try await self.entries(of: conversation, Sample.assistant)
+        try expect(old.ids == ["late-1", "drain:financeiro"], "and still has what it did not answer")
+        try await self.log.move(old.entries.map(\.offset), of: conversation, to: "financeiro", self.fence(partition))
+        let new = try await self.entries(of: conversation, "financeiro")
+        try expect(new.ids == ["hold", "late-1 moved", "release"], "several are moved at once")
+        try await self.settle(new.entries.map(\.offset), in: new.partition)
+        let stranger = Sample.message("new-1", from: "18")
+        let transfer = LogTransfer(of: stranger.conversation, to: "financeiro", at: stranger.receivedAt)
+        try expect(try await self.log.transfer(transfer) == .assigned, "a conversation that nobody had is assigned")
+        let first = try Sample.partition(try await self.log.append([Sample.append(stranger)])[0])
+        try expect(first.0.assistant == "financeiro", "and begins there")
+        try await self.settle([first.1], in: first.0)
     }
 
     // MARK: Timers

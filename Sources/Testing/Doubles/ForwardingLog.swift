@@ -32,6 +32,16 @@ extension ForwardingLog {
         try await self.log.settle(offsets, fence)
     }
 
+    public func transfer(_ transfer: LogTransfer) async throws(StoreError) -> TransferOutcome {
+        try await self.log.transfer(transfer)
+    }
+
+    public func move(
+        _ offsets: [LogOffset], of conversation: Conversation.ID, to assistant: AssistantID, _ fence: Fence
+    ) async throws(StoreError) {
+        try await self.log.move(offsets, of: conversation, to: assistant, fence)
+    }
+
     public func set(_ timers: [ConversationTimer], _ fence: Fence) async throws(StoreError) {
         try await self.log.set(timers, fence)
     }

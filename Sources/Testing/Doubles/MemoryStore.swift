@@ -27,6 +27,14 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         var outage: StoreError?
         var incarnation = 0
         var answersToLose = 0
+
+        @discardableResult
+        mutating func append(_ message: InboundMessage, to partition: Partition.ID) -> LogOffset {
+            let offset = LogOffset(major: self.nextOffset)
+            self.nextOffset += 1
+            self.queues[partition, default: []].append(LogEntry(offset: offset, message: message))
+            return offset
+        }
     }
 
     public let partitionCount: Int
@@ -112,24 +120,17 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         state.holders[message.conversation] = ConversationHolder(route: route, latestMessageAt: message.receivedAt)
         message.details.showsMenu = route.isChosen ? nil : true
         let partition = Partition.ID(assistant: route.assistant, number: number)
-        let offset = LogOffset(major: state.nextOffset)
-        state.nextOffset += 1
-        state.queues[partition, default: []].append(LogEntry(offset: offset, message: message))
-        return .appended(partition, offset)
+        return .appended(partition, state.append(message, to: partition))
     }
 
     public func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
-        let notice = InboundMessage(
-            id: "lift", conversation: conversation, kind: .system, text: nil, receivedAt: Timestamp(milliseconds: 0),
-            replyAddress: "", traceID: "", details: InboundMessage.Details(liftsHold: true))
+        let notice = Self.notice(.lift, of: conversation, at: Timestamp(milliseconds: 0))
         let partitions = assistants.map {
             Partition.ID(assistant: $0, number: conversation.partitionNumber(of: self.partitionCount))
         }
         try self.access { state in
             for partition in partitions {
-                state.queues[partition, default: []].append(
-                    LogEntry(offset: LogOffset(major: state.nextOffset), message: notice))
-                state.nextOffset += 1
+                state.append(notice, to: partition)
             }
         }
         for partition in partitions { self.bell.ring(partition) }
@@ -168,6 +169,61 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         try self.access { $0.incarnation }
     }
 
+    private static func notice(
+        _ notice: LogNotice, of conversation: Conversation.ID, at now: Timestamp
+    ) -> InboundMessage {
+        InboundMessage(
+            id: MessageID(notice.rawValue), conversation: conversation, kind: .system, text: nil, receivedAt: now,
+            replyAddress: "", traceID: "", details: InboundMessage.Details(notice: notice))
+    }
+
+    public func transfer(_ transfer: LogTransfer) async throws(StoreError) -> TransferOutcome {
+        let conversation = transfer.conversation
+        let number = conversation.partitionNumber(of: self.partitionCount)
+        func partition(_ assistant: AssistantID) -> Partition.ID { Partition.ID(assistant: assistant, number: number) }
+        let outcome = try self.access(transfer.turn?.fence) { state -> TransferOutcome in
+            let holder = state.holders[conversation]
+            if let turn = transfer.turn {
+                let queue = state.queues[turn.fence.partition] ?? []
+                guard queue.contains(where: { $0.offset == turn.entry.offset }) else { return .unchanged }
+                let isOvertaken = holder.map { $0.route.assistant != turn.fence.partition.assistant } ?? false
+                if turn.isAnswered || !isOvertaken {
+                    state.queues[turn.fence.partition]?.removeAll { $0.offset == turn.entry.offset }
+                }
+                if let holder, isOvertaken { return .overtaken(by: holder.route.assistant) }
+            }
+            let old = transfer.turn?.fence.partition.assistant ?? holder?.route.assistant
+            if old == transfer.assistant { return .unchanged }
+            state.holders[conversation] = ConversationHolder(
+                route: Route(assistant: transfer.assistant), latestMessageAt: holder?.latestMessageAt ?? transfer.at)
+            guard let old else { return .assigned }
+            state.append(Self.notice(.hold, of: conversation, at: transfer.at), to: partition(transfer.assistant))
+            let drain = Self.notice(.drain(to: transfer.assistant), of: conversation, at: transfer.at)
+            let offset = state.append(drain, to: partition(old))
+            if let turn = transfer.turn, !turn.isAnswered {
+                state.append(turn.entry.message.transferred, to: partition(transfer.assistant))
+            }
+            return .draining(offset)
+        }
+        for partition in self.state.withLock({ Array($0.queues.keys) }) where partition.number == number {
+            self.bell.ring(partition)
+        }
+        return outcome
+    }
+
+    public func move(
+        _ offsets: [LogOffset], of conversation: Conversation.ID, to assistant: AssistantID, _ fence: Fence
+    ) async throws(StoreError) {
+        let target = Partition.ID(assistant: assistant, number: fence.partition.number)
+        try self.access(fence) { state in
+            for entry in (state.queues[fence.partition] ?? []).filter({ offsets.contains($0.offset) }) {
+                state.append(entry.message.moved, to: target)
+            }
+            state.queues[fence.partition]?.removeAll { offsets.contains($0.offset) }
+        }
+        self.bell.ring(target)
+    }
+
     public func set(_ timers: [ConversationTimer], _ fence: Fence) async throws(StoreError) {
         try self.access(fence) { state in
             for timer in timers { state.timers[fence.partition, default: [:]][timer.conversation] = timer }
@@ -188,9 +244,7 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
                         route: Route(assistant: fence.partition.assistant, isChosen: false),
                         latestMessageAt: timer.firing.contactWroteAt)
                 }
-                state.queues[fence.partition, default: []].append(
-                    LogEntry(offset: LogOffset(major: state.nextOffset), message: timer.message(at: now)))
-                state.nextOffset += 1
+                state.append(timer.message(at: now), to: fence.partition)
             }
             return Self.nextTimer(of: fence.partition, state)
         }
@@ -304,7 +358,8 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
                 if state.deadLetters[key] != nil {
                     standings[entry.offset] = .deadLetter
                 } else if let turn = state.turns[key] {
-                    standings[entry.offset] = .committed(turn.intents.compactMap { state.sends[$0.id] })
+                    standings[entry.offset] = .committed(
+                        turn.intents.compactMap { state.sends[$0.id] }, transfer: turn.transfer)
                 } else if let marks = state.marks[key] {
                     standings[entry.offset] = .marked(marks)
                 }

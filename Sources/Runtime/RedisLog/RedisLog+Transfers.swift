@@ -1,0 +1,79 @@
+public import CardumeCore
+
+/// Conversations that go from one assistant's stream to another's. Both are in the same slot.
+extension RedisLog {
+    public func transfer(_ transfer: LogTransfer) async throws(StoreError) -> TransferOutcome {
+        if let turn = transfer.turn {
+            return try await self.transfer(transfer, from: turn.fence.partition.assistant)
+        }
+        while true {
+            let holder = try await self.holder(of: transfer.conversation) ?? transfer.assistant
+            let outcome = try await self.transfer(transfer, from: holder)
+            // It went to somebody else just now: from that one, then.
+            if case .overtaken = outcome { continue }
+            return outcome
+        }
+    }
+
+    public func move(
+        _ offsets: [LogOffset], of conversation: Conversation.ID, to assistant: AssistantID, _ fence: Fence
+    ) async throws(StoreError) {
+        let number = fence.partition.number
+        var command = RedisLogScripts.move.command(keys: 3)
+        command.append(self.keys.fence(fence.partition))
+        command.append(self.keys.log(fence.partition))
+        command.append(self.keys.log(Partition.ID(assistant: assistant, number: number)))
+        command.append(fence.epoch.rawValue)
+        for offset in offsets { command.append(offset) }
+        let reply = try await self.lane(number).run(RedisLogScripts.move, command, number)
+        guard reply.root.integer != -1 else { throw StoreError(fenced: fence) }
+    }
+
+    private func holder(of conversation: Conversation.ID) async throws(StoreError) -> AssistantID? {
+        let number = conversation.partitionNumber(of: self.partitionCount)
+        let command = RedisCommand("GET", self.keys.holder(of: conversation, in: number))
+        let held = try await self.lane(number).send(command, number).root.string
+        // `<chosen> <latest> <last entry> <assistant>`
+        let parts = held?.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+        return parts.flatMap { $0.count == 4 ? AssistantID(String($0[3])) : nil }
+    }
+
+    private func transfer(_ transfer: LogTransfer, from old: AssistantID) async throws(StoreError) -> TransferOutcome {
+        let number = transfer.conversation.partitionNumber(of: self.partitionCount)
+        let from = Partition.ID(assistant: old, number: number)
+        var command = RedisLogScripts.transfer.command(keys: 4)
+        command.append(self.keys.fence(from))
+        command.append(self.keys.log(from))
+        command.append(self.keys.log(Partition.ID(assistant: transfer.assistant, number: number)))
+        command.append(self.keys.holder(of: transfer.conversation, in: number))
+        command.append(transfer.turn.map { String($0.fence.epoch.rawValue) } ?? "")
+        command.append(old.rawValue)
+        command.append(transfer.assistant.rawValue)
+        command.append(transfer.at.milliseconds)
+        command.append(self.holderLifetime)
+        command.append(transfer.conversation.rawValue)
+        command.append(transfer.turn?.entry.offset.description ?? "")
+        command.append(transfer.turn?.isAnswered ?? true ? "1" : "0")
+        command.append(self.settings.assistants.contains(old) ? "1" : "0")
+        if let turn = transfer.turn, !turn.isAnswered {
+            let message = turn.entry.message.transferred
+            RedisLogEntry.appendFields(message, more: try RedisLogEntry.json(message.details), to: &command)
+        }
+        let reply = try await self.lane(number).run(RedisLogScripts.transfer, command, number)
+        var values = reply.root.array.makeIterator()
+        let (outcome, detail) = (values.next()?.string, values.next())
+        switch (outcome, detail?.offset, detail?.string) {
+        case ("draining", let offset?, _): return .draining(offset)
+        case ("assigned", _, _): return .assigned
+        case ("unchanged", _, _): return .unchanged
+        case ("overtaken", _, let name?), ("other", _, let name?): return .overtaken(by: AssistantID(name))
+        case ("fenced", _, _):
+            throw StoreError(.fenced, "\(from) has a later owner")
+        default:
+            throw StoreError(.incompatible, "the transfer script answered in a way that is not understood")
+        }
+    }
+
+    /// How long a conversation's holder is remembered, in milliseconds: a week longer than the session.
+    var holderLifetime: Int64 { self.settings.session.milliseconds + 604_800_000 }
+}

@@ -1,0 +1,84 @@
+public import CardumeCore
+import FoundationEssentials
+import GRDB
+
+/// Conversations that go from one assistant's lane to another's.
+extension SQLiteStore {
+    public func transfer(_ transfer: LogTransfer) async throws(StoreError) -> TransferOutcome {
+        let number = transfer.conversation.partitionNumber(of: self.partitionCount)
+        let (outcome, old) = try await self.committer.write { db in
+            if let fence = transfer.turn?.fence { try self.checkFence(fence) }
+            let holder = try self.holder(of: transfer.conversation, db)
+            let old = transfer.turn?.fence.partition.assistant ?? holder?.route.assistant
+            return (try self.transfer(transfer, from: old, holder, db), old)
+        }
+        for assistant in [old, transfer.assistant].compactMap(\.self) {
+            self.bell.ring(Partition.ID(assistant: assistant, number: number))
+        }
+        return outcome
+    }
+
+    public func move(
+        _ offsets: [LogOffset], of conversation: Conversation.ID, to assistant: AssistantID, _ fence: Fence
+    ) async throws(StoreError) {
+        let target = Partition.ID(assistant: assistant, number: fence.partition.number)
+        try await self.committer.write { db in
+            try self.checkFence(fence)
+            let (old, new) = (try self.lane(of: fence.partition, db), try self.lane(of: target, db))
+            for offset in offsets {
+                let row = try Row.fetchOne(
+                    db, sql: "SELECT * FROM queue WHERE lane = ? AND id = ?", arguments: [old, Int64(offset.major)])
+                guard let message = try row.map({ try Self.entry($0) })?.message.moved else { continue }
+                try Self.insert(message, self.takeOffset(), lane: new, showsMenu: message.details.showsMenu ?? false, db)
+                try Self.remove(offset, lane: old, db)
+            }
+        }
+        self.bell.ring(target)
+    }
+
+    private func transfer(
+        _ transfer: LogTransfer, from old: AssistantID?, _ holder: ConversationHolder?, _ db: Database
+    ) throws -> TransferOutcome {
+        let number = transfer.conversation.partitionNumber(of: self.partitionCount)
+        func lane(_ assistant: AssistantID) throws -> Int64 {
+            try self.lane(of: Partition.ID(assistant: assistant, number: number), db)
+        }
+        if let turn = transfer.turn {
+            let offset = turn.entry.offset
+            let isThere = try Bool.fetchOne(
+                db, sql: "SELECT 1 FROM queue WHERE lane = ? AND id = ?",
+                arguments: [lane(turn.fence.partition.assistant), Int64(offset.major)])
+            guard isThere ?? false else { return .unchanged }
+            let isOvertaken = holder.map { $0.route.assistant != old } ?? false
+            if turn.isAnswered || !isOvertaken { try Self.remove(offset, lane: lane(turn.fence.partition.assistant), db) }
+            if let holder, isOvertaken { return .overtaken(by: holder.route.assistant) }
+        }
+        if old == transfer.assistant { return .unchanged }
+        let new = try lane(transfer.assistant)
+        try db.execute(
+            sql: "INSERT OR REPLACE INTO holders VALUES (?, ?, TRUE, ?)",
+            arguments: [
+                transfer.conversation.rawValue, new >> 16, (holder?.latestMessageAt ?? transfer.at).milliseconds,
+            ])
+        guard let old else { return .assigned }
+        _ = try self.append(.hold, transfer, lane: new, db)
+        let drain = try self.append(.drain(to: transfer.assistant), transfer, lane: lane(old), db)
+        if let turn = transfer.turn, !turn.isAnswered {
+            try Self.insert(turn.entry.message.transferred, self.takeOffset(), lane: new, showsMenu: false, db)
+        }
+        return .draining(LogOffset(major: drain))
+    }
+
+    private func append(_ notice: LogNotice, _ transfer: LogTransfer, lane: Int64, _ db: Database) throws -> UInt64 {
+        let message = InboundMessage(
+            id: MessageID(notice.rawValue), conversation: transfer.conversation, kind: .system, text: nil,
+            receivedAt: transfer.at, replyAddress: "", traceID: "", details: InboundMessage.Details(notice: notice))
+        let offset = self.takeOffset()
+        try Self.insert(message, offset, lane: lane, showsMenu: false, db)
+        return offset
+    }
+
+    private static func remove(_ offset: LogOffset, lane: Int64, _ db: Database) throws {
+        try db.execute(sql: "DELETE FROM queue WHERE lane = ? AND id = ?", arguments: [lane, Int64(offset.major)])
+    }
+}
