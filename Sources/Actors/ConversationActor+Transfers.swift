@@ -1,49 +1,41 @@
 import CardumeCore
 
-/// A conversation that has gone to another assistant, of which this partition still holds something.
-struct ConversationDrain: Sendable {
-    let assistant: AssistantID
-    /// Where its ``LogNotice/drain(to:)`` stands: what comes before it follows the conversation.
-    let offset: LogOffset
-}
-
 extension PartitionActor {
     /// A drain was read, or appended by a turn of this partition; known twice, it counts once.
-    func drains(_ conversation: Conversation.ID, to assistant: AssistantID, at offset: LogOffset) {
-        guard !(self.drains[conversation]?.contains { $0.offset == offset } ?? false) else { return }
-        self.drains[conversation, default: []].append(ConversationDrain(assistant: assistant, offset: offset))
+    func drains(_ conversation: Conversation.ID, along drain: LogDrain, at offset: LogOffset) {
+        var known = self.drains[conversation] ?? []
+        guard !known.contains(where: { $0.offset == offset }) else { return }
+        known.append((offset, drain))
+        self.drains[conversation] = known.sorted { $0.offset < $1.offset }
     }
 
-    /// The drain at `offset` is done.
+    /// The drain at `offset` has been moved over, after all that stood before it.
     func drained(_ conversation: Conversation.ID, at offset: LogOffset) {
         self.drains[conversation]?.removeAll { $0.offset == offset }
         if self.drains[conversation]?.isEmpty == true { self.drains[conversation] = nil }
-    }
-
-    /// The conversation's former assistant has moved everything over.
-    func holdEnded(_ conversation: Conversation.ID) {
-        if let hold = self.window.holdEnded(conversation) { self.settle(hold) }
     }
 }
 
 /// Between assistants: what a conversation still holds when it has gone to another one follows it there, in order.
 extension ConversationActor {
+    /// How often is looked for a drain that is certainly in the log, behind what was read so far.
+    private static let drainInterval: Duration = .milliseconds(20)
+
     /// Deals with an item that is not to be run here.
     ///
     /// - Returns: `false` for one that is.
     func passOn(_ item: ConversationMachine.Item) async throws -> Bool {
         switch item.entry.message.details.notice {
-        case .release:
-            self.tell { $0.holdEnded(self.id) }
-            self.settleNotice()
+        case .release(let hold):
+            self.settleRelease(of: hold)
             return true
-        case .drain(let assistant):
-            try await self.move(item.entry, to: assistant)
+        case .drain(let drain):
+            try await self.move(item.entry, along: drain)
             self.tell { $0.drained(self.id, at: item.entry.offset) }
             return true
         case .lift, .hold, nil:
-            guard item.mayBeMoved, let drain = self.tell({ $0.drains[self.id]?.first }) else { return false }
-            try await self.move(item.entry, to: drain.assistant)
+            guard item.mayBeMoved, let drain = self.nextDrain else { return false }
+            try await self.move(item.entry, along: drain)
             return true
         }
     }
@@ -56,11 +48,13 @@ extension ConversationActor {
         let transfer = LogTransfer(of: self.id, to: assistant, after: turn, at: self.environment.clock.wallTime)
         let outcome = try await self.environment.untilAvailable { try await self.environment.log.transfer(transfer) }
         switch outcome {
-        case .draining(let offset):
+        case .draining(let drain, let offset):
             self.report(.conversationTransferred(self.id, to: assistant))
-            self.tell { $0.drains(self.id, to: assistant, at: offset) }
-        case .overtaken(let other) where !isAnswered:
-            return try await self.move(entry, to: other)
+            self.tell { $0.drains(self.id, along: drain, at: offset) }
+        case .overtaken where !isAnswered:
+            // Not where this turn wanted it, but where the conversation has gone.
+            while self.nextDrain == nil { try await self.wait(Self.drainInterval) }
+            if let drain = self.nextDrain { return try await self.move(entry, along: drain) }
         case .overtaken, .assigned, .unchanged:
             break
         }
@@ -68,9 +62,11 @@ extension ConversationActor {
         self.letGo()
     }
 
-    private func move(_ entry: LogEntry, to assistant: AssistantID) async throws {
+    private var nextDrain: LogDrain? { self.tell { $0.drains[self.id]?.first?.drain } }
+
+    private func move(_ entry: LogEntry, along drain: LogDrain) async throws {
         try await self.environment.untilAvailable {
-            try await self.environment.log.move([entry.offset], of: self.id, to: assistant, self.fence)
+            try await self.environment.log.move([entry.offset], along: drain, self.fence)
         }
         self.letGo()
     }
@@ -82,9 +78,14 @@ extension ConversationActor {
         self.tell { $0.left(entry.message.conversation) }
     }
 
-    private func settleNotice() {
+    /// The former assistant has moved everything over. Hold and release leave the log together.
+    private func settleRelease(of hold: LogOffset) {
         let entry = self.machine.finished()
-        self.tell { $0.finished(entry, isAnswered: false) }
+        self.tell { partition in
+            partition.settle([hold, entry.offset])
+            partition.window.holdEnded(self.id, at: hold)
+            partition.left(self.id)
+        }
     }
 }
 

@@ -35,8 +35,8 @@ actor PartitionActor {
     private var settleTask: Task<Void, Never>?
     private(set) var isStopping = false
     var timers = PartitionTimers()
-    /// Conversations that have gone to other assistants, with their drains not yet reached, in order.
-    var drains: [Conversation.ID: [ConversationDrain]] = [:]
+    /// Where conversations have gone whose drains are known and not yet reached, in the order of the log.
+    var drains: [Conversation.ID: [(offset: LogOffset, drain: LogDrain)]] = [:]
     private var isOpen = false
     private var operations = 0
     private var drainWaiters: [CheckedContinuation<Void, Never>] = []
@@ -137,10 +137,10 @@ actor PartitionActor {
             switch entry.message.details.notice {
             case .lift:
                 self.release(entry.message.conversation)
-                self.settle(entry.offset)
+                self.settle([entry.offset])
                 return false
-            case .drain(let assistant):
-                self.drains(entry.message.conversation, to: assistant, at: entry.offset)
+            case .drain(let drain):
+                self.drains(entry.message.conversation, along: drain, at: entry.offset)
                 return true
             case .hold, .release, nil:
                 return true
@@ -158,7 +158,7 @@ actor PartitionActor {
 
     private func inherited(_ entries: [LogEntry]) -> [LogEntry] {
         // Another assistant's turn may have been journaled for what was moved here.
-        entries.filter { $0.offset <= self.inheritedUpTo || $0.message.details.isMoved == true }
+        entries.filter { $0.offset <= self.inheritedUpTo || $0.message.details.movedTo != nil }
     }
 
     private func deliver(_ admitted: [LogEntry], _ standings: [LogOffset: EntryStanding]) {
@@ -204,7 +204,7 @@ actor PartitionActor {
     /// - Parameter isAnswered: whether its turn ended well, so that timers begin with it.
     func finished(_ entry: LogEntry, isAnswered: Bool) {
         if isAnswered { self.planTimers(after: entry.message) }
-        self.settle(entry.offset)
+        self.settle([entry.offset])
         self.left(entry.message.conversation)
     }
 
@@ -237,8 +237,9 @@ actor PartitionActor {
 
     // MARK: Settling
 
-    func settle(_ offset: LogOffset) {
-        self.unsettled.append(offset)
+    /// Entries given at once leave the log at once.
+    func settle(_ offsets: [LogOffset]) {
+        self.unsettled += offsets
         guard !self.isSettling else { return }
         self.isSettling = true
         self.operationBegan()

@@ -20,14 +20,15 @@ final class RuntimeTestBed: Sendable {
     init(
         store: MemoryStore = MemoryStore(), log: (any PartitionLog)? = nil, channel: RecordingChannel = RecordingChannel(),
         assistant: Assistant = Assistant(id: RuntimeTestBed.assistant, retry: RetryPolicy(base: .milliseconds(1))),
-        settings: Dispatcher.Settings = Dispatcher.Settings(), clock: any RuntimeClock = SystemClock(),
+        others: [Assistant] = [], settings: Dispatcher.Settings = Dispatcher.Settings(),
+        clock: any RuntimeClock = SystemClock(),
         handler: some TurnHandler
     ) {
         self.store = store
         self.channel = channel
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         self.dispatcher = Dispatcher(
-            assistants: [assistant], shards: self.group.makeIterator().map { Shard(executor: $0.executor) },
+            assistants: [assistant] + others, shards: self.group.makeIterator().map { Shard(executor: $0.executor) },
             settings: settings,
             environment: RuntimeEnvironment(
                 log: log ?? store, journal: store, handler: handler, channel: { _ in channel }, observer: self.events,
@@ -128,6 +129,9 @@ final class RecordingChannel: MessageChannel {
     var reconciliations: Int { self.state.withLock { $0.reconciliations } }
 
     func texts(to contact: String) -> [String] { self.sent.filter { $0.contact == contact }.map(\.text) }
+
+    /// What went out through another channel.
+    func remember(_ contact: String, _ text: String) { self.state.withLock { $0.sent.append((contact, text)) } }
 
     func send(_ intent: SendIntent) async -> SendOutcome {
         self.state.withLock { state in

@@ -25,49 +25,74 @@ public struct ReadAheadWindow {
 
     private struct Load {
         var inMemory = 0
+        /// Left in the log, to be read again in this order.
         var deferred: Deque<LogOffset> = []
-        /// Deferred, too: moved over, so that the first of `holds` does not keep them.
-        var moved: Deque<LogOffset> = []
-        /// Not yet ended. The first keeps what comes after it.
-        var holds: Deque<LogOffset> = []
+        /// What the present hold keeps from being read.
+        var kept: Deque<LogOffset> = []
+        /// The hold whose release has not been reached.
+        var hold: LogOffset?
+        /// The conversation has gone and come back, perhaps several times: what belongs to a later stay waits until nothing of
+        /// the one before it is left.
+        var laterStays: Deque<Stay> = []
         /// After a dead letter.
         var isHeld = false
         var isQueued = false
         /// Its deferred entries are being read: what arrives meanwhile comes after them.
         var isBeingRead = false
 
-        var isEmpty: Bool {
-            self.inMemory == 0 && self.deferred.isEmpty && self.moved.isEmpty && self.holds.isEmpty && !self.isHeld
-                && !self.isQueued && !self.isBeingRead
+        struct Stay {
+            let hold: LogOffset
+            var moved: Deque<LogOffset> = []
+            var kept: Deque<LogOffset> = []
         }
 
-        /// Deferred entries that may be delivered, apart from ``isHeld``. What stands before a hold precedes what is moved over.
-        var mayBeRead: Bool { self.isFirstReadable || !self.moved.isEmpty }
+        var isEmpty: Bool { self.isStayOver && self.laterStays.isEmpty && !self.isHeld && !self.isQueued }
 
-        private var isFirstReadable: Bool {
-            guard let first = self.deferred.first else { return false }
-            return self.holds.first.map { first < $0 } ?? true
+        private var isStayOver: Bool {
+            self.inMemory == 0 && self.deferred.isEmpty && self.kept.isEmpty && self.hold == nil && !self.isBeingRead
         }
 
-        /// Whether an entry that arrives now has to wait behind others or for a release.
-        func mustWait(_ entry: LogEntry) -> Bool {
-            entry.passesHold ? self.mayBeRead : !self.deferred.isEmpty || !self.moved.isEmpty || !self.holds.isEmpty
+        /// Finds the place of an entry that was just read. Returns whether it may be delivered now.
+        mutating func place(_ entry: LogEntry, perConversation: Int) -> Bool {
+            if entry.message.details.notice == .hold {
+                self.laterStays.append(Stay(hold: entry.offset))
+                self.advance()
+                return false
+            }
+            if let hold = entry.movedTo {
+                // One whose hold is unknown has nothing to wait for.
+                if hold != self.hold, let stay = self.laterStays.firstIndex(where: { $0.hold == hold }) {
+                    self.laterStays[stay].moved.append(entry.offset)
+                    return false
+                }
+            } else if let last = self.laterStays.indices.last {
+                self.laterStays[last].kept.append(entry.offset)
+                return false
+            } else if self.hold != nil {
+                self.kept.append(entry.offset)
+                return false
+            }
+            if self.isHeld || self.isBeingRead || !self.deferred.isEmpty || self.inMemory >= perConversation {
+                self.deferred.append(entry.offset)
+                return false
+            }
+            return true
         }
 
-        /// Takes up to `count` offsets to read.
-        mutating func takeReadable(_ count: Int) -> [LogOffset] {
-            var offsets: [LogOffset] = []
-            while offsets.count < count, self.isFirstReadable { offsets.append(self.deferred.removeFirst()) }
-            while offsets.count < count, let offset = self.moved.popFirst() { offsets.append(offset) }
-            return offsets
+        /// Goes on to the next stay when nothing of the present one is left.
+        mutating func advance() {
+            while self.isStayOver, let next = self.laterStays.popFirst() {
+                self.hold = next.hold
+                self.deferred = next.moved
+                self.kept = next.kept
+            }
         }
 
-        /// Puts offsets that were taken or delivered, in order, back to where they came from.
-        mutating func putBack(_ offsets: [LogOffset]) {
-            let hold = self.holds.first
-            let isMoved: (LogOffset) -> Bool = { offset in hold.map { offset > $0 } ?? false }
-            self.deferred.prepend(contentsOf: offsets.filter { !isMoved($0) })
-            self.moved.prepend(contentsOf: offsets.filter(isMoved))
+        mutating func endHold(at offset: LogOffset) {
+            guard self.hold == offset else { return }
+            self.hold = nil
+            self.deferred.append(contentsOf: self.kept)
+            self.kept = []
         }
     }
 
@@ -92,7 +117,7 @@ public struct ReadAheadWindow {
     }
 
     /// Messages known of but left in the log.
-    public var deferredCount: Int { self.loads.values.reduce(0) { $0 + $1.deferred.count + $1.moved.count } }
+    public var deferredCount: Int { self.loads.values.reduce(0) { $0 + $1.deferred.count + $1.kept.count } }
 
     // MARK: New entries
 
@@ -115,14 +140,7 @@ public struct ReadAheadWindow {
         let perConversation = self.perConversation
         return entries.filter { entry in
             self.withLoad(of: entry.message.conversation) { load in
-                if entry.message.details.notice == .hold {
-                    load.holds.append(entry.offset)
-                    return false
-                }
-                if load.isHeld || load.isBeingRead || load.mustWait(entry) || load.inMemory >= perConversation {
-                    if entry.passesHold { load.moved.append(entry.offset) } else { load.deferred.append(entry.offset) }
-                    return false
-                }
+                guard load.place(entry, perConversation: perConversation) else { return false }
                 load.inMemory += 1
                 return true
             }
@@ -146,7 +164,9 @@ public struct ReadAheadWindow {
             let offsets: [LogOffset] = self.withLoad(of: conversation) { load in
                 load.isQueued = false
                 guard !load.isHeld else { return [] }
-                let offsets = load.takeReadable(min(perConversation - load.inMemory, room))
+                let count = min(load.deferred.count, perConversation - load.inMemory, room)
+                let offsets = Array(load.deferred.prefix(count))
+                load.deferred.removeFirst(count)
                 load.isBeingRead = !offsets.isEmpty
                 return offsets
             }
@@ -168,6 +188,7 @@ public struct ReadAheadWindow {
         let isEmpty = self.withLoad(of: conversation) { load in
             load.isBeingRead = false
             load.inMemory += delivered.count
+            load.advance()
             return load.inMemory == 0
         }
         // Nothing here whose end would ask for more.
@@ -182,7 +203,7 @@ public struct ReadAheadWindow {
         }
         self.withLoad(of: conversation) { load in
             load.isBeingRead = false
-            load.putBack(offsets)
+            load.deferred.prepend(contentsOf: offsets)
         }
         self.queueRefetch(of: conversation)
     }
@@ -194,7 +215,8 @@ public struct ReadAheadWindow {
         let hasDeferred = self.withLoad(of: conversation) { load in
             precondition(load.inMemory > 0, "more entries finished than were delivered")
             load.inMemory -= 1
-            return load.mayBeRead
+            load.advance()
+            return !load.deferred.isEmpty
         }
         if hasDeferred { self.queueRefetch(of: conversation) }
     }
@@ -210,17 +232,8 @@ public struct ReadAheadWindow {
         self.withLoad(of: conversation) { load in
             load.isHeld = true
             load.inMemory -= returned.count
-            load.putBack(returned + inFlight)
+            load.deferred.prepend(contentsOf: returned + inFlight)
         }
-    }
-
-    /// The release of a conversation's first hold has been reached: what came after the hold may be delivered.
-    ///
-    /// - Returns: where the hold stands; `nil` when there is none.
-    public mutating func holdEnded(_ conversation: Conversation.ID) -> LogOffset? {
-        let hold = self.withLoad(of: conversation) { load in load.holds.popFirst() }
-        self.queueRefetch(of: conversation)
-        return hold
     }
 
     /// A held conversation goes on.
@@ -229,10 +242,16 @@ public struct ReadAheadWindow {
         self.queueRefetch(of: conversation)
     }
 
+    /// The release of a conversation's hold has been reached: what came after the hold may be delivered.
+    public mutating func holdEnded(_ conversation: Conversation.ID, at offset: LogOffset) {
+        self.withLoad(of: conversation) { load in load.endHold(at: offset) }
+        self.queueRefetch(of: conversation)
+    }
+
     private mutating func queueRefetch(of conversation: Conversation.ID) {
         let lowWater = self.perConversation / 2
         let isReady = self.withLoad(of: conversation) { load in
-            let isReady = !load.isQueued && !load.isHeld && load.mayBeRead && load.inMemory <= lowWater
+            let isReady = !load.isQueued && !load.isHeld && !load.deferred.isEmpty && load.inMemory <= lowWater
             if isReady { load.isQueued = true }
             return isReady
         }
@@ -256,6 +275,9 @@ public struct ReadAheadWindow {
 }
 
 extension LogEntry {
-    /// Whether it comes from another assistant's log.
-    fileprivate var passesHold: Bool { self.message.details.isMoved == true || self.message.details.notice == .release }
+    /// The hold for which it comes from another assistant's log.
+    fileprivate var movedTo: LogOffset? {
+        if case .release(let hold) = self.message.details.notice { return hold }
+        return self.message.details.movedTo
+    }
 }

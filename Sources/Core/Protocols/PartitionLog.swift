@@ -103,12 +103,12 @@ public protocol PartitionLog: Sendable {
     /// - Throws: ``StoreError/Code/fenced`` when the turn's fence is no longer the owner's.
     func transfer(_ transfer: LogTransfer) async throws(StoreError) -> TransferOutcome
 
-    /// Moves entries of a conversation, in order, to the same partition of another assistant: messages become
-    /// ``InboundMessage/Details/isMoved``, a `drain` becomes a `release`. One atomic step. Those that are gone are no error.
+    /// Moves entries of one conversation, in order, to the same partition of another assistant, as
+    /// ``InboundMessage/moved(along:)`` makes them. One atomic step. Those that are gone are no error.
     ///
     /// - Throws: ``StoreError/Code/fenced`` when `fence` is no longer the owner's.
     func move(
-        _ offsets: [LogOffset], of conversation: Conversation.ID, to assistant: AssistantID, _ fence: Fence
+        _ offsets: [LogOffset], along drain: LogDrain, _ fence: Fence
     ) async throws(StoreError)
 
     // MARK: Timers

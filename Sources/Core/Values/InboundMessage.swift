@@ -68,8 +68,8 @@ public struct InboundMessage: Hashable, Sendable, Codable {
         public var showsMenu: Bool?
         /// No message but a notice to the partition's owner.
         public var notice: LogNotice?
-        /// Moved here from another assistant's log, before a `release`.
-        public var isMoved: Bool?
+        /// Moved here from another assistant's log, for the hold at this offset.
+        public var movedTo: LogOffset?
         /// How often an assistant gave the message to another one instead of answering it.
         public var transfers: Int?
         /// Not sent by a contact: a timer of the assistant's has come to its time.
@@ -77,14 +77,14 @@ public struct InboundMessage: Hashable, Sendable, Codable {
 
         public init(
             quotedMessageID: String? = nil, selectionID: String? = nil, media: Media? = nil, showsMenu: Bool? = nil,
-            notice: LogNotice? = nil, isMoved: Bool? = nil, transfers: Int? = nil, timer: ConversationTimer.Firing? = nil
+            notice: LogNotice? = nil, movedTo: LogOffset? = nil, transfers: Int? = nil, timer: ConversationTimer.Firing? = nil
         ) {
             self.quotedMessageID = quotedMessageID
             self.selectionID = selectionID
             self.media = media
             self.showsMenu = showsMenu
             self.notice = notice
-            self.isMoved = isMoved
+            self.movedTo = movedTo
             self.transfers = transfers
             self.timer = timer
         }

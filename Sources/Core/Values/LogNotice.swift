@@ -3,54 +3,68 @@
 /// Hold, drain and release carry a conversation from one assistant's log to another's, in order. `hold` is appended to the new
 /// log and `drain` to the old one, in one step, from which on new messages go to the new log. The old owner moves over what
 /// it still holds of the conversation and then the drain, which arrives as `release`; until that has come, the new owner
-/// runs only what was moved.
+/// runs only what was moved over for this hold. A conversation may be on its way more than once at a time.
 public enum LogNotice: Hashable, Sendable {
     /// The conversation's hold after a dead letter has been lifted.
     case lift
-    /// The conversation comes from another assistant: what follows waits for its `release`.
+    /// The conversation comes from another assistant: what follows waits for the `release` that names this entry.
     case hold
-    /// The conversation has gone to this assistant: what came before follows it, this last.
-    case drain(to: AssistantID)
-    /// Nothing more comes from the other assistant.
-    case release
+    /// The conversation has gone to another assistant: what came before follows it, this last.
+    case drain(LogDrain)
+    /// Nothing more comes for the hold at this offset.
+    case release(hold: LogOffset)
+}
+
+/// Where a conversation has gone.
+public struct LogDrain: Hashable, Sendable {
+    public var assistant: AssistantID
+    /// Where the hold stands in that assistant's log.
+    public var hold: LogOffset
+
+    public init(to assistant: AssistantID, hold: LogOffset) {
+        self.assistant = assistant
+        self.hold = hold
+    }
 }
 
 extension LogNotice: RawRepresentable, Codable {
-    private static let drain = "drain:"
-
-    /// As it stands in a log.
+    /// As it stands in a log: `lift`, `hold`, `drain <hold> <assistant>`, `release <hold>`.
     public var rawValue: String {
         switch self {
         case .lift: "lift"
         case .hold: "hold"
-        case .drain(let assistant): Self.drain + assistant.rawValue
-        case .release: "release"
+        case .drain(let drain): "drain \(drain.hold) \(drain.assistant)"
+        case .release(let hold): "release \(hold)"
         }
     }
 
     public init?(rawValue: String) {
-        switch rawValue {
-        case "lift": self = .lift
-        case "hold": self = .hold
-        case "release": self = .release
-        case _ where rawValue.hasPrefix(Self.drain):
-            self = .drain(to: AssistantID(String(rawValue.dropFirst(Self.drain.count))))
+        let parts = rawValue.split(separator: " ", maxSplits: 2).map(String.init)
+        switch (parts.first, parts.dropFirst().first.flatMap(LogOffset.init)) {
+        case ("lift", _): self = .lift
+        case ("hold", _): self = .hold
+        case ("drain", let hold?) where parts.count == 3: self = .drain(LogDrain(to: AssistantID(parts[2]), hold: hold))
+        case ("release", let hold?): self = .release(hold: hold)
         default: return nil
         }
     }
 }
 
 extension InboundMessage {
-    /// As it stands in the log of the assistant it was moved to.
-    public var moved: InboundMessage {
+    /// As it stands in the log of the assistant it is moved to.
+    public func moved(along drain: LogDrain) -> InboundMessage {
         var message = self
-        if self.details.notice == nil { message.details.isMoved = true } else { message.details.notice = .release }
+        if self.details.notice == nil {
+            message.details.movedTo = drain.hold
+        } else {
+            message.details.notice = .release(hold: drain.hold)
+        }
         return message
     }
 
     /// As it stands in the log of the assistant that is to answer it instead.
-    public var transferred: InboundMessage {
-        var message = self.moved
+    public func transferred(along drain: LogDrain) -> InboundMessage {
+        var message = self.moved(along: drain)
         message.details.transfers = (self.details.transfers ?? 0) + 1
         message.details.showsMenu = nil
         return message
@@ -91,12 +105,12 @@ public struct LogTransfer: Sendable {
 /// What became of a ``LogTransfer``.
 public enum TransferOutcome: Hashable, Sendable {
     /// The drain stands at this offset of the old log.
-    case draining(LogOffset)
+    case draining(LogDrain, at: LogOffset)
     /// Nobody had the conversation; its next message goes to the new assistant.
     case assigned
     /// The new assistant had it already, or the call was repeated. Of a turn, the message has left the old log.
     case unchanged
-    /// Of a turn: somebody has meanwhile given the conversation to this assistant. A message that was answered has left the
-    /// old log, one that was not is still there.
-    case overtaken(by: AssistantID)
+    /// Of a turn: somebody has meanwhile given the conversation to another assistant, and the old log has the drain. A message
+    /// that was answered has left the old log, one that was not is still there.
+    case overtaken
 }

@@ -41,6 +41,28 @@ public struct LogOffset: Hashable, Comparable, Sendable, CustomStringConvertible
     }
 
     public var description: String { "\(self.major)-\(self.minor)" }
+
+    /// - Parameter description: as ``description`` gives it; `nil` for anything else.
+    public init?(_ description: String) {
+        let parts = description.split(separator: "-", omittingEmptySubsequences: false).map { UInt64($0) }
+        guard parts.count == 2, let major = parts[0], let minor = parts[1] else { return nil }
+        self.init(major: major, minor: minor)
+    }
+}
+
+extension LogOffset: Codable {
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        guard let offset = LogOffset(try container.decode(String.self)) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "not an offset")
+        }
+        self = offset
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(self.description)
+    }
 }
 
 /// The generation of an ownership. A stale one can commit nothing.

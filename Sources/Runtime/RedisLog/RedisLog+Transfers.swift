@@ -4,26 +4,28 @@ public import CardumeCore
 extension RedisLog {
     public func transfer(_ transfer: LogTransfer) async throws(StoreError) -> TransferOutcome {
         if let turn = transfer.turn {
-            return try await self.transfer(transfer, from: turn.fence.partition.assistant)
+            guard let outcome = try await self.transfer(transfer, from: turn.fence.partition.assistant) else {
+                throw StoreError(.incompatible, Self.notUnderstood)
+            }
+            return outcome
         }
         while true {
             let holder = try await self.holder(of: transfer.conversation) ?? transfer.assistant
-            let outcome = try await self.transfer(transfer, from: holder)
-            // It went to somebody else just now: from that one, then.
-            if case .overtaken = outcome { continue }
-            return outcome
+            // Unless it went to somebody else just now: from that one, then.
+            if let outcome = try await self.transfer(transfer, from: holder) { return outcome }
         }
     }
 
     public func move(
-        _ offsets: [LogOffset], of conversation: Conversation.ID, to assistant: AssistantID, _ fence: Fence
+        _ offsets: [LogOffset], along drain: LogDrain, _ fence: Fence
     ) async throws(StoreError) {
         let number = fence.partition.number
         var command = RedisLogScripts.move.command(keys: 3)
         command.append(self.keys.fence(fence.partition))
         command.append(self.keys.log(fence.partition))
-        command.append(self.keys.log(Partition.ID(assistant: assistant, number: number)))
+        command.append(self.keys.log(Partition.ID(assistant: drain.assistant, number: number)))
         command.append(fence.epoch.rawValue)
+        command.append(drain.hold)
         for offset in offsets { command.append(offset) }
         let reply = try await self.lane(number).run(RedisLogScripts.move, command, number)
         guard reply.root.integer != -1 else { throw StoreError(fenced: fence) }
@@ -38,7 +40,10 @@ extension RedisLog {
         return parts.flatMap { $0.count == 4 ? AssistantID(String($0[3])) : nil }
     }
 
-    private func transfer(_ transfer: LogTransfer, from old: AssistantID) async throws(StoreError) -> TransferOutcome {
+    private static let notUnderstood = "the transfer script answered in a way that is not understood"
+
+    /// - Returns: `nil` when `old` does not have the conversation.
+    private func transfer(_ transfer: LogTransfer, from old: AssistantID) async throws(StoreError) -> TransferOutcome? {
         let number = transfer.conversation.partitionNumber(of: self.partitionCount)
         let from = Partition.ID(assistant: old, number: number)
         var command = RedisLogScripts.transfer.command(keys: 4)
@@ -56,21 +61,21 @@ extension RedisLog {
         command.append(transfer.turn?.isAnswered ?? true ? "1" : "0")
         command.append(self.settings.assistants.contains(old) ? "1" : "0")
         if let turn = transfer.turn, !turn.isAnswered {
-            let message = turn.entry.message.transferred
+            // The script knows the hold and names it.
+            var message = turn.entry.message.transferred(along: LogDrain(to: transfer.assistant, hold: .start))
+            message.details.movedTo = nil
             RedisLogEntry.appendFields(message, more: try RedisLogEntry.json(message.details), to: &command)
         }
         let reply = try await self.lane(number).run(RedisLogScripts.transfer, command, number)
         var values = reply.root.array.makeIterator()
-        let (outcome, detail) = (values.next()?.string, values.next())
-        switch (outcome, detail?.offset, detail?.string) {
-        case ("draining", let offset?, _): return .draining(offset)
+        switch (values.next()?.string, values.next()?.offset, values.next()?.offset) {
+        case ("draining", let hold?, let drain?): return .draining(LogDrain(to: transfer.assistant, hold: hold), at: drain)
         case ("assigned", _, _): return .assigned
         case ("unchanged", _, _): return .unchanged
-        case ("overtaken", _, let name?), ("other", _, let name?): return .overtaken(by: AssistantID(name))
-        case ("fenced", _, _):
-            throw StoreError(.fenced, "\(from) has a later owner")
-        default:
-            throw StoreError(.incompatible, "the transfer script answered in a way that is not understood")
+        case ("overtaken", _, _): return .overtaken
+        case ("other", _, _): return nil
+        case ("fenced", _, _): throw StoreError(.fenced, "\(from) has a later owner")
+        default: throw StoreError(.incompatible, Self.notUnderstood)
         }
     }
 

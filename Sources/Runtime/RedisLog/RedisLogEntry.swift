@@ -12,7 +12,7 @@ import FoundationEssentials
 /// | `sent`, `name` | the sender's time in seconds since 1970, the contact's name |
 /// | `more` | ``InboundMessage/Details`` as JSON |
 /// | `menu` | present when the contact is to be shown the channel's menu |
-/// | `moved` | present when it comes from another assistant's log |
+/// | `moved` | the id of the hold for which it comes from another assistant's log |
 /// | `notice` | ``LogNotice``: no message |
 enum RedisLogEntry {
     /// Appends the number of arguments that follow, and these: fields and values.
@@ -78,7 +78,7 @@ enum RedisLogEntry {
         var sentAt: Int?
         var name: String?
         var details = InboundMessage.Details.none
-        var (showsMenu, isMoved, notice): (Bool?, Bool?, LogNotice?) = (nil, nil, nil)
+        var (showsMenu, movedTo, notice): (Bool?, LogOffset?, LogNotice?) = (nil, nil, nil)
         var iterator = fields.makeIterator()
         while let field = iterator.next(), let value = iterator.next() {
             switch field.word {
@@ -93,13 +93,13 @@ enum RedisLogEntry {
             case Word.name: name = value.string
             case Word.more: details = self.details(value)
             case Word.menu: showsMenu = true
-            case Word.moved: isMoved = true
+            case Word.moved: movedTo = value.offset
             case Word.notice: notice = value.string.flatMap(LogNotice.init)
             default: break
             }
         }
         if showsMenu != nil { details.showsMenu = showsMenu }
-        if isMoved != nil { details.isMoved = isMoved }
+        if movedTo != nil { details.movedTo = movedTo }
         if notice != nil { details.notice = notice }
         guard let conversation, let id, let replyAddress else { return nil }
         return LogEntry(

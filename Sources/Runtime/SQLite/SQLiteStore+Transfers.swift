@@ -19,16 +19,16 @@ extension SQLiteStore {
     }
 
     public func move(
-        _ offsets: [LogOffset], of conversation: Conversation.ID, to assistant: AssistantID, _ fence: Fence
+        _ offsets: [LogOffset], along drain: LogDrain, _ fence: Fence
     ) async throws(StoreError) {
-        let target = Partition.ID(assistant: assistant, number: fence.partition.number)
+        let target = Partition.ID(assistant: drain.assistant, number: fence.partition.number)
         try await self.committer.write { db in
             try self.checkFence(fence)
             let (old, new) = (try self.lane(of: fence.partition, db), try self.lane(of: target, db))
             for offset in offsets {
                 let row = try Row.fetchOne(
                     db, sql: "SELECT * FROM queue WHERE lane = ? AND id = ?", arguments: [old, Int64(offset.major)])
-                guard let message = try row.map({ try Self.entry($0) })?.message.moved else { continue }
+                guard let message = try row.map({ try Self.entry($0) })?.message.moved(along: drain) else { continue }
                 try Self.insert(message, self.takeOffset(), lane: new, showsMenu: message.details.showsMenu ?? false, db)
                 try Self.remove(offset, lane: old, db)
             }
@@ -51,7 +51,7 @@ extension SQLiteStore {
             guard isThere ?? false else { return .unchanged }
             let isOvertaken = holder.map { $0.route.assistant != old } ?? false
             if turn.isAnswered || !isOvertaken { try Self.remove(offset, lane: lane(turn.fence.partition.assistant), db) }
-            if let holder, isOvertaken { return .overtaken(by: holder.route.assistant) }
+            if isOvertaken { return .overtaken }
         }
         if old == transfer.assistant { return .unchanged }
         let new = try lane(transfer.assistant)
@@ -61,21 +61,21 @@ extension SQLiteStore {
                 transfer.conversation.rawValue, new >> 16, (holder?.latestMessageAt ?? transfer.at).milliseconds,
             ])
         guard let old else { return .assigned }
-        _ = try self.append(.hold, transfer, lane: new, db)
-        let drain = try self.append(.drain(to: transfer.assistant), transfer, lane: lane(old), db)
+        let drain = LogDrain(to: transfer.assistant, hold: try self.append(.hold, transfer, lane: new, db))
+        let offset = try self.append(.drain(drain), transfer, lane: lane(old), db)
         if let turn = transfer.turn, !turn.isAnswered {
-            try Self.insert(turn.entry.message.transferred, self.takeOffset(), lane: new, showsMenu: false, db)
+            try Self.insert(turn.entry.message.transferred(along: drain), self.takeOffset(), lane: new, showsMenu: false, db)
         }
-        return .draining(LogOffset(major: drain))
+        return .draining(drain, at: offset)
     }
 
-    private func append(_ notice: LogNotice, _ transfer: LogTransfer, lane: Int64, _ db: Database) throws -> UInt64 {
+    private func append(_ notice: LogNotice, _ transfer: LogTransfer, lane: Int64, _ db: Database) throws -> LogOffset {
         let message = InboundMessage(
             id: MessageID(notice.rawValue), conversation: transfer.conversation, kind: .system, text: nil,
             receivedAt: transfer.at, replyAddress: "", traceID: "", details: InboundMessage.Details(notice: notice))
         let offset = self.takeOffset()
         try Self.insert(message, offset, lane: lane, showsMenu: false, db)
-        return offset
+        return LogOffset(major: offset)
     }
 
     private static func remove(_ offset: LogOffset, lane: Int64, _ db: Database) throws {

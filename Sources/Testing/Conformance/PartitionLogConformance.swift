@@ -176,10 +176,21 @@ public struct PartitionLogConformance {
         let entries = try await self.log.next(partition, after: .start, limit: 100)
             .filter { $0.message.conversation == conversation }
         let ids = entries.map { entry in
-            (entry.message.details.notice?.rawValue ?? entry.message.id.rawValue)
-                + (entry.message.details.isMoved == true ? " moved" : "")
+            switch entry.message.details.notice {
+            case .drain(let drain): "drain to \(drain.assistant)"
+            case .release: "release"
+            case let notice?: notice.rawValue
+            case nil: entry.message.id.rawValue + (entry.message.details.movedTo != nil ? " moved" : "")
+            }
         }
         return (ids, entries, partition)
+    }
+
+    private static func drain(_ outcome: TransferOutcome) throws -> LogDrain {
+        guard case .draining(let drain, _) = outcome else {
+            throw ConformanceFailure(description: "broken promise: a transfer of unsettled messages drains")
+        }
+        return drain
     }
 
     private func append(_ id: String, from contact: String) async throws -> LogEntry {
@@ -192,7 +203,10 @@ public struct PartitionLogConformance {
         let conversation = try await self.append("go-1", from: "15").message.conversation
         _ = try await self.append("go-2", from: "15")
         let now = Self.noon
-        guard case .draining = try await self.log.transfer(LogTransfer(of: conversation, to: "financeiro", at: now)) else {
+        guard
+            case .draining(let drain, let place) = try await self.log.transfer(
+                LogTransfer(of: conversation, to: "financeiro", at: now))
+        else {
             throw ConformanceFailure(description: "broken promise: a transfer of unsettled messages drains")
         }
         try expect(
@@ -200,27 +214,31 @@ public struct PartitionLogConformance {
             "a repeated transfer changes nothing")
         let (_, newer) = (try await self.append("go-3", from: "15"), try await self.append("go-4", from: "15"))
         let old = try await self.entries(of: conversation, Sample.assistant)
-        try expect(old.ids == ["go-1", "go-2", "drain:financeiro"], "the drain stands behind what was there")
+        try expect(old.ids == ["go-1", "go-2", "drain to financeiro"], "the drain stands behind what was there")
         try expect(
             try await self.entries(of: conversation, "financeiro").ids == ["hold", "go-3", "go-4"],
             "new messages go to the new assistant, behind a hold")
+        try expect(old.entries[2].offset == place, "who transfers is told where the drain stands")
+        try expect(old.entries[2].message.details.notice == .drain(drain), "the drain knows the hold")
         _ = try await self.log.open(self.fence(old.partition))
         do {
-            try await self.log.move(
-                [old.entries[0].offset], of: conversation, to: "financeiro", self.fence(old.partition).earlier)
+            try await self.log.move([old.entries[0].offset], along: drain, self.fence(old.partition).earlier)
             throw ConformanceFailure(description: "broken promise: a stale owner moves nothing")
         } catch let error as StoreError {
             try expect(error.code == .fenced, "a stale owner is told that it is fenced")
         }
         for entry in old.entries + old.entries {
-            try await self.log.move([entry.offset], of: conversation, to: "financeiro", self.fence(old.partition))
+            try await self.log.move([entry.offset], along: drain, self.fence(old.partition))
         }
         try expect(try await self.entries(of: conversation, Sample.assistant).ids == [], "what was moved is gone")
         let new = try await self.entries(of: conversation, "financeiro")
         try expect(
             new.ids == ["hold", "go-3", "go-4", "go-1 moved", "go-2 moved", "release"],
             "it arrives once, in order, and the drain as a release")
-        try expect(new.entries[3].message.moved == Sample.message("go-1", from: "15").moved, "moved messages stay whole")
+        try expect(
+            new.entries[3].message == Sample.message("go-1", from: "15").moved(along: drain), "moved messages stay whole")
+        try expect(new.entries[0].offset == drain.hold, "and name the hold that they come for")
+        try expect(new.entries[5].message.details.notice == .release(hold: drain.hold), "so does the release")
         try expect(newer.offset == new.entries[2].offset, "what was there is not touched")
         try await self.settle(new.entries.map(\.offset), in: new.partition)
     }
@@ -238,14 +256,14 @@ public struct PartitionLogConformance {
             try expect(error.code == .fenced, "a stale owner is told that it is fenced")
         }
         turn.fence = try await self.fence(partition)
-        _ = try await self.log.transfer(LogTransfer(of: conversation, to: "comercial", after: turn, at: Self.noon))
+        let given = try await self.log.transfer(LogTransfer(of: conversation, to: "comercial", after: turn, at: Self.noon))
         turn.fence = try await self.fence(partition)
         try expect(
             try await self.log.transfer(LogTransfer(of: conversation, to: "comercial", after: turn, at: Self.noon))
                 == .unchanged, "a turn's repeated transfer changes nothing")
         let old = try await self.entries(of: conversation, Sample.assistant)
-        try expect(old.ids == ["drain:comercial"], "an answered message is settled by the transfer")
-        try await self.log.move(old.entries.map(\.offset), of: conversation, to: "comercial", self.fence(partition))
+        try expect(old.ids == ["drain to comercial"], "an answered message is settled by the transfer")
+        try await self.log.move(old.entries.map(\.offset), along: Self.drain(given), self.fence(partition))
         let new = try await self.entries(of: conversation, "comercial")
         try expect(new.ids == ["hold", "release"], "nothing else goes over")
         try await self.settle(new.entries.map(\.offset), in: new.partition)
@@ -255,13 +273,15 @@ public struct PartitionLogConformance {
         _ = try await self.log.open(self.fence(asked.partition))
         let silent = LogTransfer.Turn(
             entry: next, fence: try await self.fence(asked.partition), isAnswered: false)
-        _ = try await self.log.transfer(LogTransfer(of: conversation, to: Sample.assistant, after: silent, at: Self.noon))
+        let returned = try await self.log.transfer(
+            LogTransfer(of: conversation, to: Sample.assistant, after: silent, at: Self.noon))
         let back = try await self.entries(of: conversation, Sample.assistant)
         try expect(back.ids == ["hold", "turn-2 moved"], "an unanswered message goes over with the conversation")
         try expect(back.entries[1].message.details.transfers == 1, "and tells how often it did")
         let drain = try await self.entries(of: conversation, "comercial")
+        try expect(back.entries[1].message.details.movedTo == back.entries[0].offset, "for the hold before it")
         try await self.log.move(
-            drain.entries.map(\.offset), of: conversation, to: Sample.assistant, self.fence(drain.partition))
+            drain.entries.map(\.offset), along: Self.drain(returned), self.fence(drain.partition))
         let all = try await self.entries(of: conversation, Sample.assistant)
         try await self.settle(all.entries.map(\.offset), in: all.partition)
     }
@@ -272,23 +292,23 @@ public struct PartitionLogConformance {
         let conversation = message.message.conversation
         let partition = try await self.entries(of: conversation, Sample.assistant).partition
         _ = try await self.log.open(self.fence(partition))
-        _ = try await self.log.transfer(LogTransfer(of: conversation, to: "financeiro", at: Self.noon))
+        let first = try await self.log.transfer(LogTransfer(of: conversation, to: "financeiro", at: Self.noon))
         let turn = LogTransfer.Turn(entry: message, fence: try await self.fence(partition), isAnswered: false)
         try expect(
             try await self.log.transfer(LogTransfer(of: conversation, to: "comercial", after: turn, at: Self.noon))
-                == .overtaken(by: "financeiro"), "who comes too late is told who has it")
+                == .overtaken, "who comes too late is told so")
         let old = try await self.entries(of: conversation, Sample.assistant)
-        try expect(old.ids == ["late-1", "drain:financeiro"], "and still has what it did not answer")
-        try await self.log.move(old.entries.map(\.offset), of: conversation, to: "financeiro", self.fence(partition))
+        try expect(old.ids == ["late-1", "drain to financeiro"], "and still has what it did not answer")
+        try await self.log.move(old.entries.map(\.offset), along: Self.drain(first), self.fence(partition))
         let new = try await self.entries(of: conversation, "financeiro")
         try expect(new.ids == ["hold", "late-1 moved", "release"], "several are moved at once")
         try await self.settle(new.entries.map(\.offset), in: new.partition)
         let stranger = Sample.message("new-1", from: "18")
         let transfer = LogTransfer(of: stranger.conversation, to: "financeiro", at: stranger.receivedAt)
         try expect(try await self.log.transfer(transfer) == .assigned, "a conversation that nobody had is assigned")
-        let first = try Sample.partition(try await self.log.append([Sample.append(stranger)])[0])
-        try expect(first.0.assistant == "financeiro", "and begins there")
-        try await self.settle([first.1], in: first.0)
+        let place = try Sample.partition(try await self.log.append([Sample.append(stranger)])[0])
+        try expect(place.0.assistant == "financeiro", "and begins there")
+        try await self.settle([place.1], in: place.0)
     }
 
     // MARK: Timers

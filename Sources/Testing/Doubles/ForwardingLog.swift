@@ -37,9 +37,9 @@ extension ForwardingLog {
     }
 
     public func move(
-        _ offsets: [LogOffset], of conversation: Conversation.ID, to assistant: AssistantID, _ fence: Fence
+        _ offsets: [LogOffset], along drain: LogDrain, _ fence: Fence
     ) async throws(StoreError) {
-        try await self.log.move(offsets, of: conversation, to: assistant, fence)
+        try await self.log.move(offsets, along: drain, fence)
     }
 
     public func set(_ timers: [ConversationTimer], _ fence: Fence) async throws(StoreError) {

@@ -190,20 +190,21 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
                 if turn.isAnswered || !isOvertaken {
                     state.queues[turn.fence.partition]?.removeAll { $0.offset == turn.entry.offset }
                 }
-                if let holder, isOvertaken { return .overtaken(by: holder.route.assistant) }
+                if isOvertaken { return .overtaken }
             }
             let old = transfer.turn?.fence.partition.assistant ?? holder?.route.assistant
             if old == transfer.assistant { return .unchanged }
             state.holders[conversation] = ConversationHolder(
                 route: Route(assistant: transfer.assistant), latestMessageAt: holder?.latestMessageAt ?? transfer.at)
             guard let old else { return .assigned }
-            state.append(Self.notice(.hold, of: conversation, at: transfer.at), to: partition(transfer.assistant))
-            let drain = Self.notice(.drain(to: transfer.assistant), of: conversation, at: transfer.at)
-            let offset = state.append(drain, to: partition(old))
+            let hold = state.append(
+                Self.notice(.hold, of: conversation, at: transfer.at), to: partition(transfer.assistant))
+            let drain = LogDrain(to: transfer.assistant, hold: hold)
+            let offset = state.append(Self.notice(.drain(drain), of: conversation, at: transfer.at), to: partition(old))
             if let turn = transfer.turn, !turn.isAnswered {
-                state.append(turn.entry.message.transferred, to: partition(transfer.assistant))
+                state.append(turn.entry.message.transferred(along: drain), to: partition(transfer.assistant))
             }
-            return .draining(offset)
+            return .draining(drain, at: offset)
         }
         for partition in self.state.withLock({ Array($0.queues.keys) }) where partition.number == number {
             self.bell.ring(partition)
@@ -212,12 +213,12 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
     }
 
     public func move(
-        _ offsets: [LogOffset], of conversation: Conversation.ID, to assistant: AssistantID, _ fence: Fence
+        _ offsets: [LogOffset], along drain: LogDrain, _ fence: Fence
     ) async throws(StoreError) {
-        let target = Partition.ID(assistant: assistant, number: fence.partition.number)
+        let target = Partition.ID(assistant: drain.assistant, number: fence.partition.number)
         try self.access(fence) { state in
             for entry in (state.queues[fence.partition] ?? []).filter({ offsets.contains($0.offset) }) {
-                state.append(entry.message.moved, to: target)
+                state.append(entry.message.moved(along: drain), to: target)
             }
             state.queues[fence.partition]?.removeAll { offsets.contains($0.offset) }
         }

@@ -1,32 +1,32 @@
--- Moves entries of a conversation to another assistant's log, in order: messages are marked as moved, a drain becomes a release.
+-- Moves entries of a conversation to another assistant's log, in order. Messages are marked with the hold that they are moved
+-- for, a drain becomes its release.
 --
 -- KEYS[1]  the old log's fence: <prefix>:{<partition>}:fence:<old assistant>
 -- KEYS[2]  the old log: <prefix>:{<partition>}:log:<old assistant>
 -- KEYS[3]  the new log: <prefix>:{<partition>}:log:<new assistant>
 -- ARGV[1]  the caller's epoch
--- ARGV[2...]  ids. Those that are gone already are no error.
+-- ARGV[2]  the hold's id
+-- ARGV[3...]  ids. Those that are gone already are no error.
 --
 -- Returns how many were moved, or -1 when a later owner exists: nothing was moved then.
 local fence = redis.call("GET", KEYS[1])
 if fence and tonumber(fence) > tonumber(ARGV[1]) then return -1 end
 local moved = 0
-for i = 2, #ARGV do
+for i = 3, #ARGV do
     local entry = redis.call("XRANGE", KEYS[2], ARGV[i], ARGV[i])[1]
     if entry then
-        local fields, is_drain, is_moved = {}, false, false
+        local fields, is_drain = {}, false
         for j = 1, #entry[2], 2 do
             local field, value = entry[2][j], entry[2][j + 1]
-            if field == "notice" then
-                is_drain, value = true, "release"
-            elseif field == "moved" then
-                is_moved = true
+            if field == "notice" then is_drain, value = true, "release " .. ARGV[2] end
+            if field ~= "moved" then
+                fields[#fields + 1] = field
+                fields[#fields + 1] = value
             end
-            fields[#fields + 1] = field
-            fields[#fields + 1] = value
         end
-        if not is_drain and not is_moved then
+        if not is_drain then
             fields[#fields + 1] = "moved"
-            fields[#fields + 1] = "1"
+            fields[#fields + 1] = ARGV[2]
         end
         redis.call("XADD", KEYS[3], "*", unpack(fields))
         moved = moved + redis.call("XDEL", KEYS[2], ARGV[i])

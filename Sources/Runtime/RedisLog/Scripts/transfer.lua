@@ -15,9 +15,9 @@
 -- ARGV[9]  1 when somebody serves the old assistant, else 0
 -- ARGV[10...] of a turn that has not answered: the message's fields and values, alternating
 --
--- Returns "draining" and the drain's id; or "assigned" when nobody had the conversation; or "unchanged"; or "overtaken" and a
--- name when another one has it by now and a turn wanted to give it away; or "other" and a name when another one has it;
--- or "fenced" when a later owner exists. In the last two cases nothing was done.
+-- Returns "draining", the hold's id and the drain's; or "assigned" when nobody had the conversation; or "unchanged"; or
+-- "overtaken" when somebody has it by now from whom a turn cannot give it away; or "other" when it is not the old one who has
+-- it; or "fenced" when a later owner exists. In the last two cases nothing was done.
 local epoch, old, new, now, ttl, conversation, entry, answered, served = unpack(ARGV, 1, 9)
 if epoch ~= "" then
     local fence = redis.call("GET", KEYS[1])
@@ -39,9 +39,9 @@ local held = redis.call("GET", KEYS[4])
 if held then latest, last, name = string.match(held, "^%d (%d+) (%S*) (.*)$") end
 
 if name and name ~= old then
-    if epoch == "" then return { "other", name } end
+    if epoch == "" then return { "other" } end
     if answered == "1" then redis.call("XDEL", KEYS[2], entry) end
-    return { "overtaken", name }
+    return { "overtaken" }
 end
 if old == new and name then return { "unchanged" } end
 if epoch == "" then
@@ -52,11 +52,11 @@ if epoch == "" then
     end
 end
 local hold = append(KEYS[3], "hold", "hold")
-local drain = append(KEYS[2], "drain", "drain:" .. new)
+local drain = append(KEYS[2], "drain", "drain " .. hold .. " " .. new)
 if entry ~= "" then
-    if answered == "0" then redis.call("XADD", KEYS[3], "*", unpack(ARGV, 10)) end
+    if answered == "0" then redis.call("XADD", KEYS[3], "*", "moved", hold, unpack(ARGV, 10)) end
     redis.call("XDEL", KEYS[2], entry)
 end
 -- The hold is settled after all that is moved over: until then, something is unsettled.
 hold_by(latest, hold)
-return { "draining", drain }
+return { "draining", hold, drain }
