@@ -18,9 +18,6 @@ extension PartitionActor {
 
 /// Between assistants: what a conversation still holds when it has gone to another one follows it there, in order.
 extension ConversationActor {
-    /// How often is looked for a drain that is certainly in the log, behind what was read so far.
-    private static let drainInterval: Duration = .milliseconds(20)
-
     /// Deals with an item that is not to be run here.
     ///
     /// - Returns: `false` for one that is.
@@ -34,8 +31,8 @@ extension ConversationActor {
             self.tell { $0.drained(self.id, at: item.entry.offset) }
             return true
         case .lift, .hold, nil:
-            guard item.mayBeMoved, let drain = self.nextDrain else { return false }
-            try await self.move(item.entry, along: drain)
+            guard item.mayBeMoved, let next = self.tell({ $0.drains[self.id]?.first }) else { return false }
+            try await self.move(item.entry, along: next.drain)
             return true
         }
     }
@@ -51,18 +48,16 @@ extension ConversationActor {
         case .draining(let drain, let offset):
             self.report(.conversationTransferred(self.id, to: assistant))
             self.tell { $0.drains(self.id, along: drain, at: offset) }
-        case .overtaken where !isAnswered:
+        case .overtaken(let drain, let offset):
+            self.tell { $0.drains(self.id, along: drain, at: offset) }
             // Not where this turn wanted it, but where the conversation has gone.
-            while self.nextDrain == nil { try await self.wait(Self.drainInterval) }
-            if let drain = self.nextDrain { return try await self.move(entry, along: drain) }
-        case .overtaken, .assigned, .unchanged:
+            if !isAnswered { return try await self.move(entry, along: drain) }
+        case .assigned, .unchanged:
             break
         }
         if isAnswered { self.report(.finished(entry.message)) }
         self.letGo()
     }
-
-    private var nextDrain: LogDrain? { self.tell { $0.drains[self.id]?.first?.drain } }
 
     private func move(_ entry: LogEntry, along drain: LogDrain) async throws {
         try await self.environment.untilAvailable {

@@ -63,6 +63,7 @@ actor PartitionActor {
     func open() async throws(StoreError) {
         let opening = try await self.environment.log.open(self.fence)
         self.inheritedUpTo = opening.latest
+        _ = self.takeNotices(from: opening.drains)
         self.isOpen = true
         self.wake(at: opening.nextTimer)
         self.pump()

@@ -105,7 +105,7 @@ import Testing
 
     /// Conversations that are thrown about by turns and from outside, while owners come and go: each message is answered once,
     /// in order.
-    @Test(arguments: 0..<8) func orderSurvivesEverything(_ seed: UInt64) async throws {
+    @Test(arguments: 0..<12) func orderSurvivesEverything(_ seed: UInt64) async throws {
         var generator = SeededGenerator(seed: seed)
         let store = MemoryStore(partitionCount: 2)
         let channel = RecordingChannel()

@@ -26,10 +26,14 @@ public struct LogOpening: Hashable, Sendable {
     public var latest: LogOffset
     /// When the next timer is due.
     public var nextTimer: Timestamp?
+    /// Drains that the log has, in order. What stands before them must not be run here: others of the same conversation may
+    /// have been moved over already.
+    public var drains: [LogEntry]
 
-    public init(latest: LogOffset, nextTimer: Timestamp? = nil) {
+    public init(latest: LogOffset, nextTimer: Timestamp? = nil, drains: [LogEntry] = []) {
         self.latest = latest
         self.nextTimer = nextTimer
+        self.drains = drains
     }
 }
 
@@ -44,6 +48,13 @@ public final class LogEntry: Sendable {
     public init(offset: LogOffset, message: InboundMessage) {
         self.offset = offset
         self.message = message
+    }
+}
+
+extension LogEntry {
+    /// Whether it says that its conversation has gone to another assistant.
+    public var isDrain: Bool {
+        if case .drain = self.message.details.notice { true } else { false }
     }
 }
 

@@ -110,7 +110,7 @@ public enum TransferOutcome: Hashable, Sendable {
     case assigned
     /// The new assistant had it already, or the call was repeated. Of a turn, the message has left the old log.
     case unchanged
-    /// Of a turn: somebody has meanwhile given the conversation to another assistant, and the old log has the drain. A message
-    /// that was answered has left the old log, one that was not is still there.
-    case overtaken
+    /// Of a turn: somebody has given the conversation away meanwhile, even if it has come back since; this drain, at this
+    /// offset, is the first behind the message. If that was answered, it has left the old log; else it is still there.
+    case overtaken(LogDrain, at: LogOffset)
 }

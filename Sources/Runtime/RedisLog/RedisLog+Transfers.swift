@@ -20,10 +20,11 @@ extension RedisLog {
         _ offsets: [LogOffset], along drain: LogDrain, _ fence: Fence
     ) async throws(StoreError) {
         let number = fence.partition.number
-        var command = RedisLogScripts.move.command(keys: 3)
+        var command = RedisLogScripts.move.command(keys: 4)
         command.append(self.keys.fence(fence.partition))
         command.append(self.keys.log(fence.partition))
         command.append(self.keys.log(Partition.ID(assistant: drain.assistant, number: number)))
+        command.append(self.keys.drains(fence.partition))
         command.append(fence.epoch.rawValue)
         command.append(drain.hold)
         for offset in offsets { command.append(offset) }
@@ -46,11 +47,12 @@ extension RedisLog {
     private func transfer(_ transfer: LogTransfer, from old: AssistantID) async throws(StoreError) -> TransferOutcome? {
         let number = transfer.conversation.partitionNumber(of: self.partitionCount)
         let from = Partition.ID(assistant: old, number: number)
-        var command = RedisLogScripts.transfer.command(keys: 4)
+        var command = RedisLogScripts.transfer.command(keys: 5)
         command.append(self.keys.fence(from))
         command.append(self.keys.log(from))
         command.append(self.keys.log(Partition.ID(assistant: transfer.assistant, number: number)))
         command.append(self.keys.holder(of: transfer.conversation, in: number))
+        command.append(self.keys.drains(from))
         command.append(transfer.turn.map { String($0.fence.epoch.rawValue) } ?? "")
         command.append(old.rawValue)
         command.append(transfer.assistant.rawValue)
@@ -68,11 +70,14 @@ extension RedisLog {
         }
         let reply = try await self.lane(number).run(RedisLogScripts.transfer, command, number)
         var values = reply.root.array.makeIterator()
-        switch (values.next()?.string, values.next()?.offset, values.next()?.offset) {
-        case ("draining", let hold?, let drain?): return .draining(LogDrain(to: transfer.assistant, hold: hold), at: drain)
+        let (outcome, assistant) = (values.next()?.string, values.next()?.string)
+        switch (outcome, values.next()?.offset, values.next()?.offset) {
+        case ("draining", let hold?, let drain?):
+            return .draining(LogDrain(to: transfer.assistant, hold: hold), at: drain)
+        case ("overtaken", let hold?, let drain?):
+            return .overtaken(LogDrain(to: AssistantID(assistant ?? ""), hold: hold), at: drain)
         case ("assigned", _, _): return .assigned
         case ("unchanged", _, _): return .unchanged
-        case ("overtaken", _, _): return .overtaken
         case ("other", _, _): return nil
         case ("fenced", _, _): throw StoreError(.fenced, "\(from) has a later owner")
         default: throw StoreError(.incompatible, Self.notUnderstood)

@@ -91,15 +91,19 @@ public final class RedisLog: Sendable {
 
 extension RedisLog: PartitionLog {
     public func open(_ fence: Fence) async throws(StoreError) -> LogOpening {
-        var command = RedisLogScripts.open.command(keys: 3)
+        var command = RedisLogScripts.open.command(keys: 4)
         command.append(self.keys.log(fence.partition))
         command.append(self.keys.fence(fence.partition))
         command.append(self.keys.timerTimes(fence.partition))
+        command.append(self.keys.drains(fence.partition))
         command.append(fence.epoch.rawValue)
         let reply = try await self.lane(fence.partition.number).run(RedisLogScripts.open, command, fence.partition.number)
         var values = reply.root.array.makeIterator()
         guard let offset = values.next()?.offset else { throw StoreError(fenced: fence) }
-        return LogOpening(latest: offset, nextTimer: values.next().flatMap(Self.time))
+        let nextTimer = values.next().flatMap(Self.time)
+        var drains: [LogEntry] = []
+        while let entry = values.next() { drains += [RedisLogEntry.decode(entry)].compactMap(\.self) }
+        return LogOpening(latest: offset, nextTimer: nextTimer, drains: drains.sorted { $0.offset < $1.offset })
     }
 
     public func next(

@@ -10,6 +10,7 @@ import CardumeCore
 /// | `<prefix>:{<n>}:fence:<assistant>` | string | for ever |
 /// | `<prefix>:{<n>}:times:<assistant>` | sorted set: conversations by the time of their timer | it is empty |
 /// | `<prefix>:{<n>}:timers:<assistant>` | hash: a conversation's timer, as JSON | it is empty |
+/// | `<prefix>:{<n>}:drains:<assistant>` | hash: where a conversation has gone that has not been moved over yet | it is empty |
 /// | `<prefix>:{<n>}:seen:<conversation>:<message id>` | string | the deduplication window has passed |
 /// | `<prefix>:{<n>}:conv:<conversation>` | string | a week after the session |
 struct RedisLogKeys: Sendable {
@@ -20,6 +21,10 @@ struct RedisLogKeys: Sendable {
     func log(_ partition: Partition.ID) -> String { "\(self.tagged(partition.number)):log:\(partition.assistant)" }
 
     func fence(_ partition: Partition.ID) -> String { "\(self.tagged(partition.number)):fence:\(partition.assistant)" }
+
+    func drains(_ partition: Partition.ID) -> String {
+        "\(self.tagged(partition.number)):drains:\(partition.assistant)"
+    }
 
     func timerTimes(_ partition: Partition.ID) -> String {
         "\(self.tagged(partition.number)):times:\(partition.assistant)"

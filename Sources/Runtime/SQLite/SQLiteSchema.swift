@@ -82,6 +82,7 @@ enum SQLiteSchema {
             id INTEGER PRIMARY KEY, conversation TEXT NOT NULL, assistant INTEGER NOT NULL, rule TEXT NOT NULL,
             outcome TEXT NOT NULL, due_at INTEGER NOT NULL, at INTEGER NOT NULL
         );
+        CREATE INDEX queue_by_notice ON queue (lane, conversation) WHERE kind = 'system';
         -- The assistant that the conversation went to after the turn.
         ALTER TABLE turns ADD COLUMN transfer_to TEXT;
         -- What stands before it is no longer shown to models.

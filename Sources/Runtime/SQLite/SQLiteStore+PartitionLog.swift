@@ -28,7 +28,7 @@ extension SQLiteStore: PartitionLog {
     public func open(_ fence: Fence) async throws(StoreError) -> LogOpening {
         LogOpening(
             latest: self.state.withLock { LogOffset(major: $0.nextOffset - 1) },
-            nextTimer: try await self.nextTimer(of: fence.partition))
+            nextTimer: try await self.nextTimer(of: fence.partition), drains: try await self.drains(of: fence.partition))
     }
 
     public func next(

@@ -36,6 +36,14 @@ extension SQLiteStore {
         self.bell.ring(target)
     }
 
+    func drains(of partition: Partition.ID) async throws(StoreError) -> [LogEntry] {
+        guard let lane = self.lane(partition) else { return [] }
+        return try await self.reading { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM queue WHERE lane = ? AND kind = 'system' ORDER BY id", arguments: [lane])
+                .map { try Self.entry($0) }.filter(\.isDrain)
+        }
+    }
+
     private func transfer(
         _ transfer: LogTransfer, from old: AssistantID?, _ holder: ConversationHolder?, _ db: Database
     ) throws -> TransferOutcome {
@@ -49,9 +57,9 @@ extension SQLiteStore {
                 db, sql: "SELECT 1 FROM queue WHERE lane = ? AND id = ?",
                 arguments: [lane(turn.fence.partition.assistant), Int64(offset.major)])
             guard isThere ?? false else { return .unchanged }
-            let isOvertaken = holder.map { $0.route.assistant != old } ?? false
-            if turn.isAnswered || !isOvertaken { try Self.remove(offset, lane: lane(turn.fence.partition.assistant), db) }
-            if isOvertaken { return .overtaken }
+            let first = try Self.firstDrain(of: transfer.conversation, lane: lane(turn.fence.partition.assistant), db)
+            if turn.isAnswered || first == nil { try Self.remove(offset, lane: lane(turn.fence.partition.assistant), db) }
+            if let (drain, offset) = first { return .overtaken(drain, at: offset) }
         }
         if old == transfer.assistant { return .unchanged }
         let new = try lane(transfer.assistant)
@@ -67,6 +75,20 @@ extension SQLiteStore {
             try Self.insert(turn.entry.message.transferred(along: drain), self.takeOffset(), lane: new, showsMenu: false, db)
         }
         return .draining(drain, at: offset)
+    }
+
+    /// Those before the message at the head of a conversation have been moved over: the first is behind it.
+    private static func firstDrain(
+        of conversation: Conversation.ID, lane: Int64, _ db: Database
+    ) throws -> (LogDrain, at: LogOffset)? {
+        let rows = try Row.fetchCursor(
+            db, sql: "SELECT * FROM queue WHERE lane = ? AND conversation = ? AND kind = 'system' ORDER BY id",
+            arguments: [lane, conversation.rawValue])
+        while let row = try rows.next() {
+            let entry = try Self.entry(row)
+            if case .drain(let drain) = entry.message.details.notice { return (drain, entry.offset) }
+        }
+        return nil
     }
 
     private func append(_ notice: LogNotice, _ transfer: LogTransfer, lane: Int64, _ db: Database) throws -> LogOffset {

@@ -186,6 +186,10 @@ public struct PartitionLogConformance {
         return (ids, entries, partition)
     }
 
+    private static func place(_ outcome: TransferOutcome) -> LogOffset {
+        if case .draining(_, let offset) = outcome { offset } else { .start }
+    }
+
     private static func drain(_ outcome: TransferOutcome) throws -> LogDrain {
         guard case .draining(let drain, _) = outcome else {
             throw ConformanceFailure(description: "broken promise: a transfer of unsettled messages drains")
@@ -220,7 +224,8 @@ public struct PartitionLogConformance {
             "new messages go to the new assistant, behind a hold")
         try expect(old.entries[2].offset == place, "who transfers is told where the drain stands")
         try expect(old.entries[2].message.details.notice == .drain(drain), "the drain knows the hold")
-        _ = try await self.log.open(self.fence(old.partition))
+        try expect(
+            try await self.log.open(self.fence(old.partition)).drains == [old.entries[2]], "a new owner is told of the drains")
         do {
             try await self.log.move([old.entries[0].offset], along: drain, self.fence(old.partition).earlier)
             throw ConformanceFailure(description: "broken promise: a stale owner moves nothing")
@@ -296,7 +301,7 @@ public struct PartitionLogConformance {
         let turn = LogTransfer.Turn(entry: message, fence: try await self.fence(partition), isAnswered: false)
         try expect(
             try await self.log.transfer(LogTransfer(of: conversation, to: "comercial", after: turn, at: Self.noon))
-                == .overtaken, "who comes too late is told so")
+                == .overtaken(Self.drain(first), at: Self.place(first)), "who comes too late is told where it went")
         let old = try await self.entries(of: conversation, Sample.assistant)
         try expect(old.ids == ["late-1", "drain to financeiro"], "and still has what it did not answer")
         try await self.log.move(old.entries.map(\.offset), along: Self.drain(first), self.fence(partition))

@@ -140,7 +140,8 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         try self.access(fence) { state in
             LogOpening(
                 latest: state.queues[fence.partition]?.last?.offset ?? .start,
-                nextTimer: Self.nextTimer(of: fence.partition, state))
+                nextTimer: Self.nextTimer(of: fence.partition, state),
+                drains: (state.queues[fence.partition] ?? []).filter(\.isDrain))
         }
     }
 
@@ -186,11 +187,13 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
             if let turn = transfer.turn {
                 let queue = state.queues[turn.fence.partition] ?? []
                 guard queue.contains(where: { $0.offset == turn.entry.offset }) else { return .unchanged }
-                let isOvertaken = holder.map { $0.route.assistant != turn.fence.partition.assistant } ?? false
-                if turn.isAnswered || !isOvertaken {
+                let first = queue.first { $0.message.conversation == conversation && $0.isDrain }
+                if turn.isAnswered || first == nil {
                     state.queues[turn.fence.partition]?.removeAll { $0.offset == turn.entry.offset }
                 }
-                if isOvertaken { return .overtaken }
+                if let first, case .drain(let drain) = first.message.details.notice {
+                    return .overtaken(drain, at: first.offset)
+                }
             }
             let old = transfer.turn?.fence.partition.assistant ?? holder?.route.assistant
             if old == transfer.assistant { return .unchanged }

@@ -4,6 +4,7 @@
 -- KEYS[1]  the old log's fence: <prefix>:{<partition>}:fence:<old assistant>
 -- KEYS[2]  the old log: <prefix>:{<partition>}:log:<old assistant>
 -- KEYS[3]  the new log: <prefix>:{<partition>}:log:<new assistant>
+-- KEYS[4]  the old log's drains: <prefix>:{<partition>}:drains:<old assistant>
 -- ARGV[1]  the caller's epoch
 -- ARGV[2]  the hold's id
 -- ARGV[3...]  ids. Those that are gone already are no error.
@@ -15,16 +16,27 @@ local moved = 0
 for i = 3, #ARGV do
     local entry = redis.call("XRANGE", KEYS[2], ARGV[i], ARGV[i])[1]
     if entry then
-        local fields, is_drain = {}, false
+        local fields, is_drain, conversation = {}, false, ""
         for j = 1, #entry[2], 2 do
             local field, value = entry[2][j], entry[2][j + 1]
             if field == "notice" then is_drain, value = true, "release " .. ARGV[2] end
+            if field == "conv" then conversation = value end
             if field ~= "moved" then
                 fields[#fields + 1] = field
                 fields[#fields + 1] = value
             end
         end
-        if not is_drain then
+        if is_drain then
+            local left = ""
+            for line in string.gmatch(redis.call("HGET", KEYS[4], conversation) or "", "[^\n]+") do
+                if string.match(line, "^%S+") ~= ARGV[i] then left = left .. line .. "\n" end
+            end
+            if left == "" then
+                redis.call("HDEL", KEYS[4], conversation)
+            else
+                redis.call("HSET", KEYS[4], conversation, left)
+            end
+        else
             fields[#fields + 1] = "moved"
             fields[#fields + 1] = ARGV[2]
         end
