@@ -18,7 +18,10 @@ final class Deployment: Doorway {
     private let current = Mutex<(process: CardumeProcess, port: Int)?>(nil)
 
     /// - Parameter extra: added to the configuration.
-    init(_ settings: SandboxSettings = SandboxSettings(), assistant: String = "", extra: String = "") async throws {
+    init(
+        _ settings: SandboxSettings = SandboxSettings(), assistant: String = "", others: [String: String] = [:],
+        extra: String = ""
+    ) async throws {
         self.servers = try await RunningSandbox(settings)
         let sandboxPort = self.servers.port
         self.configuration = """
@@ -31,6 +34,7 @@ final class Deployment: Doorway {
             model: { base_url: "http://127.0.0.1:\(sandboxPort)/v1", keyless: true }
             assistants:
               suporte: { backoff: 20ms, slots: 200, \(assistant) }
+            \(others.map { "  \($0.key): { \($0.value) }" }.joined(separator: "\n"))
             channels:
               "*":
                 kind: evolution

@@ -24,6 +24,63 @@ import Testing
         #expect(window.nextTail() == ReadAheadWindow.TailRead(after: LogOffset(major: 4), limit: 1))
     }
 
+    private static func notice(_ offset: Int, _ notice: LogNotice) -> LogEntry {
+        var message = Self.entry(offset, "loja:1").message
+        message.details.notice = notice
+        return LogEntry(offset: LogOffset(major: UInt64(offset)), message: message)
+    }
+
+    private static func moved(_ offset: Int, to hold: Int) -> LogEntry {
+        var message = Self.entry(offset, "loja:1").message
+        message.details.movedTo = LogOffset(major: UInt64(hold))
+        return LogEntry(offset: LogOffset(major: UInt64(offset)), message: message)
+    }
+
+    /// Of a conversation that comes from another assistant, what is moved over comes first.
+    @Test func aHoldKeepsWhatFollowsUntilItsRelease() {
+        var window = ReadAheadWindow(credits: 8, perConversation: 4)
+        _ = window.nextTail()
+        let release = Self.notice(6, .release(hold: LogOffset(major: 1)))
+        let entries = [Self.notice(1, .hold), Self.entry(2, "loja:1"), Self.entry(3, "loja:2"), Self.moved(4, to: 1), release]
+        #expect(window.tailArrived(entries).map(\.offset.major) == [3, 4, 6])
+        window.finished("loja:1")
+        #expect(window.nextDeferred() == nil, "its release has not been reached")
+        window.holdEnded("loja:1", at: LogOffset(major: 1))
+        window.finished("loja:1")
+        #expect(window.nextDeferred() == Self.offsets(2...2))
+        _ = window.deferredArrived([Self.entry(2, "loja:1")])
+        window.finished("loja:1")
+        window.finished("loja:2")
+        #expect(window.inMemory == 0 && window.deferredCount == 0)
+    }
+
+    /// A conversation that went and came back: what is moved over for the second stay waits until the first is over.
+    @Test func staysComeOneAfterTheOther() {
+        var window = ReadAheadWindow(credits: 8, perConversation: 4)
+        _ = window.nextTail()
+        let drain = Self.notice(2, .drain(LogDrain(to: "outro", hold: LogOffset(major: 1))))
+        let entries = [Self.entry(1, "loja:1"), drain, Self.notice(3, .hold), Self.entry(4, "loja:1"), Self.moved(5, to: 3)]
+        #expect(window.tailArrived(entries).map(\.offset.major) == [1, 2])
+        window.finished("loja:1")
+        #expect(window.nextDeferred() == nil, "the first stay's drain is still there")
+        window.finished("loja:1")
+        #expect(window.nextDeferred() == Self.offsets(5...5))
+        _ = window.deferredArrived([Self.moved(5, to: 3)])
+        window.finished("loja:1")
+        #expect(window.nextDeferred() == nil)
+        _ = window.nextTail()
+        #expect(window.tailArrived([Self.notice(6, .release(hold: LogOffset(major: 3)))]).count == 1)
+        window.holdEnded("loja:1", at: LogOffset(major: 3))
+        window.finished("loja:1")
+        #expect(window.nextDeferred() == Self.offsets(4...4))
+    }
+
+    @Test func whatIsMovedForAnUnknownHoldIsNotKept() {
+        var window = ReadAheadWindow(credits: 8, perConversation: 4)
+        _ = window.nextTail()
+        #expect(window.tailArrived([Self.moved(5, to: 3), Self.entry(6, "loja:1")]).count == 2)
+    }
+
     @Test func goesOnAfterNoticesToo() {
         var window = ReadAheadWindow(credits: 4, perConversation: 4)
         _ = window.nextTail()

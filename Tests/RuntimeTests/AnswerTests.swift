@@ -59,6 +59,20 @@ import Testing
         #expect(Self.sort(MetaAnswer.outcome(status: status, body: Data(body.utf8))).rawValue == expected)
     }
 
+    /// What models write into a call of the function that gives a conversation away.
+    @Test(arguments: [
+        ("transferir_conversa", #"{"assistente":"financeiro"}"#, "financeiro"),
+        ("transferir_conversa", #"{"assistente":"financeiro","motivo":"boleto"}"#, "financeiro"),
+        ("transferir_conversa", #"{"assistente":"Financeiro"}"#, nil),
+        ("transferir_conversa", "", nil), ("transferir_conversa", "{", nil), ("transferir_conversa", nil, nil),
+        ("consultar_pedido", #"{"assistente":"financeiro"}"#, nil), (nil, nil, nil),
+    ])
+    func transfersAreOnlyToWhoIsOffered(_ name: String?, _ arguments: String?, _ expected: String?) {
+        let options = [TransferOption(assistant: "financeiro", reason: "boletos")]
+        let assistant = try? TransferTool.assistant(name, arguments, options)
+        #expect(assistant?.rawValue == expected)
+    }
+
     @Test(arguments: [
         (
             400, #"{"error":{"message":"m","type":"invalid_request_error","code":"context_length_exceeded"}}"#, "validation",

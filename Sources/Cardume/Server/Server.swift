@@ -83,10 +83,13 @@ struct Server {
         self.gateway = HTTPGateway(
             settings: configuration.http, intake: MessageIntake(log: log, routes: configuration.routes), journal: journal,
             waiter: self.waiter, health: self.health,
-            release: { conversation in
-                try await journal.lift(holdOn: conversation)
-                try await log.announceLift(of: conversation, to: assistants)
-            },
+            conversations: ConversationOperations(
+                assistants: assistants,
+                release: { conversation in
+                    try await journal.lift(holdOn: conversation)
+                    try await log.announceLift(of: conversation, to: assistants)
+                },
+                transfer: { try await log.transfer(LogTransfer(of: $0, to: $1, at: clock.wallTime)) }),
             clock: { clock.wallTime }, logger: logger)
     }
 

@@ -98,20 +98,4 @@ extension HTTPGateway {
             replyAddress: contact,
             traceID: traceID)
     }
-
-    func releaseConversation(_ request: Request, _ context: Context) async throws -> Response {
-        guard self.authenticator.allowsAPI(authorization: request.headers[.authorization]) else {
-            throw APIError.unauthorized
-        }
-        guard let name = context.parameters.get("conversation")?.removingPercentEncoding, !name.isEmpty else {
-            throw APIError.badRequest("the path names no conversation")
-        }
-        do {
-            try await self.release(Conversation.ID(name))
-        } catch {
-            self.logger.error("conversation not released", metadata: ["conversation": "\(name)", "error": "\(error)"])
-            throw APIError.unavailable("the conversation could not be released; try again")
-        }
-        return try JSONAnswer(["status": "released", "conversation": name]).response(from: request, context: context)
-    }
 }

@@ -16,25 +16,22 @@ public struct HTTPGateway: Sendable {
     let journal: any Journal
     let waiter: ReplyWaiter
     let health: HealthMonitor
-    let release: @Sendable (Conversation.ID) async throws -> Void
+    let conversations: ConversationOperations
     let clock: @Sendable () -> Timestamp
     let logger: Logger
     let authenticator: WebhookAuthenticator
 
-    /// - Parameters:
-    ///   - release: sets a held conversation going again.
-    ///   - clock: wall time.
+    /// - Parameter clock: wall time.
     public init(
         settings: HTTPSettings, intake: MessageIntake, journal: any Journal, waiter: ReplyWaiter, health: HealthMonitor,
-        release: @escaping @Sendable (Conversation.ID) async throws -> Void,
-        clock: @escaping @Sendable () -> Timestamp, logger: Logger
+        conversations: ConversationOperations, clock: @escaping @Sendable () -> Timestamp, logger: Logger
     ) {
         self.settings = settings
         self.intake = intake
         self.journal = journal
         self.waiter = waiter
         self.health = health
-        self.release = release
+        self.conversations = conversations
         self.clock = clock
         self.logger = logger
         self.authenticator = WebhookAuthenticator(settings: settings)
@@ -74,6 +71,7 @@ public struct HTTPGateway: Sendable {
         self.serve(router, "/webhook/meta", [.get: self.verifyMeta, .post: self.meta])
         self.serve(router, "/v1/messages", [.post: self.postMessage])
         self.serve(router, "/v1/conversations/:conversation/release", [.post: self.releaseConversation])
+        self.serve(router, "/v1/conversations/:conversation/transfer", [.post: self.transferConversation])
         return router
     }
 

@@ -46,8 +46,32 @@ public struct Sandbox: Sendable {
             let role: String
             let content: String?
         }
+        struct Tool: Decodable {
+            struct Function: Decodable {
+                struct Parameters: Decodable {
+                    struct Property: Decodable {
+                        let `enum`: [String]?
+                    }
+                    let properties: [String: Property]
+                }
+                let name: String
+                let parameters: Parameters
+            }
+            let function: Function
+        }
         let model: String
         let messages: [Message]
+        let tools: [Tool]?
+    }
+
+    /// The arguments of a call for a message that asks for one of the values which the function knows, after the words
+    /// `transfira para`, in any case.
+    private static func arguments(_ text: String, _ function: Completion.Tool.Function) -> [String: String]? {
+        guard let range = text.lowercased().range(of: "transfira para "),
+            let wanted = text.lowercased()[range.upperBound...].split(separator: " ").first.map(String.init),
+            let property = function.parameters.properties.first(where: { $0.value.enum?.contains(wanted) ?? false })
+        else { return nil }
+        return [property.key: wanted]
     }
 
     @concurrent private func complete(_ request: Request, _ context: some RequestContext) async throws -> Response {
@@ -61,6 +85,12 @@ public struct Sandbox: Sendable {
             return try Self.json(
                 ["error": ["message": "The server is overloaded", "type": "server_error", "code": "server_is_overloaded"]],
                 status: .serviceUnavailable)
+        }
+        if let function = body.tools?.first?.function, let arguments = Self.arguments(text, function) {
+            // With a word of farewell when it is asked for politely.
+            let content = text.lowercased().contains("por favor") ? "Um momento." : nil
+            let json = String(decoding: try JSONEncoder().encode(arguments), as: UTF8.self)
+            return try Self.json(ToolAnswer(model: body.model, content: content, function: function.name, json))
         }
         let answer = "Recebi: \(text)"
         return try Self.json(
