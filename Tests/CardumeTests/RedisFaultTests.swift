@@ -8,7 +8,10 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5))) struct RedisFaultTests {
     /// What cannot be stored is refused; what is there is answered and settled, by whoever is left.
     @Test func fullMemoryIsDrained() async throws {
-        let outcome = try await Endurance().run { scene in
+        var endurance = Endurance()
+        // A timer is set before a message is settled.
+        endurance.deployment.assistants = ["suporte": "timers: { follow_up: { after: 1h, say: oi } }"]
+        let outcome = try await endurance.run { scene in
             let (redis, sandbox) = (scene.deployment.redis, scene.deployment.sandbox)
             // So that there is something to drain, and a lease to take over.
             sandbox.update { $0.modelLatency = .seconds(1)...(.seconds(1)) }
