@@ -120,7 +120,9 @@ struct Endurance {
     /// Nothing was lost, nothing out of order, nothing repeated but sends in doubt, and the database says the same.
     private func conclude(_ scene: Scene, elapsed: Duration, recovery: Duration) async throws -> Outcome {
         let (deployment, traffic) = (scene.deployment, scene.traffic)
-        try await Waiting.until("an empty log", within: .seconds(90)) { try await deployment.depth() == 0 }
+        let drain = try await ContinuousClock().measure {
+            try await Waiting.until("an empty log", within: .seconds(90)) { try await deployment.depth() == 0 }
+        }
         let comparison = traffic.compare(with: deployment.sandbox.sends)
         let lost = try await self.lost(scene, comparison.missing)
         let missing = Set(comparison.missing).subtracting(lost)
@@ -136,7 +138,7 @@ struct Endurance {
         let workers = scene.allWorkers
         print(
             """
-            fault of \(elapsed): progress after \(recovery), \(comparison.answered) of \(traffic.accepted) answered, \
+            fault of \(elapsed): progress after \(recovery), drained after \(drain), \(comparison.answered) of \(traffic.accepted) answered, \
             \(lost.count) lost by the server, refusals \(traffic.refusals.byStatus), \(workers.sum("lost")) partitions lost, \
             \(doubts) sends in doubt, \(again) sent again
             """)

@@ -9,7 +9,9 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5))) struct PostgresFaultTests {
     @Test func silenceForHalfAMinute() async throws {
         var endurance = Endurance()
-        endurance.pause = .milliseconds(600)
+        // A backlog that is answered in seconds.
+        endurance.pause = .seconds(1)
+        endurance.deployment.sandbox.modelLatency = .zero...(.milliseconds(50))
         let outcome = try await endurance.run { scene in
             let accepted = scene.traffic.accepted
             scene.deployment.postgres.pause()
@@ -26,7 +28,7 @@ import Testing
     @Test func connectionsThatAreKilled() async throws {
         let outcome = try await Endurance().run { scene in
             var (rounds, killed) = (0, 0)
-            try await Waiting.until("a worker to notice") {
+            try await Waiting.until("a worker to notice", within: .seconds(60)) {
                 killed += try await scene.deployment.rows(
                     """
                     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -56,7 +58,7 @@ import Testing
             for worker in scene.workers { worker.signal(SIGSTOP) }
             try await hog.expelOthers()
             for worker in scene.workers { worker.signal(SIGCONT) }
-            try await Waiting.until("the workers to be refused") {
+            try await Waiting.until("the workers to be refused", within: .seconds(60)) {
                 scene.workers.allSatisfy { !$0.lines("too many clients").isEmpty } && scene.workers.sum("lost") >= 64
             }
             print("connections: \(await hog.count) of 30 were taken")
