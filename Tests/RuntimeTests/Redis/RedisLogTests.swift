@@ -109,6 +109,54 @@ import Testing
         }
     }
 
+    /// Who waits sends nothing that could fail, and learns nevertheless that another server has its entries now.
+    @Test func aReaderThatOnlyWaitsFollowsAnElection() async throws {
+        let cluster = try await RedisCluster.start(hasReplicas: true)
+        try await Self.withLog(cluster.url, isCluster: true) { log in
+            let partition = Self.partition(of: 1)
+            let master = try await cluster.master(of: Int(RedisSlot(key: Self.key(partition)).number))
+            let replica = try #require(try await cluster.replicas(of: master).first)
+            async let waiting = log.next(partition, after: .start, limit: 10)
+            try await Self.readerWaits(in: master)
+            try await master.kill9()
+            try await Waiting.until("the replica to be promoted") {
+                try await cluster.masters().contains { $0 === replica }
+            }
+            try await Self.withLog(replica.url, isCluster: true) { another in
+                _ = try await Waiting.value(of: "the log") { try await another.append([Self.append("a")]) }
+            }
+            let begin = ContinuousClock.now
+            #expect(try await waiting.map(\.message.id) == ["a"])
+            // Without any reason, the cluster is looked at every 30 s.
+            #expect(begin.duration(to: .now) < .seconds(15))
+        }
+    }
+
+    /// A server without memory takes no messages, and all that removes them.
+    @Test func fullMemoryIsDrained() async throws {
+        let server = try await RedisServer.start()
+        try await Self.withLog(server.url) { log in
+            let (partition, offset) = try Self.place(try await log.append([Self.append("a")])[0])
+            let (old, new) = (Fence(partition, Epoch(rawValue: 1)), Fence(partition, Epoch(rawValue: 2)))
+            _ = try await log.open(old)
+            try await server.cli("CONFIG", "SET", "maxmemory", "1")
+            let refusal = await #expect(throws: StoreError.self) { try await log.append([Self.append("b")]) }
+            #expect(refusal?.code == .full)
+            #expect(try await log.open(new).latest == offset)
+            let stale = await #expect(throws: StoreError.self) { try await log.settle([offset], old) }
+            #expect(stale?.code == .fenced)
+            let now = Timestamp(milliseconds: 1_795_176_000_000)
+            let timer = ConversationTimer(
+                conversation: Conversation.ID("loja:1"), replyAddress: "1", traceID: "",
+                firing: ConversationTimer.Firing(rule: "follow_up", since: now, dueAt: now, contactWroteAt: now))
+            try await log.set([timer], new)
+            #expect(try await log.fire(dueBy: now, new) == nil)
+            try await server.cli("DEL", "cardume:{\(partition.number)}:fence:suporte")
+            try await log.settle([offset], new)
+            #expect(try await log.next(partition, after: .start, limit: 10).count == 1, "the timer's message")
+        }
+    }
+
     @Test func aLogOfAnotherShapeIsRefused() async throws {
         let server = try await RedisServer.start()
         try await Self.withLog(server.url) { _ in }
