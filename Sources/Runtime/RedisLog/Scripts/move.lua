@@ -40,8 +40,9 @@ for i = 3, #ARGV do
             fields[#fields + 1] = "moved"
             fields[#fields + 1] = ARGV[2]
         end
-        redis.call("XADD", KEYS[3], "*", unpack(fields))
+        -- In this order, so that full memory does not prevent it, as in open.lua.
         moved = moved + redis.call("XDEL", KEYS[2], ARGV[i])
+        redis.call("XADD", KEYS[3], "*", unpack(fields))
     end
 end
 return moved
