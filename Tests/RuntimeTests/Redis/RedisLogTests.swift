@@ -122,6 +122,7 @@ import Testing
             try await Waiting.until("the replica to be promoted") {
                 try await cluster.masters().contains { $0 === replica }
             }
+            try await cluster.becomesHealthy()
             try await Self.withLog(replica.url, isCluster: true) { another in
                 _ = try await Waiting.value(of: "the log") { try await another.append([Self.append("a")]) }
             }
@@ -154,6 +155,30 @@ import Testing
             try await server.cli("DEL", "cardume:{\(partition.number)}:fence:suporte")
             try await log.settle([offset], new)
             #expect(try await log.next(partition, after: .start, limit: 10).count == 1, "the timer's message")
+        }
+    }
+
+    /// What a turn gives away takes no more room than before.
+    @Test func fullMemoryLetsConversationsGo() async throws {
+        let server = try await RedisServer.start()
+        try await Self.withLog(server.url) { log in
+            let partition = Self.partition(of: 1)
+            let fence = Fence(partition, Epoch(rawValue: 1))
+            _ = try await log.append([Self.append("a"), Self.append("b")])
+            _ = try await log.open(fence)
+            let entries = try await log.next(partition, after: .start, limit: 10)
+            try await server.cli("CONFIG", "SET", "maxmemory", "1")
+            let turn = LogTransfer.Turn(entry: entries[0], fence: fence, isAnswered: false)
+            let transfer = LogTransfer(
+                of: Conversation.ID("loja:1"), to: "financeiro", after: turn, at: Timestamp(milliseconds: 1_795_176_000_000))
+            guard case .draining(let drain, let offset) = try await log.transfer(transfer) else {
+                throw ServerError("not given away")
+            }
+            try await log.move([entries[1].offset, offset], along: drain, fence)
+            #expect(try await log.depth(of: partition) == 0)
+            let moved = try await log.next(Self.partition(of: 1, "financeiro"), after: .start, limit: 10)
+            #expect(moved.map(\.message.details.notice) == [.hold, nil, nil, .release(hold: drain.hold)])
+            #expect(moved[1...2].map(\.message.id) == ["a", "b"])
         }
     }
 
