@@ -153,7 +153,7 @@ let package = Package(
         .testTarget(
             name: "CardumeTests",
             dependencies: [
-                "Cardume", "CardumeTesting", "TestSupport",
+                "Cardume", "CardumeRuntime", "CardumeTesting", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),

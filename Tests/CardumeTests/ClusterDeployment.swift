@@ -16,11 +16,16 @@ final class ClusterDeployment: Doorway {
         var channel = ""
         /// Whether processes reach the database through ``ClusterDeployment/proxy``.
         var isDatabaseBehindProxy = false
+        /// Whether Redis is a cluster of three masters with a replica each.
+        var isRedisCluster = false
+        var postgres = PostgresServer.Options()
     }
 
     static let timeToLive: Duration = .seconds(2)
 
+    /// Of a cluster, the first node.
     let redis: RedisServer
+    let redisCluster: RedisCluster?
     let postgres: PostgresServer
     let proxy: FaultyProxy?
     let configuration: String
@@ -33,10 +38,11 @@ final class ClusterDeployment: Doorway {
 
     /// Returns once both servers run and the schema is there; none of the program's processes runs yet.
     init(_ options: Options = Options()) async throws {
-        async let redis = RedisServer.start()
-        async let postgres = PostgresServer.start()
+        async let postgres = PostgresServer.start(options.postgres)
         self.servers = try await RunningSandbox(options.sandbox)
-        (self.redis, self.postgres) = (try await redis, try await postgres)
+        self.redisCluster = options.isRedisCluster ? try await RedisCluster.start(hasReplicas: true) : nil
+        self.redis = if let first = self.redisCluster?.nodes.first { first } else { try await RedisServer.start() }
+        self.postgres = try await postgres
         self.proxy = options.isDatabaseBehindProxy ? try await FaultyProxy.start(to: self.postgres.port) : nil
         let database = self.proxy.map { "postgres://postgres@127.0.0.1:\($0.port)/cardume" } ?? self.postgres.url
         self.assistants = options.assistants.keys.sorted()
@@ -44,7 +50,7 @@ final class ClusterDeployment: Doorway {
             "  \(name): { backoff: 20ms, slots: 200, \(settings) }"
         }
         self.configuration = """
-            redis: { url: "\(self.redis.url)" }
+            redis: { url: "\(self.redis.url)", cluster: \(options.isRedisCluster) }
             database: { url: "\(database)" }
             lease: { ttl: \(Self.timeToLive.components.seconds)s, interval: 200ms }
             shutdown_deadline: 10s
@@ -152,14 +158,17 @@ final class ClusterDeployment: Doorway {
     func depth() async throws -> Int {
         let script = """
             local depth = 0
-            for _, assistant in ipairs(ARGV) do
-                for number = 0, 63 do
-                    depth = depth + redis.call('XLEN', 'cardume:{' .. number .. '}:log:' .. assistant)
-                end
-            end
+            for _, log in ipairs(redis.call('KEYS', 'cardume:*:log:*')) do depth = depth + redis.call('XLEN', log) end
             return depth
             """
-        return Int(try await self.redis.cli(["EVAL", script, "0"] + self.assistants)) ?? -1
+        return try await self.askRedis("EVAL", script, "0").reduce(0) { $0 + (Int($1) ?? 0) }
+    }
+
+    /// The answer of each of Redis' masters.
+    func askRedis(_ command: String...) async throws -> [String] {
+        var answers: [String] = []
+        for node in try await self.redisCluster?.masters() ?? [self.redis] { answers.append(try await node.cli(command)) }
+        return answers
     }
 
     /// Waits until the sandbox has sent `count` replies and the log is empty.

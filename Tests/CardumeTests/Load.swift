@@ -33,11 +33,13 @@ enum Load {
 
 /// How often a webhook was not accepted.
 final class Refusals: Sendable {
-    private let number = Mutex(0)
+    private let numbers = Mutex([Int: Int]())
 
-    var count: Int { self.number.withLock { $0 } }
+    var count: Int { self.numbers.withLock { $0.values.reduce(0, +) } }
+    /// By the status of the answer; 0 where there was none.
+    var byStatus: [Int: Int] { self.numbers.withLock { $0 } }
 
-    func add() { self.number.withLock { $0 += 1 } }
+    func add(_ status: Int?) { self.numbers.withLock { $0[status ?? 0, default: 0] += 1 } }
 }
 
 extension Doorway {
@@ -53,18 +55,20 @@ extension Doorway {
         return Answer(status: Int(response.status.code), body: String(buffer: answer))
     }
 
-    /// Posts like the real gateway: repeats until it is told that the message is safe.
+    /// Posts like the real gateway: repeats, ever more slowly, until it is told that the message is safe.
     func deliver(
         _ contact: String, _ id: String, _ text: String, to instance: String = "loja-uberlandia", refusals: Refusals? = nil
     ) async throws {
         let body = Load.webhook(contact, id, text, to: instance)
+        var pause = Duration.milliseconds(20)
         while true {
             try Task.checkCancellation()
             let answer = try? await self.request(
                 "POST", "/webhook/evolution", headers: ["apikey": Deployment.key], body: body)
             if answer?.status == 200 { return }
-            refusals?.add()
-            try await ContinuousClock().sleep(for: .milliseconds(20))
+            refusals?.add(answer?.status)
+            try await ContinuousClock().sleep(for: pause)
+            if pause < .milliseconds(320) { pause += pause }
         }
     }
 

@@ -137,10 +137,14 @@ package final class RedisClient: Sendable {
         return link
     }
 
-    /// A node that is lost may have been replaced.
+    /// A node that is lost may have been replaced, or will be: the election takes its time, and who only waits for entries
+    /// sends nothing that would fail.
     private func linkChanged(_ event: RedisLink.Event) {
         self.report(event)
-        if case .lost = event { self.refreshes.continuation.yield() }
+        switch event {
+        case .lost, .failed: self.refreshes.continuation.yield()
+        case .connected: break
+        }
     }
 
     // MARK: Commands

@@ -46,6 +46,16 @@ public final class RedisCluster: Sendable {
         return latest.node
     }
 
+    /// The running nodes that serve slots, by their own account.
+    public func masters() async throws -> [RedisServer] {
+        var masters: [RedisServer] = []
+        for node in self.nodes where node.isRunning {
+            let own = try await self.view(of: node).first(where: \.isSelf)
+            if let own, own.isMaster, !own.slots.isEmpty { masters.append(node) }
+        }
+        return masters
+    }
+
     /// The running replicas of `master`.
     public func replicas(of master: RedisServer) async throws -> [RedisServer] {
         let id = try await master.cli("CLUSTER", "MYID")

@@ -109,6 +109,79 @@ import Testing
         }
     }
 
+    /// Who waits sends nothing that could fail, and learns nevertheless that another server has its entries now.
+    @Test func aReaderThatOnlyWaitsFollowsAnElection() async throws {
+        let cluster = try await RedisCluster.start(hasReplicas: true)
+        try await Self.withLog(cluster.url, isCluster: true) { log in
+            let partition = Self.partition(of: 1)
+            let master = try await cluster.master(of: Int(RedisSlot(key: Self.key(partition)).number))
+            let replica = try #require(try await cluster.replicas(of: master).first)
+            async let waiting = log.next(partition, after: .start, limit: 10)
+            try await Self.readerWaits(in: master)
+            try await master.kill9()
+            try await Waiting.until("the replica to be promoted") {
+                try await cluster.masters().contains { $0 === replica }
+            }
+            try await cluster.becomesHealthy()
+            try await Self.withLog(replica.url, isCluster: true) { another in
+                _ = try await Waiting.value(of: "the log") { try await another.append([Self.append("a")]) }
+            }
+            let begin = ContinuousClock.now
+            #expect(try await waiting.map(\.message.id) == ["a"])
+            // Without any reason, the cluster is looked at every 30 s.
+            #expect(begin.duration(to: .now) < .seconds(15))
+        }
+    }
+
+    /// A server without memory takes no messages, and all that removes them.
+    @Test func fullMemoryIsDrained() async throws {
+        let server = try await RedisServer.start()
+        try await Self.withLog(server.url) { log in
+            let (partition, offset) = try Self.place(try await log.append([Self.append("a")])[0])
+            let (old, new) = (Fence(partition, Epoch(rawValue: 1)), Fence(partition, Epoch(rawValue: 2)))
+            _ = try await log.open(old)
+            try await server.cli("CONFIG", "SET", "maxmemory", "1")
+            let refusal = await #expect(throws: StoreError.self) { try await log.append([Self.append("b")]) }
+            #expect(refusal?.code == .full)
+            #expect(try await log.open(new).latest == offset)
+            let stale = await #expect(throws: StoreError.self) { try await log.settle([offset], old) }
+            #expect(stale?.code == .fenced)
+            let now = Timestamp(milliseconds: 1_795_176_000_000)
+            let timer = ConversationTimer(
+                conversation: Conversation.ID("loja:1"), replyAddress: "1", traceID: "",
+                firing: ConversationTimer.Firing(rule: "follow_up", since: now, dueAt: now, contactWroteAt: now))
+            try await log.set([timer], new)
+            #expect(try await log.fire(dueBy: now, new) == nil)
+            try await server.cli("DEL", "cardume:{\(partition.number)}:fence:suporte")
+            try await log.settle([offset], new)
+            #expect(try await log.next(partition, after: .start, limit: 10).count == 1, "the timer's message")
+        }
+    }
+
+    /// What a turn gives away takes no more room than before.
+    @Test func fullMemoryLetsConversationsGo() async throws {
+        let server = try await RedisServer.start()
+        try await Self.withLog(server.url) { log in
+            let partition = Self.partition(of: 1)
+            let fence = Fence(partition, Epoch(rawValue: 1))
+            _ = try await log.append([Self.append("a"), Self.append("b")])
+            _ = try await log.open(fence)
+            let entries = try await log.next(partition, after: .start, limit: 10)
+            try await server.cli("CONFIG", "SET", "maxmemory", "1")
+            let turn = LogTransfer.Turn(entry: entries[0], fence: fence, isAnswered: false)
+            let transfer = LogTransfer(
+                of: Conversation.ID("loja:1"), to: "financeiro", after: turn, at: Timestamp(milliseconds: 1_795_176_000_000))
+            guard case .draining(let drain, let offset) = try await log.transfer(transfer) else {
+                throw ServerError("not given away")
+            }
+            try await log.move([entries[1].offset, offset], along: drain, fence)
+            #expect(try await log.depth(of: partition) == 0)
+            let moved = try await log.next(Self.partition(of: 1, "financeiro"), after: .start, limit: 10)
+            #expect(moved.map(\.message.details.notice) == [.hold, nil, nil, .release(hold: drain.hold)])
+            #expect(moved[1...2].map(\.message.id) == ["a", "b"])
+        }
+    }
+
     @Test func aLogOfAnotherShapeIsRefused() async throws {
         let server = try await RedisServer.start()
         try await Self.withLog(server.url) { _ in }

@@ -16,6 +16,8 @@ local moved = 0
 for i = 3, #ARGV do
     local entry = redis.call("XRANGE", KEYS[2], ARGV[i], ARGV[i])[1]
     if entry then
+        -- First, so that full memory does not prevent the rest, as in open.lua.
+        moved = moved + redis.call("XDEL", KEYS[2], ARGV[i])
         local fields, is_drain, conversation = {}, false, ""
         for j = 1, #entry[2], 2 do
             local field, value = entry[2][j], entry[2][j + 1]
@@ -41,7 +43,6 @@ for i = 3, #ARGV do
             fields[#fields + 1] = ARGV[2]
         end
         redis.call("XADD", KEYS[3], "*", unpack(fields))
-        moved = moved + redis.call("XDEL", KEYS[2], ARGV[i])
     end
 end
 return moved

@@ -10,6 +10,8 @@
 -- drains, each as XRANGE gives it; or nothing when a later owner exists.
 local fence = redis.call("GET", KEYS[2])
 if fence and tonumber(fence) > tonumber(ARGV[1]) then return {} end
+-- A server whose memory is full refuses SET, unless the script has written before: then too somebody must drain the log.
+redis.call("DEL", KEYS[2])
 redis.call("SET", KEYS[2], ARGV[1])
 local latest = redis.call("XREVRANGE", KEYS[1], "+", "-", "COUNT", 1)
 local due = redis.call("ZRANGE", KEYS[3], 0, 0, "WITHSCORES")

@@ -10,6 +10,8 @@
 local fence = redis.call("GET", KEYS[3])
 if fence and tonumber(fence) > tonumber(ARGV[1]) then return -1 end
 for i = 2, #ARGV, 3 do
+    -- Full memory must not prevent it, as in open.lua: what is to be settled waits for its timer.
+    redis.call("ZREM", KEYS[1], ARGV[i + 1])
     redis.call("ZADD", KEYS[1], ARGV[i], ARGV[i + 1])
     redis.call("HSET", KEYS[2], ARGV[i + 1], ARGV[i + 2])
 end

@@ -9,7 +9,8 @@
 local fence = redis.call("GET", KEYS[2])
 if fence ~= ARGV[1] then
     if fence and tonumber(fence) > tonumber(ARGV[1]) then return -1 end
-    -- Lost in a failover or a flush; the lease itself is kept elsewhere.
+    -- Lost in a failover or a flush; the lease itself is kept elsewhere. DEL first, as in open.lua.
+    redis.call("DEL", KEYS[2])
     redis.call("SET", KEYS[2], ARGV[1])
 end
 return redis.call("XDEL", KEYS[1], unpack(ARGV, 2))

@@ -57,13 +57,12 @@ if epoch == "" then
         return { "assigned" }
     end
 end
+-- First, so that full memory does not keep a turn from ending, as in open.lua.
+if entry ~= "" then redis.call("XDEL", KEYS[2], entry) end
 local hold = append(KEYS[3], "hold", "hold")
 local drain = append(KEYS[2], "drain", "drain " .. hold .. " " .. new)
 redis.call("HSET", KEYS[5], conversation, drains .. drain .. " " .. hold .. " " .. new .. "\n")
-if entry ~= "" then
-    if answered == "0" then redis.call("XADD", KEYS[3], "*", "moved", hold, unpack(ARGV, 10)) end
-    redis.call("XDEL", KEYS[2], entry)
-end
+if entry ~= "" and answered == "0" then redis.call("XADD", KEYS[3], "*", "moved", hold, unpack(ARGV, 10)) end
 -- The hold is settled after all that is moved over: until then, something is unsettled.
 hold_by(latest, hold)
 return { "draining", new, hold, drain }
