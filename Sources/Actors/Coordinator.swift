@@ -70,8 +70,10 @@ public final class Coordinator: Sendable {
             for await signal in self.signals.stream {
                 switch signal {
                 case .tick:
+                    var pause = self.interval
                     do throws(StoreError) {
-                        try await self.look(&group)
+                        // What others are handing over waits for nobody but this member.
+                        if try await self.look(&group) { pause = self.interval / 10 }
                         if !isReady { onReady() }
                         isReady = true
                     } catch {
@@ -81,7 +83,7 @@ public final class Coordinator: Sendable {
                         }
                         self.environment.observer.record(.storeUnavailable(error, delay: self.interval), assistant: nil)
                     }
-                    group.addTask { await self.tickLater() }
+                    group.addTask { [pause] in await self.tickLater(after: pause) }
                 case .abandoned(let fence, let error):
                     guard error.code == .fenced, self.leases.timeToLive != nil else {
                         end = .failed(error)
@@ -96,7 +98,7 @@ public final class Coordinator: Sendable {
                 case .shutDown(let deadline):
                     self.handBackAll(within: deadline, &group)
                     // At once, so that others need not wait for the next tick to see whose turn it is.
-                    try? await self.look(&group)
+                    _ = try? await self.look(&group)
                 }
                 end = end ?? self.endIfShutDown()
                 if end != nil { break }
@@ -114,15 +116,17 @@ public final class Coordinator: Sendable {
         self.signals.continuation.yield(.shutDown(within: deadline))
     }
 
-    private func tickLater() async {
-        guard (try? await self.environment.clock.sleep(for: self.interval)) != nil else { return }
+    private func tickLater(after pause: Duration) async {
+        guard (try? await self.environment.clock.sleep(for: pause)) != nil else { return }
         self.signals.continuation.yield(.tick)
     }
 
     // MARK: Looking at the cluster
 
     /// Renews the membership and does what the cluster asks for.
-    private func look(_ group: inout DiscardingTaskGroup) async throws(StoreError) {
+    ///
+    /// - Returns: whether others are about to hand something over.
+    private func look(_ group: inout DiscardingTaskGroup) async throws(StoreError) -> Bool {
         // Who cannot reach the log must let others have it.
         if self.leases.timeToLive != nil { self.look(at: try await self.environment.log.check(), &group) }
         let (member, isStopping) = self.state.withLock { ($0.member, $0.isStopping) }
@@ -146,6 +150,7 @@ public final class Coordinator: Sendable {
                     opened: opened, handedBack: decision.handBack.count, lost: decision.lost.count, owned: self.ownedCount,
                     members: view.members.count), assistant: nil)
         }
+        return decision.isAwaiting && !isStopping
     }
 
     /// A log that is not what it was is read from the start again: partitions are handed back, and claimed anew.

@@ -284,6 +284,8 @@ actor PartitionActor {
                 self.conversations[id] = nil
             }
         }
+        self.conversations.shrink()
+        self.window.shrink()
     }
 
     /// Begins nothing new. What runs may end; see ``drained()``.

@@ -28,7 +28,8 @@ import Testing
         let leases = Dictionary(
             uniqueKeysWithValues: Self.partitions.map { ($0, Lease(holder: "b", epoch: Epoch(rawValue: 1))) })
         let both = ClusterView(members: [Self.member("a"), Self.member("b")], leases: leases)
-        #expect(machine.renewed(both, began: .zero) == .nothing)
+        let decision = machine.renewed(both, began: .zero)
+        #expect(decision == OwnershipMachine.Decision.awaiting, "its share is still to be handed over")
         let alone = ClusterView(members: [Self.member("a")], leases: leases)
         #expect(machine.renewed(alone, began: .zero).claim == Self.partitions, "b's time has run out")
     }
@@ -169,5 +170,13 @@ private struct ModelCluster {
         let owned = self.nodes.flatMap { Array($0.machine.owned) }
         #expect(owned.count == 8)
         #expect(Set(owned).count == 8)
+    }
+}
+
+extension OwnershipMachine.Decision {
+    fileprivate static var awaiting: Self {
+        var decision = Self.nothing
+        decision.isAwaiting = true
+        return decision
     }
 }

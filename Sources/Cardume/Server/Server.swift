@@ -97,6 +97,7 @@ struct Server {
     ///
     /// - Throws: a ``CommandFailure`` when it cannot start or go on.
     func run(signals: [UnixSignal]) async throws {
+        AllocatorStatistics.giveBackInBackground()
         self.announce()
         do {
             try await self.storage.whileOpen { try await self.serve(signals: signals) }

@@ -13,6 +13,9 @@ public struct OwnershipMachine {
         public var handBack: [Fence] = []
         /// No longer ours: to be interrupted at once, and not released. Report each with ``closed(_:)``.
         public var lost: [Fence] = []
+        /// Whether something falls to this member that a live one still holds, which is handing it back or soon will: worth
+        /// looking again soon.
+        public var isAwaiting = false
 
         public static let nothing = Decision()
     }
@@ -73,7 +76,10 @@ public struct OwnershipMachine {
         for fence in decision.lost + decision.handBack { self.held[fence.partition]?.phase = .closing }
         for (partition, owner) in owners where owner == self.member && self.held[partition] == nil {
             // Its own: a claim whose answer was lost, or one given up while the store was away.
-            if let holder = view.leases[partition]?.holder, holder != self.member, live.contains(holder) { continue }
+            if let holder = view.leases[partition]?.holder, holder != self.member, live.contains(holder) {
+                decision.isAwaiting = true
+                continue
+            }
             decision.claim.append(partition)
         }
         return decision.sorted()
@@ -122,6 +128,6 @@ extension OwnershipMachine.Decision {
     fileprivate func sorted() -> Self {
         Self(
             claim: self.claim.sorted(), handBack: self.handBack.sorted { $0.partition < $1.partition },
-            lost: self.lost.sorted { $0.partition < $1.partition })
+            lost: self.lost.sorted { $0.partition < $1.partition }, isAwaiting: self.isAwaiting)
     }
 }

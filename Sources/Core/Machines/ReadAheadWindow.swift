@@ -248,6 +248,11 @@ public struct ReadAheadWindow {
         self.queueRefetch(of: conversation)
     }
 
+    /// Gives memory back that a former crowd needed. Called now and then.
+    public mutating func shrink() {
+        self.loads.shrink()
+    }
+
     private mutating func queueRefetch(of conversation: Conversation.ID) {
         let lowWater = self.perConversation / 2
         let isReady = self.withLoad(of: conversation) { load in

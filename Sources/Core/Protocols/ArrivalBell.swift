@@ -29,8 +29,14 @@ public final class ArrivalBell: Sendable {
         while !Task.isCancelled {
             // Counted before looking: a ring in between must not be missed.
             let rings = self.places.withLock { $0[partition]?.rings ?? 0 }
-            let entries = try await read()
-            if !entries.isEmpty { return entries }
+            do {
+                let entries = try await read()
+                if !entries.isEmpty { return entries }
+            } catch {
+                // A store may call a read that was interrupted a failed one.
+                if Task.isCancelled { return [] }
+                throw error
+            }
             await self.wait(for: partition, after: rings)
         }
         return []

@@ -21,6 +21,13 @@ package struct AllocatorStatistics: Hashable, Sendable {
             retained: Self.read("stats.retained"))
     }
 
+    /// Makes threads of the allocator's own give unused pages back to the system after some seconds. Otherwise this happens only
+    /// along with other calls, so that a process which has had much to do and now rests keeps them. Called once, at start.
+    package static func giveBackInBackground() {
+        var isOn = true
+        mallctl("background_thread", nil, nil, &isOn, MemoryLayout<Bool>.size)
+    }
+
     private static func read(_ name: String) -> Int {
         var value = 0
         var size = MemoryLayout<Int>.size

@@ -40,12 +40,19 @@ local function resolve(held, at, route, chosen)
     return route, chosen
 end
 
+-- Who holds each conversation, by key: read at once and written once, however many messages the call has.
+local holders, changed = {}, {}
+local names = {}
+for i = n + 2, #KEYS, 2 do names[#names + 1] = KEYS[i] end
+for i, held in ipairs(redis.call("MGET", unpack(names))) do holders[names[i]] = held end
+
 while key < #KEYS do
     local at, count = tonumber(ARGV[arg]), tonumber(ARGV[arg + 3])
     local assistant, chosen = tonumber(ARGV[arg + 1]), ARGV[arg + 2]
     local first, last = arg + 4, arg + 3 + count
     arg = last + 1
-    local held = redis.call("GET", KEYS[key + 1])
+    local name = KEYS[key + 1]
+    local held = holders[name]
     local unknown
     if held then
         assistant, chosen = resolve(held, at, assistant, chosen)
@@ -67,9 +74,9 @@ while key < #KEYS do
             else
                 id = redis.call("XADD", KEYS[assistant], "*", "menu", "1", unpack(ARGV, first, last))
             end
-            -- A week longer than the session: a conversation that still has unsettled entries then is routed anew.
-            redis.call("SET", KEYS[key + 1],
-                chosen .. " " .. ARGV[first - 4] .. " " .. id .. " " .. ARGV[4 + assistant], "PX", session + 604800000)
+            if not changed[name] then changed[#changed + 1] = name end
+            changed[name] = true
+            holders[name] = chosen .. " " .. ARGV[first - 4] .. " " .. id .. " " .. ARGV[4 + assistant]
             results[#results + 1] = assistant
             results[#results + 1] = id
         else
@@ -78,5 +85,9 @@ while key < #KEYS do
         end
     end
     key = key + 2
+end
+for _, name in ipairs(changed) do
+    -- A week longer than the session: a conversation that still has unsettled entries then is routed anew.
+    redis.call("SET", name, holders[name], "PX", session + 604800000)
 end
 return results
