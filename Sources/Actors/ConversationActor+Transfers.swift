@@ -31,7 +31,9 @@ extension ConversationActor {
             self.tell { $0.drained(self.id, at: item.entry.offset) }
             return true
         case .lift, .hold, nil:
-            guard item.mayBeMoved, let next = self.tell({ $0.drains[self.id]?.first }) else { return false }
+            guard let next = self.tell({ $0.drains.isEmpty ? nil : $0.drains[self.id]?.first }), item.mayBeMoved else {
+                return false
+            }
             try await self.move(item.entry, along: next.drain)
             return true
         }

@@ -118,8 +118,8 @@ actor ConversationActor {
         do {
             if try await self.passOn(item) { return }
             switch item.standing {
-            case .fresh where message.details.timer != nil && self.machine.hasMore:
-                // Somebody who has written after all is not told of their silence.
+            case .fresh where message.details.timer != nil && (self.machine.hasMore || message.details.movedTo != nil):
+                // Somebody who has written after all is not told of their silence, nor by another assistant.
                 return self.settleHead(isAnswered: false)
             case .fresh:
                 let answer = try await self.answer(item.entry, attempt: attempt)
@@ -131,7 +131,7 @@ actor ConversationActor {
                 let answer = Answer(intents: intents, transfer: transfer, isRepeated: true)
                 try await self.carryOut(answer, for: item.entry)
             case .deadLetter:
-                self.settleHead(isAnswered: false)
+                self.settleHead(isAnswered: message.details.timer != nil)
             }
         } catch let failure as TurnFailure {
             try await self.handle(failure, of: message, attempt: attempt)
@@ -144,7 +144,13 @@ actor ConversationActor {
 
     /// Sends what the turn gave and lets the message go.
     private func carryOut(_ answer: Answer, for entry: LogEntry) async throws {
-        try await self.send(answer.intents, of: entry.message, isInherited: answer.isRepeated)
+        do {
+            try await self.send(answer.intents, of: entry.message, isInherited: answer.isRepeated)
+        } catch let failure as TurnFailure where answer.transfer != nil {
+            // The word of farewell is lost; the conversation goes all the same.
+            let holds = self.settings.assistant.onDeadLetter == .hold
+            try await self.bury(entry.message, failure, attempts: 1, holds: holds)
+        }
         guard let assistant = answer.transfer else { return self.settleHead(isAnswered: true) }
         try await self.transfer(entry, to: assistant, isAnswered: answer.isJournaled)
     }
@@ -157,14 +163,15 @@ actor ConversationActor {
 
     private func handle(_ failure: TurnFailure, of message: InboundMessage, attempt: Int) async throws {
         var generator = self.environment.generator
-        switch self.machine.failed(failure, using: &generator) {
+        switch self.machine.failed(failure, mayHold: message.details.timer == nil, using: &generator) {
         case .retry(let delay):
             let turn = self.turn(of: message, attempt: attempt)
             self.report(.turnWillRetry(turn, failure, delay: delay))
             try await self.wait(delay)
         case .deadLetter(let attempts, let holds):
             try await self.bury(message, failure, attempts: attempts, holds: holds)
-            self.settleHead(isAnswered: false)
+            // What a timer could not say does not keep the next one from its time.
+            self.settleHead(isAnswered: message.details.timer != nil)
         }
     }
 
@@ -232,12 +239,12 @@ actor ConversationActor {
             result = try await self.respond(to: turn)
         }
         let transfer = result.transfer == self.settings.assistant.id ? nil : result.transfer
-        if transfer != nil, result.replies.isEmpty {
+        let now = self.environment.clock.wallTime
+        let intents = self.intents(for: result.replies, to: message, at: now)
+        if transfer != nil, intents.isEmpty {
             // The other assistant's turn is the message's.
             return Answer(transfer: transfer, isJournaled: false)
         }
-        let now = self.environment.clock.wallTime
-        let intents = self.intents(for: result.replies, to: message, at: now)
         let commit = TurnCommit(
             turn: turn.id, conversation: self.id, assistant: turn.assistant.id, messages: turn.messages,
             intents: intents, usage: result.usage, attempt: attempt, startedAt: startedAt, finishedAt: now,

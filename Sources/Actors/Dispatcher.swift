@@ -78,15 +78,12 @@ public final class Dispatcher: Sendable {
                 await partition.drained()
                 return true
             }
-            group.addTask {
-                guard (try? await self.environment.clock.sleep(for: deadline)) != nil else { return true }
-                await partition.cancel()
-                return false
-            }
-            let first = await group.next() ?? true
+            group.addTask { (try? await self.environment.clock.sleep(for: deadline)) == nil }
+            let isInTime = await group.next() ?? true
+            if !isInTime { await partition.cancel() }
             group.cancelAll()
             await group.waitForAll()
-            return first
+            return isInTime
         }
         self.forget(partition)
         return isInTime

@@ -176,6 +176,8 @@ actor PartitionActor {
         switch standings[entry.offset] {
         case .committed(let intents, let transfer): return .committed(intents, transfer: transfer)
         case .deadLetter: return .deadLetter
+        // Marked where it comes from: there is no reason to suspect that it was running here.
+        case .marked where entry.offset > self.inheritedUpTo: return .fresh
         case .marked(let marks):
             self.inheritedConversations.insert(entry.message.conversation)
             return .suspect(marks: marks)

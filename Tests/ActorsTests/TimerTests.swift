@@ -6,7 +6,7 @@ import Testing
 /// Timers through the actors, over the memory store and a clock that stands still.
 @Suite(.timeLimit(.minutes(1))) struct TimerTests {
     private static let assistant = Assistant(
-        id: RuntimeTestBed.assistant, retry: RetryPolicy(base: .milliseconds(1)),
+        id: RuntimeTestBed.assistant, retry: RetryPolicy(base: .milliseconds(1)), onDeadLetter: .hold,
         timers: [
             TimerRule(name: "follow_up", delay: .seconds(600), text: "ainda?"),
             TimerRule(name: "auto_close", delay: .seconds(1_200), text: "tchau", closes: true),
@@ -24,8 +24,11 @@ import Testing
         }
     }
 
-    private static func bed(_ store: MemoryStore, _ clock: ManualClock) async -> RuntimeTestBed {
-        let bed = RuntimeTestBed(store: store, assistant: Self.assistant, clock: clock, handler: Handler())
+    private static func bed(
+        _ store: MemoryStore, _ clock: ManualClock, channel: RecordingChannel = RecordingChannel()
+    ) async -> RuntimeTestBed {
+        let bed = RuntimeTestBed(
+            store: store, channel: channel, assistant: Self.assistant, clock: clock, handler: Handler())
         await bed.start()
         return bed
     }
@@ -79,6 +82,27 @@ import Testing
         }
         #expect(clock.uptime >= .seconds(1_100))
         #expect(bed.channel.texts(to: "c").last == "ainda?")
+        #expect(await bed.stop())
+    }
+
+    /// What a timer may not say does not hold the conversation, nor keep the next one from its time.
+    @Test func aTimerThatIsRefusedKeepsNothing() async throws {
+        let (store, clock) = (MemoryStore(), ManualClock())
+        let channel = RecordingChannel { intent, _ in
+            intent.text == "ainda?" ? (false, .refused(reason: "outside the window")) : (true, .accepted(providerID: "x"))
+        }
+        let bed = await Self.bed(store, clock, channel: channel)
+        try await bed.post("c", ["oi"])
+        try await Self.finished(1, bed)
+        try await Waiting.until("the closing") {
+            try await Self.pass(60, clock, bed)
+            return bed.channel.texts(to: "c").count == 2
+        }
+        #expect(bed.channel.texts(to: "c") == ["re: oi (0)", "tchau"])
+        #expect(bed.store.deadLetters.map(\.failure.category) == [.refused])
+        _ = try await store.append([RuntimeTestBed.append("c", "voltei", at: clock.wallTime)])
+        try await Self.finished(4, bed)
+        #expect(bed.channel.texts(to: "c").last == "re: voltei (0)")
         #expect(await bed.stop())
     }
 

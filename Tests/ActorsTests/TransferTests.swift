@@ -67,6 +67,41 @@ import Testing
         #expect(await bed.stop())
     }
 
+    /// A word of farewell that says nothing is none.
+    @Test func whiteSpaceIsNoAnswer() async throws {
+        struct Blank: TurnHandler {
+            func respond(to turn: Turn) async throws -> TurnResult {
+                turn.assistant.id == "suporte"
+                    ? TurnResult(replies: [Reply(text: " \n\n")], transfer: "financeiro")
+                    : TurnResult(replies: [Reply(text: "\(turn.assistant.id)")])
+            }
+        }
+        let store = MemoryStore()
+        let bed = RuntimeTestBed(
+            store: store, assistant: Assistant(id: "suporte"), others: [Assistant(id: "financeiro")], handler: Blank())
+        await bed.start()
+        try await bed.post("c", ["quero pagar"])
+        try await Self.settled(store)
+        #expect(bed.channel.texts(to: "c") == ["financeiro"])
+        #expect(await bed.stop())
+    }
+
+    @Test func aFarewellThatIsRefusedDoesNotKeepTheConversation() async throws {
+        let store = MemoryStore()
+        let channel = RecordingChannel { intent, _ in
+            intent.text.hasPrefix("suporte") ? (false, .refused(reason: "no")) : (true, .accepted(providerID: "x"))
+        }
+        let bed = RuntimeTestBed(
+            store: store, channel: channel, assistant: Assistant(id: "suporte"), others: [Assistant(id: "financeiro")],
+            handler: Handler())
+        await bed.start()
+        try await bed.post("c", [">>financeiro", "e agora?"])
+        try await Self.settled(store)
+        #expect(bed.channel.texts(to: "c") == ["financeiro: e agora?"])
+        #expect(bed.store.deadLetters.map(\.message.text) == [">>financeiro"])
+        #expect(await bed.stop())
+    }
+
     /// Somebody outside gives the conversation away while a turn runs: the turn ends where it began, the rest follows.
     @Test func somebodyOutsideTransfersInTheMiddle() async throws {
         let (store, gate) = (MemoryStore(), Gate())

@@ -62,6 +62,22 @@ import Testing
         #expect(!decision.claim.contains(Self.partitions[0]), "not before its work here has ended")
     }
 
+    /// A lease that was kept although its work was given up would be nobody's for as long as its holder lives.
+    @Test func handsBackWhatItNoLongerWorksOn() {
+        var machine = Self.machine()
+        _ = machine.claimed(Dictionary(uniqueKeysWithValues: Self.partitions.map { ($0, Self.ownership(1)) }))
+        let leases = Dictionary(
+            uniqueKeysWithValues: Self.partitions.map { ($0, Lease(holder: "a", epoch: Epoch(rawValue: 1))) })
+        _ = machine.renewed(ClusterView(members: [Self.member("a")], leases: leases), began: .zero)
+        let givenUp = machine.waited(at: .seconds(6))
+        #expect(givenUp.count == 4)
+        for fence in givenUp { machine.closed(fence) }
+        let view = ClusterView(members: [Self.member("a"), Self.member("b")], leases: leases)
+        let decision = machine.renewed(view, began: .seconds(7))
+        #expect(decision.claim.count == 2 && decision.handBack.count == 2)
+        #expect(Set(decision.claim + decision.handBack.map(\.partition)) == Set(Self.partitions))
+    }
+
     @Test func trustEndsBeforeTheLeaseDoes() {
         var machine = Self.machine()
         _ = machine.renewed(ClusterView(members: [Self.member("a")], leases: [:]), began: .seconds(10))

@@ -113,12 +113,14 @@ public struct ConversationMachine {
     }
 
     /// The running item's attempt failed. After a dead letter, ``finished()`` still takes it from the mailbox.
+    ///
+    /// - Parameter mayHold: whether a dead letter may hold the conversation, where the policy says so. Defaults to `true`.
     public mutating func failed(
-        _ failure: TurnFailure, using generator: inout some RandomNumberGenerator
+        _ failure: TurnFailure, mayHold: Bool = true, using generator: inout some RandomNumberGenerator
     ) -> FailureStep {
         guard case .running(let attempt) = self.state else { preconditionFailure("nothing was running") }
         guard failure.isRetryable, attempt < self.retry.maximumAttempts else {
-            let holds = self.onDeadLetter == .hold
+            let holds = mayHold && self.onDeadLetter == .hold
             if holds { self.isHeld = true }
             return .deadLetter(attempts: attempt, holdsConversation: holds)
         }

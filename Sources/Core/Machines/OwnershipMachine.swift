@@ -73,6 +73,11 @@ public struct OwnershipMachine {
                 decision.handBack.append(fence)
             }
         }
+        // Given up while the store was away, or released in vain: nobody else takes what a live member holds.
+        for (partition, lease) in view.leases
+        where lease.holder == self.member && self.held[partition] == nil && owners[partition] != self.member {
+            decision.handBack.append(Fence(partition, lease.epoch))
+        }
         for fence in decision.lost + decision.handBack { self.held[fence.partition]?.phase = .closing }
         for (partition, owner) in owners where owner == self.member && self.held[partition] == nil {
             // Its own: a claim whose answer was lost, or one given up while the store was away.

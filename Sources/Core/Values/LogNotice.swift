@@ -110,7 +110,8 @@ public enum TransferOutcome: Hashable, Sendable {
     case assigned
     /// The new assistant had it already, or the call was repeated. Of a turn, the message has left the old log.
     case unchanged
-    /// Of a turn: somebody has given the conversation away meanwhile, even if it has come back since; this drain, at this
-    /// offset, is the first behind the message. If that was answered, it has left the old log; else it is still there.
+    /// Of a turn: the conversation has been given away already, by somebody else or by an earlier call whose answer was lost,
+    /// even if it has come back since; this drain, at this offset, is the first behind the message. If that was answered, it has
+    /// left the old log; else it may still be there.
     case overtaken(LogDrain, at: LogOffset)
 }

@@ -20,7 +20,7 @@ extension ConfigurationKey {
             "How long a silent conversation stays with its assistant."),
         .init("credits", .integer(1...1_000_000), default: "512", "Messages one partition holds in memory at most."),
         .init(
-            "conversation_credits", .integer(1...1_000_000), default: "32",
+            "conversation_credits", .integer(2...1_000_000), default: "32",
             "Of them, messages of one conversation at most; the rest wait in the log."),
         .init("idle_time", .duration(second...hour), default: "60s", "How long a conversation without work stays in memory."),
         .init(
@@ -146,7 +146,7 @@ extension ConfigurationKey {
                 "assistants.*.on_ambiguous_send", .choice(["reconcile-then-resend", "never-resend", "always-resend"]),
                 default: "reconcile-then-resend", "What happens to a reply of which nobody knows whether the gateway sent it."),
             .init(
-                "assistants.*.timers.*.after", .duration(second...hour * 720),
+                "assistants.*.timers.*.after", .duration(second...hour * 168),
                 "What the assistant does by itself: how long after the silence began, or the conversation was closed."),
             .init(
                 "assistants.*.timers.*.from", .choice(TimerRule.Trigger.allCases.map(\.rawValue)), default: "silence",

@@ -91,7 +91,9 @@ public struct OpenAIModel: LanguageModel {
         // Whatever `finish_reason` says: servers disagree on it.
         if let call = message.tool_calls?.first {
             let transfer = try TransferTool.assistant(call.function?.name, call.function?.arguments, request.transfers)
-            return ModelResponse(text: message.content ?? "", usage: usage, transfer: transfer)
+            // Servers that take the call out of the text leave white space behind.
+            let text = message.content.flatMap { $0.allSatisfy(\.isWhitespace) ? nil : $0 }
+            return ModelResponse(text: text ?? "", usage: usage, transfer: transfer)
         }
         guard let content = message.content, !content.allSatisfy(\.isWhitespace) else {
             throw TurnFailure(

@@ -80,7 +80,7 @@ package struct PostgresMaintenance: Sendable {
         WITH timers AS (
             DELETE FROM cardume.timers_audit WHERE at < now() - make_interval(secs => $1)
         ), closings AS (
-            DELETE FROM cardume.closings WHERE at < now() - make_interval(secs => $1)
+            DELETE FROM cardume.closings WHERE at < now() - make_interval(secs => $1, weeks => 1)
         ), old AS (
             DELETE FROM cardume.conversations WHERE ctid = ANY (ARRAY(
                 SELECT ctid FROM cardume.conversations WHERE latest_at < now() - make_interval(secs => $1)

@@ -86,6 +86,15 @@ public final class RedisLog: Sendable {
         _ = try await self.lanes[0].client.send(command, slot: RedisSlot(key: key))
     }
 
+    /// Names this life of the log: another one after everything was deleted. In a Redis Cluster, that is seen of one node only.
+    private func birth() async throws(RedisError) -> String? {
+        let (key, slot) = (self.keys.birth, RedisSlot(key: self.keys.birth))
+        let name = String(UInt64.random(in: .min ... .max), radix: 16)
+        // Refused when memory is full, which is no harm.
+        _ = try? await self.lanes[0].client.send(RedisCommand("SET", key, name, "NX"), slot: slot)
+        return try await self.lanes[0].client.send(RedisCommand("GET", key), slot: slot).root.string
+    }
+
     func lane(_ number: Int) -> RedisLogLane { self.lanes[number % self.lanes.count] }
 }
 
@@ -154,7 +163,7 @@ extension RedisLog: PartitionLog {
             for lane in self.lanes { try await lane.client.ping() }
             // Gone after a flush, and producers in other languages need it. Refused when memory is full, which is no harm.
             _ = try? await self.setPartitionCount()
-            return try await self.incarnation.look(through: self.lanes[0].client)
+            return try await self.incarnation.look(through: self.lanes[0].client, birth: try? await self.birth())
         } catch {
             throw StoreError(redis: error)
         }

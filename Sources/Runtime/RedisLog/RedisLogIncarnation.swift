@@ -1,18 +1,20 @@
 import Synchronization
 
-/// Notices that a server was restarted or another one took its place: what it settled last may be back, what it took last may
-/// be gone.
+/// Notices that a server was restarted, that another one took its place, or that all was deleted: what it settled last may be
+/// back, what it took last may be gone.
 final class RedisLogIncarnation: Sendable {
     private struct State {
         var number = 0
         /// The id that each server gave itself when it started.
         var runs: [RedisNode: String] = [:]
+        var birth: String?
     }
 
     private let state = Mutex(State())
 
-    /// - Returns: a number that changes with the servers.
-    func look(through client: RedisClient) async throws(RedisError) -> Int {
+    /// - Parameter birth: what the log was given when it was created.
+    /// - Returns: a number that changes with the servers and with the log.
+    func look(through client: RedisClient, birth: String?) async throws(RedisError) -> Int {
         var runs: [RedisNode: String] = [:]
         for link in client.links {
             // One that does not answer may be what it was.
@@ -24,8 +26,10 @@ final class RedisLogIncarnation: Sendable {
         return self.state.withLock { state in
             let isFirst = state.runs.isEmpty
             let isChanged = runs.contains { state.runs[$0.key] != $0.value }
+            let isReborn = birth != nil && state.birth != nil && birth != state.birth
             state.runs.merge(runs) { $1 }
-            if isChanged, !isFirst { state.number += 1 }
+            state.birth = birth ?? state.birth
+            if isChanged || isReborn, !isFirst { state.number += 1 }
             return state.number
         }
     }

@@ -6,6 +6,7 @@ import CardumeCore
 /// | Key | Type | Until |
 /// |---|---|---|
 /// | `<prefix>:partitions` | string | for ever |
+/// | `<prefix>:birth` | string: what this life of the log is called | for ever |
 /// | `<prefix>:{<n>}:log:<assistant>` | stream | its entries are settled |
 /// | `<prefix>:{<n>}:fence:<assistant>` | string | for ever |
 /// | `<prefix>:{<n>}:times:<assistant>` | sorted set: conversations by the time of their timer | it is empty |
@@ -17,6 +18,8 @@ struct RedisLogKeys: Sendable {
     let prefix: String
 
     var partitionCount: String { "\(self.prefix):partitions" }
+
+    var birth: String { "\(self.prefix):birth" }
 
     func log(_ partition: Partition.ID) -> String { "\(self.tagged(partition.number)):log:\(partition.assistant)" }
 

@@ -56,8 +56,8 @@ extension SQLiteStore {
             let isThere = try Bool.fetchOne(
                 db, sql: "SELECT 1 FROM queue WHERE lane = ? AND id = ?",
                 arguments: [lane(turn.fence.partition.assistant), Int64(offset.major)])
-            guard isThere ?? false else { return .unchanged }
             let first = try Self.firstDrain(of: transfer.conversation, lane: lane(turn.fence.partition.assistant), db)
+            guard first != nil || isThere ?? false else { return .unchanged }
             if turn.isAnswered || first == nil { try Self.remove(offset, lane: lane(turn.fence.partition.assistant), db) }
             if let (drain, offset) = first { return .overtaken(drain, at: offset) }
         }

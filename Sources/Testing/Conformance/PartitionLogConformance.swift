@@ -265,7 +265,8 @@ public struct PartitionLogConformance {
         turn.fence = try await self.fence(partition)
         try expect(
             try await self.log.transfer(LogTransfer(of: conversation, to: "comercial", after: turn, at: Self.noon))
-                == .unchanged, "a turn's repeated transfer changes nothing")
+                == .overtaken(Self.drain(given), at: Self.place(given)),
+            "a turn's repeated transfer changes nothing and tells of the drain")
         let old = try await self.entries(of: conversation, Sample.assistant)
         try expect(old.ids == ["drain to comercial"], "an answered message is settled by the transfer")
         try await self.log.move(old.entries.map(\.offset), along: Self.drain(given), self.fence(partition))

@@ -94,6 +94,9 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         self.state.withLock { $0.sends.values.sorted { $0.id.description < $1.id.description } }
     }
 
+    /// How many leases somebody holds.
+    public var heldLeases: Int { self.state.withLock { $0.leases.values.count { $0.holder != nil } } }
+
     public var unsettled: Int { self.state.withLock { $0.queues.values.reduce(0) { $0 + $1.count } } }
 
     // MARK: PartitionLog
@@ -186,8 +189,8 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
             let holder = state.holders[conversation]
             if let turn = transfer.turn {
                 let queue = state.queues[turn.fence.partition] ?? []
-                guard queue.contains(where: { $0.offset == turn.entry.offset }) else { return .unchanged }
                 let first = queue.first { $0.message.conversation == conversation && $0.isDrain }
+                guard first != nil || queue.contains(where: { $0.offset == turn.entry.offset }) else { return .unchanged }
                 if turn.isAnswered || first == nil {
                     state.queues[turn.fence.partition]?.removeAll { $0.offset == turn.entry.offset }
                 }

@@ -1,5 +1,5 @@
--- Appends messages of one partition to its logs: drops those seen before, finds out which assistant holds each conversation,
--- and adds the rest, in order. All of it or, when Redis refuses the first write, none.
+-- Appends messages of one partition, at most 1000, to its logs: drops those seen before, finds out which assistant holds each
+-- conversation, and adds the rest, in order. All of it or, when Redis refuses the first write, none.
 --
 -- KEYS[1..n]       the partition's log of each assistant the producer knows: <prefix>:{<partition>}:log:<assistant>
 -- KEYS[n+1], [n+2] for each message: <prefix>:{<partition>}:seen:<conversation>:<message id>
@@ -44,6 +44,7 @@ end
 local holders, changed = {}, {}
 local names = {}
 for i = n + 2, #KEYS, 2 do names[#names + 1] = KEYS[i] end
+if #names == 0 then return results end
 for i, held in ipairs(redis.call("MGET", unpack(names))) do holders[names[i]] = held end
 
 while key < #KEYS do

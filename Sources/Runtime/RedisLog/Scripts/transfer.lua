@@ -11,7 +11,8 @@
 -- ARGV[4]  now, milliseconds since 1970
 -- ARGV[5]  how long a holder is remembered, milliseconds
 -- ARGV[6]  the conversation
--- ARGV[7]  of a turn: the id of its entry, which leaves the old log. When it has left already, nothing happens.
+-- ARGV[7]  of a turn: the id of its entry, which leaves the old log. When it has left already, nothing happens: a call whose
+--          answer was lost may be repeated, and is told of the drain ("overtaken") for as long as that stands.
 -- ARGV[8]  of a turn: 1 when it answered the entry's message, 0 when the new assistant is to do that
 -- ARGV[9]  1 when somebody serves the old assistant, else 0
 -- ARGV[10...] of a turn that has not answered: the message's fields and values, alternating
@@ -24,7 +25,6 @@ local epoch, old, new, now, ttl, conversation, entry, answered, served = unpack(
 if epoch ~= "" then
     local fence = redis.call("GET", KEYS[1])
     if fence and tonumber(fence) > tonumber(epoch) then return { "fenced" } end
-    if #redis.call("XRANGE", KEYS[2], entry, entry) == 0 then return { "unchanged" } end
 end
 
 -- Those before a turn's message have been moved over: what is left is behind it. A line for each: drain, hold, assistant.
@@ -34,6 +34,7 @@ if epoch ~= "" and drains ~= "" then
     local drain, hold, assistant = string.match(drains, "^(%S+) (%S+) ([^\n]*)")
     return { "overtaken", assistant, hold, drain }
 end
+if epoch ~= "" and #redis.call("XRANGE", KEYS[2], entry, entry) == 0 then return { "unchanged" } end
 
 local function hold_by(latest, last)
     redis.call("SET", KEYS[4], "1 " .. latest .. " " .. last .. " " .. new, "PX", ttl)
