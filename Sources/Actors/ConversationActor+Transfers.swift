@@ -18,24 +18,34 @@ extension PartitionActor {
 
 /// Between assistants: what a conversation still holds when it has gone to another one follows it there, in order.
 extension ConversationActor {
-    /// Deals with an item that is not to be run here.
-    ///
-    /// - Returns: `false` for one that is.
-    func passOn(_ item: ConversationMachine.Item) async throws -> Bool {
-        switch item.entry.message.details.notice {
+    /// What becomes of an item that is not to be run here.
+    enum WayOut {
+        /// All is there that comes for the hold at this offset.
+        case release(LogOffset)
+        /// To where the conversation has gone.
+        case move(LogDrain)
+    }
+
+    /// - Returns: `nil` for an item that is to be run here.
+    func wayOut(of item: ConversationMachine.Item) -> WayOut? {
+        switch item.entry.message.notice {
+        case .release(let hold):
+            return .release(hold)
+        case .drain(let drain):
+            return .move(drain)
+        case .lift, .hold, nil:
+            let next = self.tell { $0.drains.isEmpty ? nil : $0.drains[self.id]?.first }
+            return next.flatMap { item.mayBeMoved ? .move($0.drain) : nil }
+        }
+    }
+
+    func passOn(_ item: ConversationMachine.Item, _ way: WayOut) async throws {
+        switch way {
         case .release(let hold):
             self.settleRelease(of: hold)
-            return true
-        case .drain(let drain):
+        case .move(let drain):
             try await self.move(item.entry, along: drain)
-            self.tell { $0.drained(self.id, at: item.entry.offset) }
-            return true
-        case .lift, .hold, nil:
-            guard let next = self.tell({ $0.drains.isEmpty ? nil : $0.drains[self.id]?.first }), item.mayBeMoved else {
-                return false
-            }
-            try await self.move(item.entry, along: next.drain)
-            return true
+            if item.entry.isDrain { self.tell { $0.drained(self.id, at: item.entry.offset) } }
         }
     }
 
@@ -79,7 +89,7 @@ extension ConversationActor {
     private func settleRelease(of hold: LogOffset) {
         let entry = self.machine.finished()
         self.tell { partition in
-            partition.settle([hold, entry.offset])
+            partition.settle(entry.offset, with: hold)
             partition.window.holdEnded(self.id, at: hold)
             partition.left(self.id)
         }

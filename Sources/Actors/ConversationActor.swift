@@ -116,9 +116,9 @@ actor ConversationActor {
     private func perform(_ item: ConversationMachine.Item, attempt: Int) async throws {
         let message = item.entry.message
         do {
-            if try await self.passOn(item) { return }
+            if let way = self.wayOut(of: item) { return try await self.passOn(item, way) }
             switch item.standing {
-            case .fresh where message.details.timer != nil && (self.machine.hasMore || message.details.movedTo != nil):
+            case .fresh where message.timer != nil && (self.machine.hasMore || message.movedTo != nil):
                 // Somebody who has written after all is not told of their silence, nor by another assistant.
                 return self.settleHead(isAnswered: false)
             case .fresh:
@@ -131,7 +131,7 @@ actor ConversationActor {
                 let answer = Answer(intents: intents, transfer: transfer, isRepeated: true)
                 try await self.carryOut(answer, for: item.entry)
             case .deadLetter:
-                self.settleHead(isAnswered: message.details.timer != nil)
+                self.settleHead(isAnswered: message.timer != nil)
             }
         } catch let failure as TurnFailure {
             try await self.handle(failure, of: message, attempt: attempt)
@@ -144,6 +144,7 @@ actor ConversationActor {
 
     /// Sends what the turn gave and lets the message go.
     private func carryOut(_ answer: Answer, for entry: LogEntry) async throws {
+        if answer.intents.isEmpty, answer.transfer == nil { return self.settleHead(isAnswered: true) }
         do {
             try await self.send(answer.intents, of: entry.message, isInherited: answer.isRepeated)
         } catch let failure as TurnFailure where answer.transfer != nil {
@@ -163,7 +164,7 @@ actor ConversationActor {
 
     private func handle(_ failure: TurnFailure, of message: InboundMessage, attempt: Int) async throws {
         var generator = self.environment.generator
-        switch self.machine.failed(failure, mayHold: message.details.timer == nil, using: &generator) {
+        switch self.machine.failed(failure, mayHold: message.timer == nil, using: &generator) {
         case .retry(let delay):
             let turn = self.turn(of: message, attempt: attempt)
             self.report(.turnWillRetry(turn, failure, delay: delay))
@@ -171,7 +172,7 @@ actor ConversationActor {
         case .deadLetter(let attempts, let holds):
             try await self.bury(message, failure, attempts: attempts, holds: holds)
             // What a timer could not say does not keep the next one from its time.
-            self.settleHead(isAnswered: message.details.timer != nil)
+            self.settleHead(isAnswered: message.timer != nil)
         }
     }
 
@@ -227,7 +228,8 @@ actor ConversationActor {
     /// - Parameter isMarked: whether to journal, once there is a slot, that the message is about to run.
     private func answer(_ entry: LogEntry, attempt: Int, isMarked: Bool = false) async throws -> Answer {
         let message = entry.message
-        try await self.loadIfNeeded()
+        // Forgotten when the conversation went to another assistant.
+        if self.context == nil { try await self.loadIfNeeded() }
         let turn = self.turn(of: message, attempt: attempt)
         let result: TurnResult
         let startedAt: Timestamp

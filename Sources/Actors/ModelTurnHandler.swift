@@ -24,7 +24,7 @@ public struct ModelTurnHandler: TurnHandler {
         if turn.messages.allSatisfy({ $0.details.showsMenu == true }), let menu = self.menuText(turn.conversation.channel) {
             return TurnResult(replies: [Reply(text: menu)])
         }
-        if turn.messages[0].details.timer != nil {
+        if turn.messages[0].timer != nil {
             let text = turn.assistant.timers.text(for: turn.messages[0])
             return TurnResult(replies: text.map { [Reply(text: $0)] } ?? [])
         }

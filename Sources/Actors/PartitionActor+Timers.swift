@@ -9,6 +9,7 @@ struct PartitionTimers {
     /// When the next of those in the log is due.
     var nextDue: Timestamp?
     var isFiring = false
+    var areUnwritten: Bool { !self.unset.isEmpty || !self.ended.isEmpty }
     var task: Task<Void, Never>?
 }
 

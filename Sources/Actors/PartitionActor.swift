@@ -135,10 +135,10 @@ actor PartitionActor {
     /// Obeys the notices among `entries` that do not wait for their turn. Returns the others and the messages.
     private func takeNotices(from entries: [LogEntry]) -> [LogEntry] {
         entries.filter { entry in
-            switch entry.message.details.notice {
+            switch entry.message.notice {
             case .lift:
                 self.release(entry.message.conversation)
-                self.settle([entry.offset])
+                self.settle(entry.offset)
                 return false
             case .drain(let drain):
                 self.drains(entry.message.conversation, along: drain, at: entry.offset)
@@ -159,7 +159,7 @@ actor PartitionActor {
 
     private func inherited(_ entries: [LogEntry]) -> [LogEntry] {
         // Another assistant's turn may have been journaled for what was moved here.
-        entries.filter { $0.offset <= self.inheritedUpTo || $0.message.details.movedTo != nil }
+        entries.filter { $0.offset <= self.inheritedUpTo || $0.message.movedTo != nil }
     }
 
     private func deliver(_ admitted: [LogEntry], _ standings: [LogOffset: EntryStanding]) {
@@ -183,7 +183,7 @@ actor PartitionActor {
             return .suspect(marks: marks)
         case nil:
             // Only the first unfinished message of a conversation can have been running.
-            guard self.followsCrash, entry.offset <= self.inheritedUpTo, entry.message.details.notice == nil,
+            guard self.followsCrash, entry.offset <= self.inheritedUpTo, entry.message.notice == nil,
                 self.inheritedConversations.insert(entry.message.conversation).inserted
             else { return .fresh }
             return .suspect(marks: 0)
@@ -207,7 +207,7 @@ actor PartitionActor {
     /// - Parameter isAnswered: whether its turn ended well, so that timers begin with it.
     func finished(_ entry: LogEntry, isAnswered: Bool) {
         if isAnswered { self.planTimers(after: entry.message) }
-        self.settle([entry.offset])
+        self.settle(entry.offset)
         self.left(entry.message.conversation)
     }
 
@@ -240,9 +240,10 @@ actor PartitionActor {
 
     // MARK: Settling
 
-    /// Entries given at once leave the log at once.
-    func settle(_ offsets: [LogOffset]) {
-        self.unsettled += offsets
+    /// - Parameter other: leaves the log together with it.
+    func settle(_ offset: LogOffset, with other: LogOffset? = nil) {
+        if let other { self.unsettled.append(other) }
+        self.unsettled.append(offset)
         guard !self.isSettling else { return }
         self.isSettling = true
         self.operationBegan()
@@ -258,7 +259,7 @@ actor PartitionActor {
             let batch = self.unsettled
             self.unsettled.removeAll(keepingCapacity: true)
             do {
-                try await self.writeTimers()
+                if self.timers.areUnwritten { try await self.writeTimers() }
                 try await self.environment.untilAvailable {
                     try await self.environment.log.settle(batch, self.fence)
                 }

@@ -27,72 +27,50 @@ public struct ReadAheadWindow {
         var inMemory = 0
         /// Left in the log, to be read again in this order.
         var deferred: Deque<LogOffset> = []
-        /// What the present hold keeps from being read.
-        var kept: Deque<LogOffset> = []
-        /// The hold whose release has not been reached.
-        var hold: LogOffset?
-        /// The conversation has gone and come back, perhaps several times: what belongs to a later stay waits until nothing of
-        /// the one before it is left.
-        var laterStays: Deque<Stay> = []
         /// After a dead letter.
         var isHeld = false
         var isQueued = false
         /// Its deferred entries are being read: what arrives meanwhile comes after them.
         var isBeingRead = false
 
+        /// Whether none of its entries is here or deferred.
+        var isWorkedOff: Bool { self.inMemory == 0 && self.deferred.isEmpty && !self.isBeingRead }
+        var isEmpty: Bool { self.isWorkedOff && !self.isHeld && !self.isQueued }
+    }
+
+    /// A conversation that comes from another assistant, perhaps not for the first time: what belongs to a later stay waits
+    /// until nothing of the one before it is left.
+    private struct Journey {
         struct Stay {
             let hold: LogOffset
             var moved: Deque<LogOffset> = []
             var kept: Deque<LogOffset> = []
         }
 
-        var isEmpty: Bool { self.isStayOver && self.laterStays.isEmpty && !self.isHeld && !self.isQueued }
+        /// The present stay's hold, while its release has not been reached.
+        var hold: LogOffset?
+        /// What it keeps from being read.
+        var kept: Deque<LogOffset> = []
+        var laterStays: Deque<Stay> = []
 
-        private var isStayOver: Bool {
-            self.inMemory == 0 && self.deferred.isEmpty && self.kept.isEmpty && self.hold == nil && !self.isBeingRead
-        }
+        var isOver: Bool { self.hold == nil && self.laterStays.isEmpty }
 
-        /// Finds the place of an entry that was just read. Returns whether it may be delivered now.
-        mutating func place(_ entry: LogEntry, perConversation: Int) -> Bool {
-            if entry.message.details.notice == .hold {
-                self.laterStays.append(Stay(hold: entry.offset))
-                self.advance()
-                return false
-            }
-            if let hold = entry.movedTo {
+        /// Keeps an entry that was just read, when it is not yet its turn. Returns whether it does.
+        mutating func keeps(_ entry: LogEntry) -> Bool {
+            if let hold = entry.wantedHold {
                 // One whose hold is unknown has nothing to wait for.
-                if hold != self.hold, let stay = self.laterStays.firstIndex(where: { $0.hold == hold }) {
-                    self.laterStays[stay].moved.append(entry.offset)
+                guard hold != self.hold, let stay = self.laterStays.firstIndex(where: { $0.hold == hold }) else {
                     return false
                 }
+                self.laterStays[stay].moved.append(entry.offset)
             } else if let last = self.laterStays.indices.last {
                 self.laterStays[last].kept.append(entry.offset)
-                return false
             } else if self.hold != nil {
                 self.kept.append(entry.offset)
-                return false
-            }
-            if self.isHeld || self.isBeingRead || !self.deferred.isEmpty || self.inMemory >= perConversation {
-                self.deferred.append(entry.offset)
+            } else {
                 return false
             }
             return true
-        }
-
-        /// Goes on to the next stay when nothing of the present one is left.
-        mutating func advance() {
-            while self.isStayOver, let next = self.laterStays.popFirst() {
-                self.hold = next.hold
-                self.deferred = next.moved
-                self.kept = next.kept
-            }
-        }
-
-        mutating func endHold(at offset: LogOffset) {
-            guard self.hold == offset else { return }
-            self.hold = nil
-            self.deferred.append(contentsOf: self.kept)
-            self.kept = []
         }
     }
 
@@ -103,6 +81,7 @@ public struct ReadAheadWindow {
     private var isReadingTail = false
     private var deferredRead: (conversation: Conversation.ID, offsets: [LogOffset])?
     private var loads: [Conversation.ID: Load] = [:]
+    private var journeys: [Conversation.ID: Journey] = [:]
     /// Conversations whose deferred entries may be read again, in the order in which they became so.
     private var refetches: Deque<Conversation.ID> = []
     /// Messages in memory.
@@ -117,7 +96,7 @@ public struct ReadAheadWindow {
     }
 
     /// Messages known of but left in the log.
-    public var deferredCount: Int { self.loads.values.reduce(0) { $0 + $1.deferred.count + $1.kept.count } }
+    public var deferredCount: Int { self.loads.values.reduce(0) { $0 + $1.deferred.count } }
 
     // MARK: New entries
 
@@ -139,12 +118,27 @@ public struct ReadAheadWindow {
         self.cursor = max(self.cursor, last ?? self.cursor, entries.last?.offset ?? self.cursor)
         let perConversation = self.perConversation
         return entries.filter { entry in
-            self.withLoad(of: entry.message.conversation) { load in
-                guard load.place(entry, perConversation: perConversation) else { return false }
+            if self.isKept(entry) { return false }
+            return self.withLoad(of: entry.message.conversation) { load in
+                if load.isHeld || load.isBeingRead || !load.deferred.isEmpty || load.inMemory >= perConversation {
+                    load.deferred.append(entry.offset)
+                    return false
+                }
                 load.inMemory += 1
                 return true
             }
         }
+    }
+
+    /// Whether a hold, or an earlier stay, keeps an entry from its turn. Holds themselves are never delivered.
+    private mutating func isKept(_ entry: LogEntry) -> Bool {
+        let conversation = entry.message.conversation
+        if entry.message.notice == .hold {
+            self.journeys[conversation, default: Journey()].laterStays.append(Journey.Stay(hold: entry.offset))
+            self.advance(conversation)
+            return true
+        }
+        return !self.journeys.isEmpty && self.journeys[conversation]?.keeps(entry) ?? false
     }
 
     /// The read gave nothing; it may be asked for again.
@@ -188,9 +182,9 @@ public struct ReadAheadWindow {
         let isEmpty = self.withLoad(of: conversation) { load in
             load.isBeingRead = false
             load.inMemory += delivered.count
-            load.advance()
             return load.inMemory == 0
         }
+        self.advance(conversation)
         // Nothing here whose end would ask for more.
         if isEmpty { self.queueRefetch(of: conversation) }
         return delivered
@@ -215,10 +209,9 @@ public struct ReadAheadWindow {
         let hasDeferred = self.withLoad(of: conversation) { load in
             precondition(load.inMemory > 0, "more entries finished than were delivered")
             load.inMemory -= 1
-            load.advance()
             return !load.deferred.isEmpty
         }
-        if hasDeferred { self.queueRefetch(of: conversation) }
+        if self.advance(conversation) || hasDeferred { self.queueRefetch(of: conversation) }
     }
 
     /// A conversation is held: its delivered entries not yet run (`returned`, in order) go back to being offsets.
@@ -244,13 +237,32 @@ public struct ReadAheadWindow {
 
     /// The release of a conversation's hold has been reached: what came after the hold may be delivered.
     public mutating func holdEnded(_ conversation: Conversation.ID, at offset: LogOffset) {
-        self.withLoad(of: conversation) { load in load.endHold(at: offset) }
+        guard var journey = self.journeys[conversation], journey.hold == offset else { return }
+        journey.hold = nil
+        let kept = journey.kept
+        journey.kept = []
+        self.journeys[conversation] = journey.isOver ? nil : journey
+        self.withLoad(of: conversation) { load in load.deferred.append(contentsOf: kept) }
         self.queueRefetch(of: conversation)
+    }
+
+    /// Goes on to a conversation's next stay when nothing of the present one is left. Returns whether it did.
+    @discardableResult
+    private mutating func advance(_ conversation: Conversation.ID) -> Bool {
+        guard !self.journeys.isEmpty, var journey = self.journeys[conversation], journey.hold == nil,
+            self.loads[conversation]?.isWorkedOff ?? true, let next = journey.laterStays.popFirst()
+        else { return false }
+        journey.hold = next.hold
+        journey.kept = next.kept
+        self.journeys[conversation] = journey
+        self.withLoad(of: conversation) { load in load.deferred = next.moved }
+        return true
     }
 
     /// Gives memory back that a former crowd needed. Called now and then.
     public mutating func shrink() {
         self.loads.shrink()
+        self.journeys.shrink()
     }
 
     private mutating func queueRefetch(of conversation: Conversation.ID) {
@@ -281,8 +293,8 @@ public struct ReadAheadWindow {
 
 extension LogEntry {
     /// The hold for which it comes from another assistant's log.
-    fileprivate var movedTo: LogOffset? {
-        if case .release(let hold) = self.message.details.notice { return hold }
-        return self.message.details.movedTo
+    fileprivate var wantedHold: LogOffset? {
+        if case .release(let hold) = self.message.notice { return hold }
+        return self.message.movedTo
     }
 }

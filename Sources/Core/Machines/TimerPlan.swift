@@ -13,13 +13,13 @@ public struct TimerPlan: Sendable {
 
     /// The rule that a message comes from; `nil` for a contact's, and when the configuration no longer has it.
     public func rule(of message: InboundMessage) -> TimerRule? {
-        guard let firing = message.details.timer else { return nil }
+        guard let firing = message.timer else { return nil }
         return self.rules.first { $0.name == firing.rule }
     }
 
     /// What the rule of a timer's message says now; `nil` for nothing.
     public func text(for message: InboundMessage) -> String? {
-        guard let firing = message.details.timer, let rule = self.rule(of: message), !rule.text.isEmpty,
+        guard let firing = message.timer, let rule = self.rule(of: message), !rule.text.isEmpty,
             message.receivedAt.elapsed(since: firing.dueAt) <= rule.lateness
         else { return nil }
         return rule.text
@@ -27,7 +27,7 @@ public struct TimerPlan: Sendable {
 
     /// The timer to set once `message`, of a contact or of a timer, has been answered.
     public func next(after message: InboundMessage, at now: Timestamp) -> ConversationTimer? {
-        guard let firing = message.details.timer else {
+        guard let firing = message.timer else {
             return self.timer(self.first(of: .silence), for: message, since: now, contactWroteAt: message.receivedAt)
         }
         let rule = self.rule(of: message)
@@ -41,7 +41,7 @@ public struct TimerPlan: Sendable {
 
     /// The session that ends once `message` has been answered.
     public func sessionEnd(after message: InboundMessage) -> SessionEnd? {
-        guard let firing = message.details.timer, self.rule(of: message)?.closes == true else { return nil }
+        guard let firing = message.timer, self.rule(of: message)?.closes == true else { return nil }
         return SessionEnd(conversation: message.conversation, contactWroteAt: firing.contactWroteAt)
     }
 

@@ -81,7 +81,7 @@ public struct TurnCommit: Sendable {
 
 extension TurnCommit {
     /// The timer that brought the turn about, if it was one.
-    public var timer: ConversationTimer.Firing? { self.messages.first?.details.timer }
+    public var timer: ConversationTimer.Firing? { self.messages.first?.timer }
 
     /// What came of the timer.
     public var timerOutcome: TimerOutcome {

@@ -54,7 +54,7 @@ public final class LogEntry: Sendable {
 extension LogEntry {
     /// Whether it says that its conversation has gone to another assistant.
     public var isDrain: Bool {
-        if case .drain = self.message.details.notice { true } else { false }
+        if case .drain = self.message.notice { true } else { false }
     }
 }
 

@@ -54,8 +54,7 @@ public struct InboundMessage: Hashable, Sendable, Codable {
     public var replyAddress: String
     /// 32 lower-case hex digits (W3C trace id), made at the webhook.
     public var traceID: String
-    /// What only some messages have.
-    public var details: Details
+    private var rare: Rare
 
     /// The rarely present parts of a message.
     public struct Details: Hashable, Sendable, Codable {
@@ -129,7 +128,52 @@ public struct InboundMessage: Hashable, Sendable, Codable {
         self.contactName = contactName
         self.replyAddress = replyAddress
         self.traceID = traceID
-        self.details = details
+        self.rare = Rare(details)
+    }
+}
+
+extension InboundMessage {
+    /// What only some messages have.
+    public var details: Details {
+        get { self.rare.object?.details ?? .none }
+        set { self.rare = Rare(newValue) }
+    }
+
+    /// Whether ``details`` holds anything.
+    package var hasDetails: Bool { self.rare.object != nil }
+    /// ``Details/notice``, without a copy of the rest.
+    public var notice: LogNotice? { self.rare.object?.details.notice }
+    /// ``Details/movedTo``, without a copy of the rest.
+    public var movedTo: LogOffset? { self.rare.object?.details.movedTo }
+    /// ``Details/timer``, without a copy of the rest.
+    public var timer: ConversationTimer.Firing? { self.rare.object?.details.timer }
+
+    private enum CodingKeys: String, CodingKey {
+        case id, conversation, kind, text, sentAt, receivedAt, contactName, replyAddress, traceID
+        case rare = "details"
+    }
+
+    /// Details in an object of their own: most messages have none, and messages are copied a dozen times while they are run.
+    private struct Rare: Sendable, Hashable, Codable {
+        final class Object: Sendable {
+            let details: Details
+
+            init(_ details: Details) { self.details = details }
+        }
+
+        let object: Object?
+
+        init(_ details: Details) { self.object = details == .none ? nil : Object(details) }
+
+        init(from decoder: any Decoder) throws { self.init(try Details(from: decoder)) }
+
+        func encode(to encoder: any Encoder) throws { try (self.object?.details ?? .none).encode(to: encoder) }
+
+        static func == (lhs: Self, rhs: Self) -> Bool {
+            lhs.object === rhs.object || lhs.object?.details == rhs.object?.details
+        }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(self.object?.details) }
     }
 }
 

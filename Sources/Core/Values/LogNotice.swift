@@ -54,7 +54,7 @@ extension InboundMessage {
     /// As it stands in the log of the assistant it is moved to.
     public func moved(along drain: LogDrain) -> InboundMessage {
         var message = self
-        if self.details.notice == nil {
+        if self.notice == nil {
             message.details.movedTo = drain.hold
         } else {
             message.details.notice = .release(hold: drain.hold)

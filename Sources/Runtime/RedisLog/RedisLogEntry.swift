@@ -17,7 +17,7 @@ import FoundationEssentials
 enum RedisLogEntry {
     /// Appends the number of arguments that follow, and these: fields and values.
     static func append(_ message: InboundMessage, to command: inout RedisCommand) throws(StoreError) {
-        let more = message.details == .none ? nil : try self.json(message.details)
+        let more = message.hasDetails ? try self.json(message.details) : nil
         let optional = [message.text != nil, message.sentAt != nil, message.contactName != nil, more != nil]
         command.append(2 * (6 + optional.count { $0 }))
         self.appendFields(message, more: more, to: &command)

@@ -86,7 +86,7 @@ extension SQLiteStore {
             arguments: [lane, conversation.rawValue])
         while let row = try rows.next() {
             let entry = try Self.entry(row)
-            if case .drain(let drain) = entry.message.details.notice { return (drain, entry.offset) }
+            if case .drain(let drain) = entry.message.notice { return (drain, entry.offset) }
         }
         return nil
     }
