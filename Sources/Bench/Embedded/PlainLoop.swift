@@ -56,8 +56,8 @@ enum PlainLoop {
 
     private static func finish(_ message: InboundMessage, _ index: Int, _ db: Database) throws {
         let at = message.receivedAt.milliseconds
-        let turn = try db.cachedStatement(sql: "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        turn.setUncheckedArguments([message.conversation.rawValue, message.id.rawValue, 1, 1, at, at, nil, nil, nil])
+        let turn = try db.cachedStatement(sql: "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        turn.setUncheckedArguments([message.conversation.rawValue, message.id.rawValue, 1, 1, at, at, nil, nil, nil, nil])
         try turn.execute()
         let line = try db.cachedStatement(
             sql: "INSERT INTO messages (conversation, role, message_id, kind, text, sent_at, at) VALUES (?, ?, ?, ?, ?, ?, ?)")
