@@ -17,7 +17,7 @@ extension PartitionActor {
     /// How long a timer is slept for at most: then the wall clock is looked at again, because people set clocks.
     private static let longestSleep: Duration = .seconds(60)
 
-    /// The turn of `message` and its sends have ended well.
+    /// The turn of `message` and its sends have ended well, or it is a timer's, however it ended.
     func planTimers(after message: InboundMessage) {
         let plan = self.settings.assistant.timers
         guard !plan.isEmpty else { return }

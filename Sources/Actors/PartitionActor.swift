@@ -204,7 +204,7 @@ actor PartitionActor {
 
     /// The journal has committed everything about `entry`.
     ///
-    /// - Parameter isAnswered: whether its turn ended well, so that timers begin with it.
+    /// - Parameter isAnswered: whether timers follow: its turn ended well, or it is a timer's.
     func finished(_ entry: LogEntry, isAnswered: Bool) {
         if isAnswered { self.planTimers(after: entry.message) }
         self.settle(entry.offset)

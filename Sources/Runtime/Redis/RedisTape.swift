@@ -26,48 +26,25 @@ struct RedisToken: Sendable {
     var integer: Int { Int(Int64(self.second) << 32 | Int64(self.first)) }
 }
 
-/// The tokens of a reply in the order of the wire, and the bytes of its strings: one allocation for all of it.
+/// The tokens of a reply in the order of the wire, and the bytes of its strings.
 final class RedisTape: Sendable {
-    private nonisolated(unsafe) let tokens: UnsafePointer<RedisToken>  // written in `init`, then only read until `deinit`
-    private nonisolated(unsafe) let bytes: UnsafePointer<UInt8>  // the same memory, behind the tokens
-    let tokenCount: Int
-    let byteCount: Int
+    private let tokens: [RedisToken]
+    private let bytes: [UInt8]
 
     static let ok = RedisTape(tokens: [], bytes: Array("OK".utf8))
 
+    /// Copies both: they are the builder's buffers, which are used again.
     init(tokens: [RedisToken], bytes: [UInt8]) {
-        self.tokenCount = tokens.count
-        self.byteCount = bytes.count
-        let tokenSpace = tokens.count * MemoryLayout<RedisToken>.stride
-        let memory = UnsafeMutableRawPointer.allocate(
-            byteCount: tokenSpace + bytes.count, alignment: MemoryLayout<RedisToken>.alignment)
-        let tokenMemory = memory.bindMemory(to: RedisToken.self, capacity: tokens.count)
-        let byteMemory = (memory + tokenSpace).bindMemory(to: UInt8.self, capacity: bytes.count)
-        tokens.withUnsafeBufferPointer { source in
-            if let base = source.baseAddress { tokenMemory.initialize(from: base, count: source.count) }
-        }
-        bytes.withUnsafeBufferPointer { source in
-            if let base = source.baseAddress { byteMemory.initialize(from: base, count: source.count) }
-        }
-        self.tokens = UnsafePointer(tokenMemory)
-        self.bytes = UnsafePointer(byteMemory)
+        self.tokens = tokens.withUnsafeBufferPointer { Array($0) }
+        self.bytes = bytes.withUnsafeBufferPointer { Array($0) }
     }
 
-    deinit {
-        self.tokens.deallocate()
-    }
-
-    func token(_ index: Int) -> RedisToken {
-        assert(index >= 0 && index < self.tokenCount)
-        return self.tokens[index]
-    }
+    func token(_ index: Int) -> RedisToken { self.tokens[index] }
 
     /// Lends the bytes of a string.
     func withText<Result>(of token: RedisToken, _ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        assert(token.first <= token.second && token.second <= self.byteCount)
-        return try withExtendedLifetime(self) {
-            try body(
-                UnsafeRawBufferPointer(start: self.bytes + Int(token.first), count: Int(token.second - token.first)))
+        try self.bytes.withUnsafeBytes {
+            try body(UnsafeRawBufferPointer(rebasing: $0[Int(token.first)..<Int(token.second)]))
         }
     }
 }
