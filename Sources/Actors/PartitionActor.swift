@@ -28,7 +28,7 @@ actor PartitionActor {
     private var inheritedConversations: Set<Conversation.ID> = []
     var window: ReadAheadWindow
     private var conversations: [Conversation.ID: ConversationActor] = [:]
-    private(set) var unsettled: [LogOffset] = []
+    private var unsettled: [LogOffset] = []
     private var isSettling = false
     private var tailTask: Task<Void, Never>?
     private var deferredTask: Task<Void, Never>?
