@@ -60,6 +60,12 @@ public final class Bulkhead: Sendable {
         next?.resume()
     }
 
+    /// - Parameter slots: from 1. With fewer than are in use, nothing is interrupted.
+    public func resize(to slots: Int) {
+        let next = self.state.withLock { $0.allocator.resized(to: slots, at: self.clock.uptime) }
+        for waiter in next { waiter.resume() }
+    }
+
     private func cancel(_ id: UInt64) {
         let waiter = self.state.withLock { $0.allocator.cancelled(id) }
         waiter?.resume(throwing: CancellationError())

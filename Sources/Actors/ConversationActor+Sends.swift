@@ -55,10 +55,13 @@ extension ConversationActor {
                 let answer = await channel.reconcile(machine.intent, known: known)
                 step = machine.reconciled(answer, at: clock.wallTime)
             case .wait(let delay):
+                let reason = machine.intent.lastError ?? ""
                 if machine.intent.state == .pending {
                     self.report(.sendWillRetry(machine.intent, delay: delay))
+                    try await self.wait(delay, for: .gateway(reason: reason))
+                } else {
+                    try await self.wait(delay, for: .doubt(reason: reason))
                 }
-                try await self.wait(delay)
                 step = machine.waited(at: clock.wallTime)
             case .done:
                 return machine.intent

@@ -16,20 +16,22 @@ actor ConversationActor {
     nonisolated let id: Conversation.ID
     private nonisolated let shard: Shard
     let partition: PartitionActor
-    let settings: PartitionActor.Settings
+    private(set) var settings: PartitionSettings
     let environment: RuntimeEnvironment
     let fence: Fence
 
     var machine: ConversationMachine
     var context: [ContextMessage]?
     private var phase = Phase.working
+    /// What is being waited for; `nil` while something runs or nothing is to be done.
+    private(set) var blocker: Blocker?
     private var task: Task<Void, Never>?
     private var restingSince: Duration
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.shard.executor.asUnownedSerialExecutor() }
 
     init(
-        id: Conversation.ID, shard: Shard, partition: PartitionActor, settings: PartitionActor.Settings,
+        id: Conversation.ID, shard: Shard, partition: PartitionActor, settings: PartitionSettings,
         environment: RuntimeEnvironment, fence: Fence
     ) {
         self.id = id
@@ -61,6 +63,12 @@ actor ConversationActor {
 
     func release() {
         if self.machine.released() { self.start() }
+    }
+
+    func update(_ settings: PartitionSettings) {
+        self.settings = settings
+        self.machine.retry = settings.assistant.retry
+        self.machine.onDeadLetter = settings.assistant.onDeadLetter
     }
 
     /// How long nothing has happened; `nil` while there is work.
@@ -136,6 +144,9 @@ actor ConversationActor {
         } catch let failure as TurnFailure {
             try await self.handle(failure, of: message, attempt: attempt)
             return
+        } catch let postponement as TurnPostponement {
+            self.machine.interrupted()
+            try await self.wait(postponement.delay, for: postponement.cause)
         } catch {
             self.machine.interrupted()
             throw error
@@ -168,7 +179,7 @@ actor ConversationActor {
         case .retry(let delay):
             let turn = self.turn(of: message, attempt: attempt)
             self.report(.turnWillRetry(turn, failure, delay: delay))
-            try await self.wait(delay)
+            try await self.wait(delay, for: .retry(attempt: attempt + 1, failure))
         case .deadLetter(let attempts, let holds):
             try await self.bury(message, failure, attempts: attempts, holds: holds)
             // What a timer could not say does not keep the next one from its time.
@@ -272,6 +283,8 @@ actor ConversationActor {
             return try await self.environment.handler.respond(to: turn)
         } catch let failure as TurnFailure {
             throw failure
+        } catch let postponement as TurnPostponement {
+            throw postponement
         } catch {
             // A handler that was interrupted may throw anything.
             try Task.checkCancellation()
@@ -318,15 +331,22 @@ actor ConversationActor {
     private func acquire(_ bulkhead: Bulkhead, _ priority: Priority) async throws {
         if self.machine.isStopping { throw CancellationError() }
         self.phase = .waiting
-        defer { self.phase = .working }
+        self.blocker = Blocker(.slot(ahead: bulkhead.waiting))
+        defer { self.waited() }
         try await bulkhead.acquire(priority)
     }
 
-    func wait(_ delay: Duration) async throws {
+    func wait(_ delay: Duration, for cause: Blocker.Cause) async throws {
         if self.machine.isStopping { throw CancellationError() }
         self.phase = .waiting
-        defer { self.phase = .working }
+        self.blocker = Blocker(cause, until: self.environment.clock.wallTime.advanced(by: delay))
+        defer { self.waited() }
         try await self.environment.clock.sleep(for: delay)
+    }
+
+    private func waited() {
+        self.phase = .working
+        self.blocker = nil
     }
 
     @discardableResult

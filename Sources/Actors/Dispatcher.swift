@@ -18,7 +18,7 @@ public final class Dispatcher: Sendable {
     }
 
     private let partitions = Mutex<[Partition.ID: PartitionActor]>([:])
-    private let assistants: [AssistantID: Assistant]
+    private let assistants: Mutex<[AssistantID: PartitionSettings]>
     private let bulkheads: [AssistantID: Bulkhead]
     private let suspects: Bulkhead
     private let shards: [Shard]
@@ -32,16 +32,39 @@ public final class Dispatcher: Sendable {
         assistants: [Assistant], shards: [Shard], settings: Settings = Settings(), environment: RuntimeEnvironment
     ) {
         let clock = environment.clock
-        self.assistants = Dictionary(uniqueKeysWithValues: assistants.map { ($0.id, $0) })
-        self.bulkheads = self.assistants.mapValues { Bulkhead(slots: $0.slots, clock: clock) }
+        self.bulkheads = Dictionary(
+            uniqueKeysWithValues: assistants.map { ($0.id, Bulkhead(slots: $0.slots, clock: clock)) })
         self.suspects = Bulkhead(slots: 1, clock: clock)
         self.shards = shards
         self.settings = settings
         self.environment = environment
+        self.assistants = Mutex([:])
+        self.assistants.withLock { $0 = self.settings(of: assistants) }
+    }
+
+    private func settings(of assistants: [Assistant]) -> [AssistantID: PartitionSettings] {
+        assistants.reduce(into: [:]) { result, assistant in
+            guard let bulkhead = self.bulkheads[assistant.id] else { return }
+            result[assistant.id] = PartitionSettings(
+                assistant: assistant, bulkhead: bulkhead, suspects: self.suspects, credits: self.settings.credits,
+                perConversation: self.settings.perConversation, crashMarkLimit: self.settings.crashMarkLimit)
+        }
+    }
+
+    /// From now on these count, also for conversations that run.
+    ///
+    /// - Parameter assistants: those known from the start, with other settings; others are passed over.
+    public func update(_ assistants: [Assistant]) async {
+        let settings = self.settings(of: assistants)
+        self.assistants.withLock { $0.merge(settings) { $1 } }
+        for assistant in assistants { self.bulkheads[assistant.id]?.resize(to: assistant.slots) }
+        for partition in self.open {
+            if let new = settings[partition.id.assistant] { await partition.update(new) }
+        }
     }
 
     /// The assistants whose partitions may be opened here.
-    public var queues: Set<AssistantID> { Set(self.assistants.keys) }
+    public var queues: Set<AssistantID> { Set(self.bulkheads.keys) }
 
     private var open: [PartitionActor] { self.partitions.withLock { Array($0.values) } }
 
@@ -51,19 +74,20 @@ public final class Dispatcher: Sendable {
     func open(
         _ fence: Fence, followsCrash: Bool, onAbandon: @escaping @Sendable (StoreError) -> Void
     ) async throws(StoreError) {
-        guard let assistant = self.assistants[fence.partition.assistant], let bulkhead = self.bulkheads[assistant.id] else {
+        guard let settings = self.assistants.withLock({ $0[fence.partition.assistant] }) else {
             preconditionFailure("\(fence.partition): no such assistant here")
         }
         let partition = PartitionActor(
             fence: fence, followsCrash: followsCrash,
             // By number alone: a conversation's partitions of all assistants are on one shard.
             shard: self.shards[fence.partition.number % self.shards.count],
-            settings: PartitionActor.Settings(
-                assistant: assistant, bulkhead: bulkhead, suspects: self.suspects, credits: self.settings.credits,
-                perConversation: self.settings.perConversation, crashMarkLimit: self.settings.crashMarkLimit),
-            environment: self.environment, onAbandon: onAbandon)
+            settings: settings, environment: self.environment, onAbandon: onAbandon)
         try await partition.open()
         self.partitions.withLock { $0[fence.partition] = partition }
+        // Changed while it was being opened, and not among those that were told.
+        if let latest = self.assistants.withLock({ $0[fence.partition.assistant] }), latest !== settings {
+            await partition.update(latest)
+        }
     }
 
     /// Begins nothing new there, lets what runs end, and forgets the partition.

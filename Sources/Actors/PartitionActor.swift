@@ -2,23 +2,9 @@ import CardumeCore
 
 /// Owns one partition: reads ahead within its credits, hands messages to their conversations, settles what is finished.
 actor PartitionActor {
-    /// What all partitions of one assistant share.
-    struct Settings: Sendable {
-        var assistant: Assistant
-        var bulkhead: Bulkhead
-        /// One slot for the whole process: messages that may have killed it run one at a time.
-        var suspects: Bulkhead
-        /// Messages in memory at most.
-        var credits: Int
-        /// Of them, messages of one conversation at most.
-        var perConversation: Int
-        /// Runs under observation after which a message that was running at each crash is given up.
-        var crashMarkLimit: Int
-    }
-
     nonisolated let fence: Fence
     private nonisolated let shard: Shard
-    let settings: Settings
+    private(set) var settings: PartitionSettings
     let environment: RuntimeEnvironment
     private let followsCrash: Bool
     private let onAbandon: @Sendable (StoreError) -> Void
@@ -47,7 +33,7 @@ actor PartitionActor {
 
     /// - Parameter onAbandon: called at most once, when the partition cannot go on.
     init(
-        fence: Fence, followsCrash: Bool, shard: Shard, settings: Settings, environment: RuntimeEnvironment,
+        fence: Fence, followsCrash: Bool, shard: Shard, settings: PartitionSettings, environment: RuntimeEnvironment,
         onAbandon: @escaping @Sendable (StoreError) -> Void
     ) {
         self.fence = fence
@@ -278,6 +264,12 @@ actor PartitionActor {
         self.conversations[id]?.assumeIsolated { $0.release() }
         self.window.released(id)
         self.pump()
+    }
+
+    /// From now on these count, also for what runs.
+    func update(_ settings: PartitionSettings) {
+        self.settings = settings
+        for conversation in self.conversations.values { conversation.assumeIsolated { $0.update(settings) } }
     }
 
     /// Forgets conversations that have been idle for `time`.

@@ -56,8 +56,9 @@ public struct ConversationMachine {
         case running(attempt: Int)
     }
 
-    private let retry: RetryPolicy
-    private let onDeadLetter: DeadLetterPolicy
+    /// May change at any time; so may ``onDeadLetter``.
+    public var retry: RetryPolicy
+    public var onDeadLetter: DeadLetterPolicy
     private var state = State.resting
     private var attempt = 1
     private var mailbox: Deque<Item> = []
@@ -130,7 +131,7 @@ public struct ConversationMachine {
         return .retry(after: max(backoff, failure.retryAfter ?? .zero))
     }
 
-    /// The running item was interrupted; it counts as never begun.
+    /// The running item was interrupted, or could not be tried at all; it counts as never begun.
     public mutating func interrupted() {
         guard case .running = self.state else { preconditionFailure("nothing was running") }
         self.state = .resting

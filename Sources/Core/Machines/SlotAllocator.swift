@@ -14,7 +14,7 @@ public struct SlotAllocator<Waiter> {
     private let ageing: Duration
     private var queues: [Deque<Request>] = Array(repeating: [], count: Priority.allCases.count)
 
-    /// Slots in all; may be changed while slots are in use.
+    /// Slots in all.
     public private(set) var slots: Int
     public private(set) var inUse = 0
 
@@ -56,6 +56,18 @@ public struct SlotAllocator<Waiter> {
     public mutating func released(at now: Duration) -> Waiter? {
         precondition(self.inUse > 0, "a slot was released that nobody had")
         self.inUse -= 1
+        return self.granted(at: now)
+    }
+
+    /// Changes the number of slots. Returns the waiters that have one now.
+    public mutating func resized(to slots: Int, at now: Duration) -> [Waiter] {
+        self.slots = slots
+        var waiters: [Waiter] = []
+        while let waiter = self.granted(at: now) { waiters.append(waiter) }
+        return waiters
+    }
+
+    private mutating func granted(at now: Duration) -> Waiter? {
         guard self.waiting > 0, self.inUse < self.slots, let next = self.next(at: now) else { return nil }
         self.inUse += 1
         self.waiting -= 1

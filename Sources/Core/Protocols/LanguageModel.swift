@@ -46,7 +46,7 @@ public struct ModelResponse: Sendable {
 public protocol TurnHandler: Sendable {
     /// Answers one turn. Runs at least once per message; runs of one conversation never overlap.
     ///
-    /// Throwing a ``TurnFailure`` says whether to try again; any other error is retried. Cancelled at shutdown, which does
-    /// not count as an attempt.
+    /// Throwing a ``TurnFailure`` says whether to try again; a ``TurnPostponement`` that nothing was tried; any other error is
+    /// retried. Cancelled at shutdown, which does not count as an attempt.
     func respond(to turn: Turn) async throws -> TurnResult
 }

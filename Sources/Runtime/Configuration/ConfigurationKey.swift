@@ -24,12 +24,15 @@ public struct ConfigurationKey: Sendable {
     /// Another environment variable that is read when the key's own is not set: a name that platforms set by themselves.
     public let alias: String?
     public let summary: String
+    /// Whether it may be changed while the program runs.
+    public let isLive: Bool
 
     init(
         _ path: String, _ kind: Kind, default defaultValue: String? = nil, isSecret: Bool = false, alias: String? = nil,
-        _ summary: String
+        isLive: Bool = false, _ summary: String
     ) {
         self.alias = alias
+        self.isLive = isLive
         self.path = path
         self.kind = kind
         self.defaultValue = defaultValue

@@ -1,0 +1,49 @@
+/// Why a conversation does not go on at the moment.
+public struct Blocker: Hashable, Sendable {
+    public enum Cause: Hashable, Sendable {
+        /// The last attempt failed; attempt `attempt` follows.
+        case retry(attempt: Int, TurnFailure)
+        /// Waits for a slot, behind `ahead` others.
+        case slot(ahead: Int)
+        /// The circuit breaker of this name is open.
+        case breaker(String)
+        /// The budget of this name is used up.
+        case budget(String)
+        /// Waits whether the contact has more to say.
+        case debounce
+        /// Somebody has paused what this names.
+        case paused(String)
+        /// A dead letter holds the conversation until somebody releases it.
+        case held
+        /// A reply was certainly not sent and is sent again.
+        case gateway(reason: String)
+        /// A reply may have been sent; the gateway is asked.
+        case doubt(reason: String)
+        /// The number sends no faster.
+        case pacing
+        /// The log or the journal does not answer.
+        case store(String)
+    }
+
+    public var cause: Cause
+    /// When it is expected to end; `nil` when nobody can say.
+    public var until: Timestamp?
+
+    public init(_ cause: Cause, until: Timestamp? = nil) {
+        self.cause = cause
+        self.until = until
+    }
+}
+
+/// A turn that could not even be tried: thrown by a ``TurnHandler`` before it has done anything. It counts as no attempt; the
+/// turn's slot goes to others, and the turn is begun again after the wait.
+public struct TurnPostponement: Error, Hashable, Sendable {
+    public var cause: Blocker.Cause
+    /// From 1 ms.
+    public var delay: Duration
+
+    public init(_ cause: Blocker.Cause, delay: Duration) {
+        self.cause = cause
+        self.delay = max(delay, .milliseconds(1))
+    }
+}
