@@ -1,73 +1,186 @@
 public import CardumeCore
 import Synchronization
 
-/// The slots of one assistant in this process. Shared by all shards.
-public final class Bulkhead: Sendable {
-    private typealias Waiter = CheckedContinuation<Void, any Error>
+/// Slots that several bulkheads may share: all turns of this process, or all calls to one model.
+public final class SlotPool: Sendable {
+    fileprivate typealias Waiter = CheckedContinuation<Void, any Error>
 
-    private struct State {
-        var allocator: SlotAllocator<Waiter>
+    fileprivate struct State {
+        var scheduler: SlotScheduler<Waiter>
         var nextID: UInt64 = 0
     }
 
-    private let state: Mutex<State>
-    private let clock: any RuntimeClock
+    fileprivate let state: Mutex<State>
+    fileprivate let clock: any RuntimeClock
 
-    /// - Parameter slots: from 1.
-    public init(slots: Int, clock: any RuntimeClock) {
-        self.state = Mutex(State(allocator: SlotAllocator(slots: slots)))
+    /// - Parameter total: slots of all bulkheads together, from 1; `nil` for as many as they have.
+    public init(total: Int? = nil, clock: any RuntimeClock) {
+        self.state = Mutex(State(scheduler: SlotScheduler(total: total)))
         self.clock = clock
     }
 
-    public var inUse: Int { self.state.withLock { $0.allocator.inUse } }
-    public var waiting: Int { self.state.withLock { $0.allocator.waiting } }
+    /// - Parameter total: as at the beginning. With fewer than are in use, nothing is interrupted.
+    public func resize(total: Int?) {
+        let waiters = self.state.withLock { $0.scheduler.resize(total: total, at: self.clock.uptime) }
+        for waiter in waiters { waiter.resume() }
+    }
 
-    /// Waits for a slot. Each return is followed by exactly one ``release()``.
+    /// Slots in use.
+    public var inUse: Int { self.state.withLock { $0.scheduler.inUse } }
+    public var total: Int? { self.state.withLock { $0.scheduler.total } }
+}
+
+/// The slots of one assistant in this process, lane by lane. Shared by all shards.
+public final class Bulkhead: Sendable {
+    /// What one lane does at the moment.
+    public struct LaneStatus: Hashable, Sendable {
+        public var inUse: Int
+        public var waiting: Int
+        /// Slots it may have now; `nil` for as many as the bulkhead has.
+        public var limit: Int?
+    }
+
+    private let pool: SlotPool
+    private let number: Int
+    fileprivate struct Limiting {
+        var limits: SlotLimits
+        var limiters: [Lane: AdaptiveLimit] = [:]
+    }
+    private let limiting: Mutex<Limiting>
+
+    /// - Parameters:
+    ///   - pool: whose total it shares.
+    ///   - adaptive: lanes whose limit is found out, between a floor and a ceiling; see ``AdaptiveLimit``.
+    public init(_ limits: SlotLimits, adaptive: [Lane: AdaptiveLimit.Policy] = [:], in pool: SlotPool) {
+        self.pool = pool
+        var limiting = Limiting(limits: limits)
+        limiting.adapt(adaptive)
+        self.number = pool.state.withLock { $0.scheduler.add(limiting.effective) }
+        self.limiting = Mutex(limiting)
+    }
+
+    /// With a fixed number of slots and a pool of its own.
+    ///
+    /// - Parameter slots: from 1.
+    public convenience init(slots: Int, clock: any RuntimeClock) {
+        self.init(SlotLimits(slots: slots), in: SlotPool(clock: clock))
+    }
+
+    public var inUse: Int { self.pool.state.withLock { $0.scheduler.inUse(of: self.number) } }
+    public var waiting: Int { self.pool.state.withLock { $0.scheduler.waiting(of: self.number) } }
+
+    /// The limits now, with those that were found out.
+    public var limits: SlotLimits { self.pool.state.withLock { $0.scheduler.limits(of: self.number) } }
+
+    /// Lanes in which something runs or waits.
+    public var lanes: [Lane: LaneStatus] {
+        self.pool.state.withLock { state in
+            let limits = state.scheduler.limits(of: self.number)
+            return state.scheduler.lanes(of: self.number).reduce(into: [:]) { result, lane in
+                result[lane.key] = LaneStatus(
+                    inUse: lane.value.inUse, waiting: lane.value.waiting, limit: limits[lane.key].slots)
+            }
+        }
+    }
+
+    /// From now on these count. Nothing that runs is interrupted.
+    public func update(_ limits: SlotLimits, adaptive: [Lane: AdaptiveLimit.Policy] = [:]) {
+        let effective = self.limiting.withLock { limiting in
+            limiting.limits = limits
+            limiting.adapt(adaptive)
+            return limiting.effective
+        }
+        self.apply(effective)
+    }
+
+    // MARK: Slots
+
+    /// Waits for a slot. Each return is followed by exactly one ``release(_:)`` or ``release(_:after:_:)``.
     ///
     /// - Throws: `CancellationError` when the task is cancelled while it waits; there is no slot to release then.
-    public func acquire(_ priority: Priority) async throws {
-        if self.state.withLock({ $0.allocator.acquired() }) { return }
-        try await self.wait(priority)
+    public func acquire(_ lane: Lane = .light, _ priority: Priority = .text) async throws {
+        if self.pool.state.withLock({ $0.scheduler.acquired(self.number, lane) }) { return }
+        try await self.wait(lane, priority)
     }
 
     // With the caller's isolation captured, what follows stays on its executor; without, each closure would cost two changes
     // of threads.
-    private func wait(_ priority: Priority, isolation: isolated (any Actor)? = #isolation) async throws {
-        let id = self.state.withLock {
+    private func wait(_ lane: Lane, _ priority: Priority, isolation: isolated (any Actor)? = #isolation) async throws {
+        let id = self.pool.state.withLock {
             $0.nextID += 1
             return $0.nextID
         }
         try await withTaskCancellationHandler {
             _ = isolation
-            try await withCheckedThrowingContinuation { (waiter: Waiter) in
-                let isGranted = self.state.withLock {
-                    $0.allocator.requested(waiter, id: id, priority: priority, at: self.clock.uptime)
+            try await withCheckedThrowingContinuation { (waiter: SlotPool.Waiter) in
+                let isGranted = self.pool.state.withLock {
+                    $0.scheduler.requested(waiter, id: id, self.number, lane, priority, at: self.pool.clock.uptime)
                 }
                 if isGranted {
                     waiter.resume()
                 } else if Task.isCancelled {
                     // The handler may have run before the request was queued, and found nothing to cancel.
-                    self.cancel(id)
+                    self.cancel(id, lane)
                 }
             }
         } onCancel: {
-            self.cancel(id)
+            self.cancel(id, lane)
         }
     }
 
-    public func release() {
-        let next = self.state.withLock { $0.allocator.released(at: self.clock.uptime) }
+    public func release(_ lane: Lane = .light) {
+        let next = self.pool.state.withLock { $0.scheduler.released(self.number, lane, at: self.pool.clock.uptime) }
         next?.resume()
     }
 
-    /// - Parameter slots: from 1. With fewer than are in use, nothing is interrupted.
-    public func resize(to slots: Int) {
-        let next = self.state.withLock { $0.allocator.resized(to: slots, at: self.clock.uptime) }
-        for waiter in next { waiter.resume() }
+    /// Gives a slot back and lets the lane's limit learn from how it went.
+    ///
+    /// - Parameter latency: how long the call took, waiting for the slot not included.
+    public func release(_ lane: Lane, after latency: Duration, _ outcome: AdaptiveLimit.Outcome) {
+        self.learn(lane, latency, outcome)
+        self.release(lane)
     }
 
-    private func cancel(_ id: UInt64) {
-        let waiter = self.state.withLock { $0.allocator.cancelled(id) }
+    private func learn(_ lane: Lane, _ latency: Duration, _ outcome: AdaptiveLimit.Outcome) {
+        let effective: SlotLimits? = self.limiting.withLock { limiting in
+            guard limiting.limiters[lane] != nil else { return nil }
+            let inFlight = self.pool.state.withLock { $0.scheduler.inUse(of: self.number, lane) }
+            let limit = limiting.limiters[lane]?.limit
+            let mayHaveChanged = limiting.limiters[lane]?
+                .finished(latency, inFlight: inFlight, outcome, at: self.pool.clock.uptime)
+            guard mayHaveChanged == true, limiting.limiters[lane]?.limit != limit else { return nil }
+            return limiting.effective
+        }
+        if let effective { self.apply(effective) }
+    }
+
+    private func apply(_ limits: SlotLimits) {
+        let waiters = self.pool.state.withLock { $0.scheduler.update(self.number, limits, at: self.pool.clock.uptime) }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    private func cancel(_ id: UInt64, _ lane: Lane) {
+        let waiter = self.pool.state.withLock { $0.scheduler.cancelled(id, self.number, lane) }
         waiter?.resume(throwing: CancellationError())
+    }
+}
+
+extension Bulkhead.Limiting {
+    mutating func adapt(_ policies: [Lane: AdaptiveLimit.Policy]) {
+        for lane in Lane.allCases {
+            guard let policy = policies[lane] else {
+                self.limiters[lane] = nil
+                continue
+            }
+            if self.limiters[lane] == nil { self.limiters[lane] = AdaptiveLimit(policy: policy) }
+            self.limiters[lane]?.update(policy)
+        }
+    }
+
+    /// The configured limits, with those that were found out in their places.
+    var effective: SlotLimits {
+        var limits = self.limits
+        for (lane, limiter) in self.limiters { limits[lane].slots = min(limiter.limit, limits[lane].slots ?? .max) }
+        return limits
     }
 }

@@ -51,14 +51,14 @@ extension ConversationActor {
 
     /// Gives the conversation away, at the end of the turn of `entry`.
     ///
-    /// - Parameter isAnswered: otherwise the other assistant answers the message.
-    func transfer(_ entry: LogEntry, to assistant: AssistantID, isAnswered: Bool) async throws {
+    /// - Parameter isAnswered: otherwise the other queue answers the message.
+    func transfer(_ entry: LogEntry, to queue: QueueID, isAnswered: Bool) async throws {
         let turn = LogTransfer.Turn(entry: entry, fence: self.fence, isAnswered: isAnswered)
-        let transfer = LogTransfer(of: self.id, to: assistant, after: turn, at: self.environment.clock.wallTime)
+        let transfer = LogTransfer(of: self.id, to: queue, after: turn, at: self.environment.clock.wallTime)
         let outcome = try await self.environment.untilAvailable { try await self.environment.log.transfer(transfer) }
         switch outcome {
         case .draining(let drain, let offset):
-            self.report(.conversationTransferred(self.id, to: assistant))
+            self.report(.conversationTransferred(self.id, to: queue))
             self.tell { $0.drains(self.id, along: drain, at: offset) }
         case .overtaken(let drain, let offset):
             self.tell { $0.drains(self.id, along: drain, at: offset) }

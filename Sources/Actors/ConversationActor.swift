@@ -22,6 +22,8 @@ actor ConversationActor {
 
     var machine: ConversationMachine
     var context: [ContextMessage]?
+    /// What the latest turns weighed.
+    var history = LaneHistory()
     private var phase = Phase.working
     /// What is being waited for; `nil` while something runs or nothing is to be done.
     private(set) var blocker: Blocker?
@@ -102,6 +104,7 @@ actor ConversationActor {
             try await self.environment.journal.load(self.id, contextMessages: turns * 2)
         }
         self.context = snapshot.context
+        self.history = LaneHistory(snapshot.efforts, rule: self.settings.assistant.bulkhead.laneRule)
         if snapshot.isHeld { self.machine.wasFoundHeld() }
     }
 
@@ -130,6 +133,7 @@ actor ConversationActor {
                 // Somebody who has written after all is not told of their silence, nor by another assistant.
                 return self.settleHead(isAnswered: false)
             case .fresh:
+                if let queue = self.queueElsewhere(for: message) { return try await self.move(item.entry, to: queue) }
                 let answer = try await self.answer(item.entry, attempt: attempt)
                 try await self.carryOut(answer, for: item.entry)
             case .suspect(let marks):
@@ -164,7 +168,7 @@ actor ConversationActor {
             try await self.bury(entry.message, failure, attempts: 1, holds: holds)
         }
         guard let assistant = answer.transfer else { return self.settleHead(isAnswered: true) }
-        try await self.transfer(entry, to: assistant, isAnswered: answer.isJournaled)
+        try await self.transfer(entry, to: QueueID(assistant), isAnswered: answer.isJournaled)
     }
 
     private func settleHead(isAnswered: Bool) {
@@ -210,7 +214,7 @@ actor ConversationActor {
         }
         guard marks > 0 else { return try await self.answer(entry, attempt: attempt, isMarked: attempt == 1) }
         self.report(.crashSuspected(message, marks: marks))
-        try await self.acquire(self.settings.suspects, message.kind.priority)
+        try await self.acquire(self.settings.suspects, .light, message.kind.priority)
         // Sends, which follow, may wait for a gateway for hours; the others wait only for the turn.
         defer { self.settings.suspects.release() }
         return try await self.answer(entry, attempt: attempt, isMarked: attempt == 1)
@@ -221,7 +225,8 @@ actor ConversationActor {
     private func turn(of message: InboundMessage, attempt: Int) -> Turn {
         Turn(
             assistant: self.settings.assistant, conversation: self.id, messages: [message],
-            context: self.context ?? [], attempt: attempt
+            context: self.context ?? [], attempt: attempt,
+            deadline: self.environment.timeLimit(self.settings.assistant.id).map { self.environment.clock.uptime + $0 }
         )
     }
 
@@ -242,15 +247,12 @@ actor ConversationActor {
         // Forgotten when the conversation went to another assistant.
         if self.context == nil { try await self.loadIfNeeded() }
         let turn = self.turn(of: message, attempt: attempt)
-        let result: TurnResult
-        let startedAt: Timestamp
-        try await self.acquire(self.settings.bulkhead, message.kind.priority)
-        do {
-            defer { self.settings.bulkhead.release() }
+        let (result, startedAt) = try await self.inSlot(for: message) {
             if isMarked { try await self.commit(.crashMark(self.id, message.id)) }
-            startedAt = self.environment.clock.wallTime
-            result = try await self.respond(to: turn)
+            let startedAt = self.environment.clock.wallTime
+            return (try await self.respond(to: turn), startedAt)
         }
+        let history = self.history(after: result)
         let transfer = result.transfer == self.settings.assistant.id ? nil : result.transfer
         let now = self.environment.clock.wallTime
         let intents = self.intents(for: result.replies, to: message, at: now)
@@ -261,7 +263,8 @@ actor ConversationActor {
         let commit = TurnCommit(
             turn: turn.id, conversation: self.id, assistant: turn.assistant.id, messages: turn.messages,
             intents: intents, usage: result.usage, attempt: attempt, startedAt: startedAt, finishedAt: now,
-            closesConversation: turn.assistant.timers.rule(of: message)?.closes ?? false, transfer: transfer
+            closesConversation: turn.assistant.timers.rule(of: message)?.closes ?? false, transfer: transfer,
+            efforts: history == self.history ? nil : history.efforts
         )
         if try await self.commit(.turn(commit)) == .duplicate {
             // Journaled before, although this process was not told so: its replies count, not these.
@@ -273,6 +276,7 @@ actor ConversationActor {
             guard known == intents else { return Answer(intents: known, transfer: transfer, isRepeated: true) }
         }
         // The turn shares the context; once it is no longer needed, the context grows in place.
+        self.history = history
         self.report(.turnSucceeded(turn, elapsed: now.elapsed(since: startedAt)))
         if commit.closesConversation { self.context = [] } else { self.remember(message, result.replies) }
         return Answer(intents: intents, transfer: transfer)
@@ -328,12 +332,12 @@ actor ConversationActor {
 
     // MARK: Waiting
 
-    private func acquire(_ bulkhead: Bulkhead, _ priority: Priority) async throws {
+    func acquire(_ bulkhead: Bulkhead, _ lane: Lane, _ priority: Priority) async throws {
         if self.machine.isStopping { throw CancellationError() }
         self.phase = .waiting
         self.blocker = Blocker(.slot(ahead: bulkhead.waiting))
         defer { self.waited() }
-        try await bulkhead.acquire(priority)
+        try await bulkhead.acquire(lane, priority)
     }
 
     func wait(_ delay: Duration, for cause: Blocker.Cause) async throws {

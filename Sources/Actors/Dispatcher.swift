@@ -13,6 +13,8 @@ public final class Dispatcher: Sendable {
         /// Observed crashes after which a message is given up. Defaults to 2: with the first, unobserved one, a message that
         /// kills the process kills it three times.
         public var crashMarkLimit = 2
+        /// Turns of all assistants that may run at once; `nil` for as many as these have together.
+        public var slots: Int?
 
         public init() {}
     }
@@ -21,19 +23,32 @@ public final class Dispatcher: Sendable {
     private let assistants: Mutex<[AssistantID: PartitionSettings]>
     private let bulkheads: [AssistantID: Bulkhead]
     private let suspects: Bulkhead
+    private let pool: SlotPool?
     private let shards: [Shard]
     private let settings: Settings
     let environment: RuntimeEnvironment
 
+    /// The queues whose partitions may be opened here.
+    public let queues: Set<QueueID>
+
     /// - Parameters:
-    ///   - assistants: those whose partitions may be opened here.
+    ///   - assistants: those that may run here.
+    ///   - lanes: whose queues may be opened here; `nil`, the default, for all. ``Lane/light`` stands for the queue of all lanes
+    ///     without one of their own.
     ///   - shards: at least one.
     public init(
-        assistants: [Assistant], shards: [Shard], settings: Settings = Settings(), environment: RuntimeEnvironment
+        assistants: [Assistant], lanes: Set<Lane>? = nil, shards: [Shard], settings: Settings = Settings(),
+        environment: RuntimeEnvironment
     ) {
         let clock = environment.clock
+        let pool = settings.slots.map { SlotPool(total: $0, clock: clock) }
+        self.pool = pool
+        self.queues = Set(assistants.flatMap(\.queues).filter { lanes?.contains($0.lane) ?? true })
         self.bulkheads = Dictionary(
-            uniqueKeysWithValues: assistants.map { ($0.id, Bulkhead(slots: $0.slots, clock: clock)) })
+            uniqueKeysWithValues: assistants.map {
+                // Without a total there is nothing to share, not even a lock.
+                ($0.id, Bulkhead($0.slotLimits, adaptive: $0.adaptiveLimits, in: pool ?? SlotPool(clock: clock)))
+            })
         self.suspects = Bulkhead(slots: 1, clock: clock)
         self.shards = shards
         self.settings = settings
@@ -57,14 +72,13 @@ public final class Dispatcher: Sendable {
     public func update(_ assistants: [Assistant]) async {
         let settings = self.settings(of: assistants)
         self.assistants.withLock { $0.merge(settings) { $1 } }
-        for assistant in assistants { self.bulkheads[assistant.id]?.resize(to: assistant.slots) }
+        for assistant in assistants {
+            self.bulkheads[assistant.id]?.update(assistant.slotLimits, adaptive: assistant.adaptiveLimits)
+        }
         for partition in self.open {
-            if let new = settings[partition.id.assistant] { await partition.update(new) }
+            if let new = settings[partition.id.queue.assistant] { await partition.update(new) }
         }
     }
-
-    /// The assistants whose partitions may be opened here.
-    public var queues: Set<AssistantID> { Set(self.bulkheads.keys) }
 
     private var open: [PartitionActor] { self.partitions.withLock { Array($0.values) } }
 
@@ -74,7 +88,7 @@ public final class Dispatcher: Sendable {
     func open(
         _ fence: Fence, followsCrash: Bool, onAbandon: @escaping @Sendable (StoreError) -> Void
     ) async throws(StoreError) {
-        guard let settings = self.assistants.withLock({ $0[fence.partition.assistant] }) else {
+        guard let settings = self.assistants.withLock({ $0[fence.partition.queue.assistant] }) else {
             preconditionFailure("\(fence.partition): no such assistant here")
         }
         let partition = PartitionActor(
@@ -85,7 +99,7 @@ public final class Dispatcher: Sendable {
         try await partition.open()
         self.partitions.withLock { $0[fence.partition] = partition }
         // Changed while it was being opened, and not among those that were told.
-        if let latest = self.assistants.withLock({ $0[fence.partition.assistant] }), latest !== settings {
+        if let latest = self.assistants.withLock({ $0[fence.partition.queue.assistant] }), latest !== settings {
             await partition.update(latest)
         }
     }
@@ -135,6 +149,14 @@ public final class Dispatcher: Sendable {
     /// Turns running and turns waiting for a slot, by assistant.
     public var load: [AssistantID: (running: Int, waiting: Int)] {
         self.bulkheads.mapValues { ($0.inUse, $0.waiting) }
+    }
+
+    /// The slots of each assistant.
+    public var slots: [AssistantID: Bulkhead] { self.bulkheads }
+
+    /// - Parameter slots: of all assistants together. Without effect when there was no such bound from the start.
+    public func resize(slots: Int) {
+        self.pool?.resize(total: slots)
     }
 
     /// Conversations in memory.

@@ -219,7 +219,7 @@ actor PartitionActor {
     func abandon(_ error: StoreError) {
         guard !self.isAbandoned else { return }
         self.isAbandoned = true
-        self.environment.observer.record(.partitionAbandoned(self.id, error), assistant: self.id.assistant)
+        self.environment.observer.record(.partitionAbandoned(self.id, error), assistant: self.id.queue.assistant)
         self.cancel()
         self.onAbandon(error)
     }

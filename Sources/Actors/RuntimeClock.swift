@@ -17,7 +17,8 @@ public protocol RuntimeClock: Sendable {
 }
 
 public struct SystemClock: RuntimeClock {
-    private let origin = ContinuousClock.now
+    /// One for all, so that times from different clocks can be compared.
+    private static let origin = ContinuousClock.now
 
     public init() {}
 
@@ -27,7 +28,7 @@ public struct SystemClock: RuntimeClock {
         return Timestamp(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
-    public var uptime: Duration { self.origin.duration(to: .now) }
+    public var uptime: Duration { Self.origin.duration(to: .now) }
 
     public func sleep(for duration: Duration) async throws {
         try await ContinuousClock().sleep(for: duration)

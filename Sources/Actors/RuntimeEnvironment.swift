@@ -11,6 +11,8 @@ public struct RuntimeEnvironment: Sendable {
     public var clock: any RuntimeClock
     /// Kept up to date by the ``Coordinator``.
     public let trust = LeaseTrust()
+    /// How long a turn of an assistant may take now; `nil` for as long as it likes.
+    public var timeLimit: @Sendable (AssistantID) -> Duration? = { _ in nil }
     /// 64 random bits; seeded in simulations.
     public var random: @Sendable () -> UInt64
 

@@ -88,7 +88,7 @@ import Testing
         while bed.store.unsettled > 2 { await Task.yield() }
         #expect(bed.store.unsettled == 2)
         try await bed.store.lift(holdOn: "loja:c")
-        try await bed.store.announceLift(of: "loja:c", to: [RuntimeTestBed.assistant])
+        try await bed.store.announceLift(of: "loja:c", to: [QueueID(RuntimeTestBed.assistant)])
         await bed.events.finished(4)
         _ = await bed.stop()
         #expect(bed.channel.texts(to: "c") == ["re: a", "re: b"])

@@ -14,21 +14,24 @@ final class RuntimeTestBed: Sendable {
     let events = EventRecorder()
     let dispatcher: Dispatcher
     let coordinator: Coordinator
+    private let clock: any RuntimeClock
     private let group: MultiThreadedEventLoopGroup
     private let running: Mutex<Task<Coordinator.End, Never>?> = Mutex(nil)
 
     init(
         store: MemoryStore = MemoryStore(), log: (any PartitionLog)? = nil, channel: RecordingChannel = RecordingChannel(),
         assistant: Assistant = Assistant(id: RuntimeTestBed.assistant, retry: RetryPolicy(base: .milliseconds(1))),
-        others: [Assistant] = [], settings: Dispatcher.Settings = Dispatcher.Settings(),
+        others: [Assistant] = [], lanes: Set<Lane>? = nil, settings: Dispatcher.Settings = Dispatcher.Settings(),
         clock: any RuntimeClock = SystemClock(),
         handler: some TurnHandler
     ) {
         self.store = store
+        self.clock = clock
         self.channel = channel
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         self.dispatcher = Dispatcher(
-            assistants: [assistant] + others, shards: self.group.makeIterator().map { Shard(executor: $0.executor) },
+            assistants: [assistant] + others, lanes: lanes,
+            shards: self.group.makeIterator().map { Shard(executor: $0.executor) },
             settings: settings,
             environment: RuntimeEnvironment(
                 log: log ?? store, journal: store, handler: handler, channel: { _ in channel }, observer: self.events,
@@ -52,13 +55,13 @@ final class RuntimeTestBed: Sendable {
         return if case .stopped(isInTime: true) = end { true } else { false }
     }
 
-    func post(_ contact: String, _ texts: [String]) async throws {
-        for text in texts { _ = try await self.store.append([Self.append(contact, text)]) }
+    func post(_ contact: String, _ texts: [String], kind: MessageKind = .text) async throws {
+        for text in texts { _ = try await self.store.append([Self.append(contact, text, kind: kind, at: self.clock.wallTime)]) }
     }
 
     static func append(
         _ contact: String, _ text: String, kind: MessageKind = .text,
-        at receivedAt: Timestamp = Timestamp(milliseconds: 1_795_176_000_000)
+        at receivedAt: Timestamp = SystemClock().wallTime
     ) -> LogAppend {
         LogAppend(
             message: InboundMessage(

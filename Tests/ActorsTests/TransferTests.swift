@@ -157,7 +157,8 @@ import Testing
                 try await bed.post(contact, [text])
                 if Int.random(in: 0..<8, using: &generator) == 0, let other = Self.assistants.randomElement(using: &generator) {
                     let conversation = Conversation.ID(channel: "loja", contact: ContactID(contact))
-                    _ = try await store.transfer(LogTransfer(of: conversation, to: other, at: Timestamp(milliseconds: 0)))
+                    _ = try await store.transfer(
+                        LogTransfer(of: conversation, to: QueueID(other), at: Timestamp(milliseconds: 0)))
                 }
                 if Int.random(in: 0..<4, using: &generator) == 0 { await Task.yield() }
             }

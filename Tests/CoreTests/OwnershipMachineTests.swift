@@ -3,8 +3,8 @@ import CardumeTesting
 import Testing
 
 @Suite struct OwnershipMachineTests {
-    private static let queue: AssistantID = "suporte"
-    private static let partitions = (0..<4).map { Partition.ID(assistant: Self.queue, number: $0) }
+    private static let queue: QueueID = "suporte"
+    private static let partitions = (0..<4).map { Partition.ID(Self.queue, number: $0) }
 
     private static func member(_ id: Member.ID) -> Member { Member(id: id, queues: [Self.queue]) }
 

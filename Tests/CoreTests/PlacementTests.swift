@@ -2,7 +2,7 @@ import CardumeCore
 import Testing
 
 @Suite struct PlacementTests {
-    private static func members(_ count: Int, queues: Set<AssistantID> = ["suporte", "financeiro", "comercial"]) -> [Member] {
+    private static func members(_ count: Int, queues: Set<QueueID> = ["suporte", "financeiro", "comercial"]) -> [Member] {
         (0..<count).map { Member(id: Member.ID("pod-\($0)"), queues: queues) }
     }
 
@@ -29,7 +29,7 @@ import Testing
         let members = Self.members(2, queues: ["suporte"]) + [Member(id: "other", queues: ["financeiro"])]
         let owners = Placement.owners(partitionCount: 16, members: members)
         #expect(owners.count == 32)
-        for (partition, owner) in owners { #expect((partition.assistant == "financeiro") == (owner == "other")) }
+        for (partition, owner) in owners { #expect((partition.queue == "financeiro") == (owner == "other")) }
         #expect(Placement.owners(partitionCount: 16, members: [Member(id: "leaving", queues: [])]).isEmpty)
     }
 

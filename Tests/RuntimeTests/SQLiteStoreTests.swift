@@ -180,7 +180,7 @@ import Testing
         let first = try Self.open(folder)
         guard case .appended(let partition, let offset) = try await first.append([Self.append("a")])[0] else { return }
         first.close()
-        let others = SQLiteStore.Settings(folder: folder.path, assistants: ["comercial"])
+        let others = SQLiteStore.Settings(folder: folder.path, queues: ["comercial"])
         #expect(Self.code { try SQLiteStore(settings: others) } == .incompatible)
         let again = try Self.open(folder)
         try await again.settle([offset], Fence(partition, again.ownership.epoch))
@@ -189,7 +189,7 @@ import Testing
         let route = Route(assistant: "comercial")
         let outcome = try await second.append([LogAppend(message: Self.append("b").message, route: route)])
         guard case .appended(let next, _) = outcome[0] else { throw CancellationError() }
-        #expect(next.assistant == "comercial", "the holder is gone: the route decides")
+        #expect(next.queue == "comercial", "the holder is gone: the route decides")
         second.close()
     }
 

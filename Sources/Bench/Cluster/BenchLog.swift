@@ -9,7 +9,7 @@ enum BenchLog {
         _ workload: ClusterWorkload, _ servers: BenchServers, _ body: (RedisLog) async throws -> Result
     ) async throws -> Result {
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
-        var settings = RedisLog.Settings(assistants: [ClusterWorkload.assistant])
+        var settings = RedisLog.Settings(queues: [QueueID(ClusterWorkload.assistant)])
         settings.partitionCount = workload.partitions
         let log = RedisLog(
             settings: settings, connector: try RedisConnector(RedisSettings(url: servers.redis.url)),

@@ -80,6 +80,7 @@ struct Server {
             self.coordinator = nil
         }
         let assistants = configuration.assistants.map(\.assistant.id)
+        let queues = configuration.assistants.flatMap(\.assistant.queues)
         self.gateway = HTTPGateway(
             settings: configuration.http, intake: MessageIntake(log: log, routes: configuration.routes), journal: journal,
             waiter: self.waiter, health: self.health,
@@ -87,9 +88,9 @@ struct Server {
                 assistants: assistants,
                 release: { conversation in
                     try await journal.lift(holdOn: conversation)
-                    try await log.announceLift(of: conversation, to: assistants)
+                    try await log.announceLift(of: conversation, to: queues)
                 },
-                transfer: { try await log.transfer(LogTransfer(of: $0, to: $1, at: clock.wallTime)) }),
+                transfer: { try await log.transfer(LogTransfer(of: $0, to: QueueID($1), at: clock.wallTime)) }),
             clock: { clock.wallTime }, logger: logger)
     }
 
@@ -209,12 +210,13 @@ extension Coordinator {
         settings.credits = configuration.credits
         settings.perConversation = configuration.conversationCredits
         settings.idleTime = configuration.idleTime
+        settings.slots = configuration.slots
         let cluster = configuration.cluster
         let assistants = configuration.assistants.map(\.assistant).filter { assistant in
             cluster.map { $0.queues.isEmpty || $0.queues.contains(assistant.id) } ?? true
         }
         let dispatcher = Dispatcher(
-            assistants: assistants, shards: shards, settings: settings, environment: environment)
+            assistants: assistants, lanes: configuration.lanes, shards: shards, settings: settings, environment: environment)
         let host = ProcessInfo.processInfo.hostName.prefix { $0 != "." }
         self.init(
             member: Member.ID("\(host)-\(UUID().uuidString.lowercased().prefix(8))"), leases: leases, dispatcher: dispatcher,

@@ -37,7 +37,7 @@ struct EmbeddedStorage: Storage {
                 settings: SQLiteStore.Settings(
                     folder: configuration.dataFolder, partitionCount: configuration.partitionCount,
                     dedupeWindow: configuration.dedupeWindow, session: configuration.session,
-                    assistants: Set(configuration.assistants.map(\.assistant.id))))
+                    queues: Set(configuration.assistants.flatMap(\.assistant.queues))))
         } catch {
             throw CommandFailure(error.message)
         }
@@ -83,7 +83,7 @@ struct ClusterStorage: Storage {
         let node: String
         do throws(RedisError) {
             let redis = try RedisSettings(settings)
-            var log = RedisLog.Settings(assistants: configuration.assistants.map(\.assistant.id))
+            var log = RedisLog.Settings(queues: configuration.assistants.flatMap(\.assistant.queues))
             log.prefix = settings.redisPrefix
             log.partitionCount = configuration.partitionCount
             log.dedupeWindow = configuration.dedupeWindow

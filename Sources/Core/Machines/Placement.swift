@@ -30,7 +30,7 @@ public enum Placement {
                 }
                 guard let best else { preconditionFailure("quotas add up to the partitions of a queue") }
                 quotas[best] -= 1
-                owners[Partition.ID(assistant: queue, number: number)] = members[best].id
+                owners[Partition.ID(queue, number: number)] = members[best].id
             }
         }
         return owners

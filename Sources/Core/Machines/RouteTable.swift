@@ -1,13 +1,18 @@
-/// The assistant a message starts with.
+/// The queue a message goes to.
 public struct Route: Hashable, Sendable {
-    public var assistant: AssistantID
+    public var queue: QueueID
     /// Whether the conversation stays with this assistant. A conversation that was only shown a menu does not: the next
     /// message chooses.
     public var isChosen: Bool
 
-    public init(assistant: AssistantID, isChosen: Bool = true) {
-        self.assistant = assistant
+    public init(_ queue: QueueID, isChosen: Bool = true) {
+        self.queue = queue
         self.isChosen = isChosen
+    }
+
+    /// To the assistant's own queue.
+    public init(assistant: AssistantID, isChosen: Bool = true) {
+        self.init(QueueID(assistant), isChosen: isChosen)
     }
 
     /// The route that a log applies, given who holds the conversation.

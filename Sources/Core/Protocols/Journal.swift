@@ -59,12 +59,15 @@ public struct TurnCommit: Sendable {
     public var closesConversation: Bool
     /// The assistant that the conversation goes to once the replies are sent.
     public var transfer: AssistantID?
+    /// What this turn and the latest before it weighed; see ``LaneHistory/efforts``. `nil` when that is what it was.
+    public var efforts: [Int]?
 
     public init(
         turn: Turn.ID, conversation: Conversation.ID, assistant: AssistantID, messages: [InboundMessage],
         intents: [SendIntent], usage: TokenUsage?, attempt: Int, startedAt: Timestamp, finishedAt: Timestamp,
-        closesConversation: Bool = false, transfer: AssistantID? = nil
+        closesConversation: Bool = false, transfer: AssistantID? = nil, efforts: [Int]? = nil
     ) {
+        self.efforts = efforts
         self.turn = turn
         self.conversation = conversation
         self.assistant = assistant
@@ -112,8 +115,11 @@ public struct ConversationSnapshot: Hashable, Sendable {
     /// Oldest first.
     public var context: [ContextMessage]
     public var isHeld: Bool
+    /// The latest ``TurnCommit/efforts``; empty when there are none.
+    public var efforts: [Int]
 
-    public init(context: [ContextMessage] = [], isHeld: Bool = false) {
+    public init(context: [ContextMessage] = [], isHeld: Bool = false, efforts: [Int] = []) {
+        self.efforts = efforts
         self.context = context
         self.isHeld = isHeld
     }

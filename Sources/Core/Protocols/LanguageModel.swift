@@ -14,11 +14,15 @@ public struct ModelRequest: Sendable {
     public var traceID: String
     /// Whom the model may give the conversation to; empty when it has to answer itself.
     public var transfers: [TransferOption]
+    /// When to give up with a ``TurnFailure`` of the category `timeout`, on the monotonic clock; `nil` for whenever the model
+    /// does so by itself.
+    public var deadline: Duration?
 
     public init(
         assistant: AssistantID, conversation: Conversation.ID, prompt: String, messages: [ContextMessage],
-        traceID: String, transfers: [TransferOption] = []
+        traceID: String, transfers: [TransferOption] = [], deadline: Duration? = nil
     ) {
+        self.deadline = deadline
         self.transfers = transfers
         self.assistant = assistant
         self.conversation = conversation

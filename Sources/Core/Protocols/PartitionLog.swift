@@ -52,7 +52,7 @@ public final class LogEntry: Sendable {
 }
 
 extension LogEntry {
-    /// Whether it says that its conversation has gone to another assistant.
+    /// Whether it says that its conversation has gone to another queue.
     public var isDrain: Bool {
         if case .drain = self.message.notice { true } else { false }
     }
@@ -68,7 +68,7 @@ extension LogEntry: Hashable {
     }
 }
 
-/// The durable, ordered lists of unsettled messages, one for each (assistant, partition).
+/// The durable, ordered lists of unsettled messages, one for each partition of each queue.
 ///
 /// What is in the log is what is unsettled: its length is the queue's depth, in flight included. Reading changes nothing,
 /// so a former owner that still reads does no harm. All calls may come from any task, at any time, concurrently.
@@ -84,9 +84,9 @@ public protocol PartitionLog: Sendable {
     /// appends it to the route's partition. Messages of one call keep their order within a conversation.
     func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome]
 
-    /// Puts a notice into the logs of `assistants` for the owner of the conversation's partition, who settles it at once: its
+    /// Puts a notice into the logs of `queues` for the owner of the conversation's partition, who settles it at once: its
     /// hold has been lifted (``LogNotice/lift``).
-    func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError)
+    func announceLift(of conversation: Conversation.ID, to queues: [QueueID]) async throws(StoreError)
 
     /// Makes `fence` the partition's: settles with an earlier epoch are refused from now on. Called by a new owner before it
     /// reads.
@@ -109,12 +109,12 @@ public protocol PartitionLog: Sendable {
 
     // MARK: Transfers
 
-    /// Gives a conversation to another assistant, in the middle of things and in order; see ``LogNotice``. One atomic step.
+    /// Gives a conversation to another queue, in the middle of things and in order; see ``LogNotice``. One atomic step.
     ///
     /// - Throws: ``StoreError/Code/fenced`` when the turn's fence is no longer the owner's.
     func transfer(_ transfer: LogTransfer) async throws(StoreError) -> TransferOutcome
 
-    /// Moves entries of one conversation, in order, to the same partition of another assistant, as
+    /// Moves entries of one conversation, in order, to the same partition of another queue, as
     /// ``InboundMessage/moved(along:)`` makes them. One atomic step. Those that are gone are no error.
     ///
     /// - Throws: ``StoreError/Code/fenced`` when `fence` is no longer the owner's.
@@ -131,13 +131,13 @@ public protocol PartitionLog: Sendable {
 
     /// Appends the messages of timers that are due by `now` (``ConversationTimer/message(at:)``), earliest first, at most
     /// ``LogOpening/firingLimit`` at once, and takes the timers away. One is taken away without a message when its contact has
-    /// written since or when another assistant holds its conversation.
+    /// written since or when another queue holds its conversation.
     ///
     /// - Returns: when the next is due, by `now` perhaps, too; `nil` when there is none.
     /// - Throws: ``StoreError/Code/fenced`` when `fence` is no longer the owner's.
     func fire(dueBy now: Timestamp, _ fence: Fence) async throws(StoreError) -> Timestamp?
 
-    /// Makes the partition's assistant let go of conversations, unless their contacts have written since: the next message of
+    /// Makes the partition's queue let go of conversations, unless their contacts have written since: the next message of
     /// each goes where its route says.
     ///
     /// - Throws: ``StoreError/Code/fenced`` when `fence` is no longer the owner's.

@@ -20,8 +20,8 @@ public enum RuntimeEvent: Sendable {
     /// Running this message may have killed the process `marks` times.
     case crashSuspected(InboundMessage, marks: Int)
     case conversationHeld(Conversation.ID)
-    /// A turn has given the conversation to another assistant.
-    case conversationTransferred(Conversation.ID, to: AssistantID)
+    /// The conversation has gone to another queue: a turn has given it to another assistant, or it belongs to another lane.
+    case conversationTransferred(Conversation.ID, to: QueueID)
     /// Partitions have come or are going; `owned` are left, among `members`.
     case ownershipChanged(opened: Int, handedBack: Int, lost: Int, owned: Int, members: Int)
     /// A partition cannot go on: somebody else owns it, or the store is beyond repair.

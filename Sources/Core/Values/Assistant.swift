@@ -5,6 +5,8 @@ public struct Assistant: Sendable {
     public var prompt: String
     /// Turns of this assistant that may run at once in one process. From 1.
     public var slots: Int
+    /// How they are shared between its lanes, and with other assistants.
+    public var bulkhead: BulkheadPolicy
     /// How many earlier turns the model is shown.
     public var contextTurns: Int
     public var retry: RetryPolicy
@@ -18,6 +20,7 @@ public struct Assistant: Sendable {
         id: AssistantID,
         prompt: String = "",
         slots: Int = 64,
+        bulkhead: BulkheadPolicy = BulkheadPolicy(),
         contextTurns: Int = 10,
         retry: RetryPolicy = RetryPolicy(),
         onDeadLetter: DeadLetterPolicy = .continue,
@@ -27,6 +30,7 @@ public struct Assistant: Sendable {
         self.id = id
         self.prompt = prompt
         self.slots = slots
+        self.bulkhead = bulkhead
         self.contextTurns = contextTurns
         self.retry = retry
         self.onDeadLetter = onDeadLetter

@@ -4,10 +4,10 @@ public struct Member: Hashable, Sendable {
     public typealias ID = Identifier<Member>
 
     public var id: ID
-    /// The assistants whose partitions it may own. None while it is going down.
-    public var queues: Set<AssistantID>
+    /// The queues whose partitions it may own. None while it is going down.
+    public var queues: Set<QueueID>
 
-    public init(id: ID, queues: Set<AssistantID>) {
+    public init(id: ID, queues: Set<QueueID>) {
         self.id = id
         self.queues = queues
     }

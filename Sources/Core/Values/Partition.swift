@@ -1,23 +1,28 @@
-/// One ordered share of an assistant's queue.
+/// One ordered share of a queue.
 public enum Partition {
     /// Number of partitions of a new log. Fixed at creation.
     public static let defaultCount = 64
 
     public struct ID: Hashable, Comparable, Sendable, CustomStringConvertible {
-        public let assistant: AssistantID
+        public let queue: QueueID
         /// `0 ..< partition count`.
         public let number: Int
 
-        public init(assistant: AssistantID, number: Int) {
-            self.assistant = assistant
+        public init(_ queue: QueueID, number: Int) {
+            self.queue = queue
             self.number = number
         }
 
-        public static func < (lhs: Self, rhs: Self) -> Bool {
-            (lhs.assistant, lhs.number) < (rhs.assistant, rhs.number)
+        /// Of the assistant's own queue.
+        public init(assistant: AssistantID, number: Int) {
+            self.init(QueueID(assistant), number: number)
         }
 
-        public var description: String { "\(self.assistant)/\(self.number)" }
+        public static func < (lhs: Self, rhs: Self) -> Bool {
+            (lhs.queue, lhs.number) < (rhs.queue, rhs.number)
+        }
+
+        public var description: String { "\(self.queue)/\(self.number)" }
     }
 }
 

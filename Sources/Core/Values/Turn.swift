@@ -11,11 +11,15 @@ public struct Turn: Sendable {
     public var context: [ContextMessage]
     /// From 1.
     public var attempt: Int
+    /// When the handler is to give up, on the monotonic clock; `nil` for never. Who is still at work then is not interrupted,
+    /// but keeps its slot.
+    public var deadline: Duration?
 
     public init(
         assistant: Assistant, conversation: Conversation.ID, messages: [InboundMessage], context: [ContextMessage],
-        attempt: Int
+        attempt: Int, deadline: Duration? = nil
     ) {
+        self.deadline = deadline
         self.assistant = assistant
         self.conversation = conversation
         self.messages = messages
@@ -59,8 +63,13 @@ public struct TurnResult: Sendable {
     /// A configured assistant that the conversation goes to. With replies, these are sent first and the message is
     /// answered; without, the other assistant answers the message.
     public var transfer: AssistantID?
+    /// Names of the tools that were called, one for each call; see ``LaneRule``.
+    public var toolCalls: [String]
 
-    public init(replies: [Reply] = [], usage: TokenUsage? = nil, transfer: AssistantID? = nil) {
+    public init(
+        replies: [Reply] = [], usage: TokenUsage? = nil, transfer: AssistantID? = nil, toolCalls: [String] = []
+    ) {
+        self.toolCalls = toolCalls
         self.replies = replies
         self.usage = usage
         self.transfer = transfer

@@ -68,6 +68,11 @@ public struct CardumeConfiguration: Sendable {
     public var credits: Int
     public var conversationCredits: Int
     public var idleTime: Duration
+    /// Turns of all assistants together at once; `nil` for no bound.
+    public var slots: Int?
+    /// Lanes whose queues this process serves; `nil` for all.
+    public var lanes: Set<Lane>?
+    public var timeLimits: TimeLimits
     public var shutdownDeadline: Duration
     public var logLevel: String
     public var logFormat: LogFormat
@@ -108,6 +113,9 @@ public struct CardumeConfiguration: Sendable {
         self.credits = root.integer("credits")
         self.conversationCredits = root.integer("conversation_credits")
         self.idleTime = root.duration("idle_time")
+        self.slots = root.integer("slots") == 0 ? nil : root.integer("slots")
+        self.lanes = BulkheadSettings.lanes(root)
+        self.timeLimits = TimeLimits(root)
         self.shutdownDeadline = root.duration("shutdown_deadline")
         self.logLevel = root.section("log").text("level")
         self.logFormat = LogFormat(rawValue: root.section("log").text("format")) ?? .auto
@@ -191,6 +199,7 @@ public struct CardumeConfiguration: Sendable {
                     place: self.values.place(path), key: path.joined(separator: "."),
                     message: "must have at least 32 bytes (RFC 7518, section 3.2)"))
         }
+        problems += BulkheadSettings.problems(self.values, self.assistants.map(\.assistant))
         problems += ClusterSettings.problems(self.values, assistants: known)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
     }
@@ -263,6 +272,7 @@ extension CardumeConfiguration.AssistantSettings {
             id: id,
             prompt: section.text("prompt"),
             slots: section.integer("slots"),
+            bulkhead: BulkheadPolicy(section),
             contextTurns: section.integer("context_turns"),
             retry: RetryPolicy(
                 maximumAttempts: section.integer("attempts"), base: section.duration("backoff"),
@@ -285,7 +295,7 @@ extension CardumeConfiguration.AssistantSettings {
     /// The one assistant of a configuration that names none.
     fileprivate init(default id: AssistantID, _ model: ConfigurationSection) {
         self.timers = []
-        self.assistant = Assistant(id: id)
+        self.assistant = Assistant(id: id, bulkhead: BulkheadPolicy(adaptiveFloor: 4))
         self.model = CardumeConfiguration.Model(model, else: model)
         self.offline = []
         self.offlineDefault = nil

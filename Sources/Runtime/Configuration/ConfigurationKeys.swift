@@ -6,7 +6,7 @@ extension ConfigurationKey {
 
     /// All keys there are, in the order in which documents show them.
     public static let all: [ConfigurationKey] =
-        Self.process + Self.cluster + Self.doors + Self.model("model") + Self.assistants + Self.channels
+        Self.process + Self.cluster + Self.doors + Self.model("model") + Self.assistants + Self.bulkheads + Self.channels
 
     private static let process: [ConfigurationKey] = [
         .init("data_folder", .text, default: "./data", "Where the embedded log and journal are kept."),
@@ -131,7 +131,9 @@ extension ConfigurationKey {
     private static let assistants: [ConfigurationKey] =
         [
             .init("assistants.*.prompt", .text, default: "", "System prompt."),
-            .init("assistants.*.slots", .integer(1...100_000), default: "64", "Turns that run at once."),
+            .init(
+                "assistants.*.slots", .integer(1...100_000), default: "64", isLive: true,
+                "Turns that run at once in one process, at most."),
             .init("assistants.*.context_turns", .integer(0...1000), default: "10", "Earlier turns the model is shown."),
             .init(
                 "assistants.*.attempts", .integer(1...20), default: "3", "Attempts of a turn before it becomes a dead letter."),

@@ -100,7 +100,7 @@ public struct HTTPGateway: Sendable {
         ]
         switch outcome {
         case .appended(let partition, _):
-            metadata["assistant"] = "\(partition.assistant)"
+            metadata["assistant"] = "\(partition.queue)"
             self.logger.info("message queued", metadata: metadata)
         case .duplicate:
             self.logger.debug("message seen before", metadata: metadata)

@@ -138,9 +138,14 @@ package final class PostgresJournal: Journal {
         let results = try await pool.pipeline([
             PostgresStatement(PostgresJournalSQL.context, [conversations, wanted]),
             PostgresStatement(PostgresJournalSQL.holds, [conversations]),
+            PostgresStatement(PostgresJournalSQL.efforts, [conversations]),
         ])
         let held = Set(results[1].compactMap { $0.text(0).map { Conversation.ID($0) } })
         var snapshots = group.map { ConversationSnapshot(isHeld: held.contains($0.conversation)) }
+        for row in results[2] {
+            guard let index = group.firstIndex(where: { $0.conversation.rawValue == row.text(0) }) else { continue }
+            snapshots[index].efforts = row.text(1).map(LaneHistory.efforts) ?? []
+        }
         // Each conversation's latest come first.
         for row in results[0].reversed() {
             guard let number = row.int(0), let role = row.text(1), let text = row.text(2) else { continue }

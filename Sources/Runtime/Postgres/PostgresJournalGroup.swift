@@ -35,6 +35,7 @@ struct PostgresJournalGroup {
     private var marks = PostgresColumns(.int8, .text, .text, .int8)
     private var cleared = PostgresColumns(.int8, .text, .text)
     private var timers = PostgresColumns(.text, .text, .text, .text, .timestamptz)
+    private var efforts = PostgresColumns(.text, .text, .text)
 
     /// - Precondition: at most one item of a conversation, so that no row is written twice by one statement.
     init(_ items: [Item]) {
@@ -55,6 +56,7 @@ struct PostgresJournalGroup {
         let parts: [(PostgresJournalSQL.Parts, [PostgresColumns])] = [
             (.turns, [self.turns, self.lines]), (.intents, [self.intents]), (.sends, [self.sends]),
             (.letters, [self.letters]), (.marks, [self.marks]), (.cleared, [self.cleared]), (.timers, [self.timers]),
+            (.efforts, [self.efforts]),
         ]
         let present = parts.filter { !$0.1[0].isEmpty }
         return PostgresStatement(
@@ -86,7 +88,7 @@ struct PostgresJournalGroup {
         let number = Int64(self.fenceNumbers.count + 1)
         self.fenceNumbers[fence] = number
         let partition = fence.partition
-        self.fences.add([.text(partition.assistant.rawValue), .int(Int64(partition.number)), .int(fence.epoch.rawValue)])
+        self.fences.add([.text(partition.queue.rawValue), .int(Int64(partition.number)), .int(fence.epoch.rawValue)])
         return .int(number)
     }
 
@@ -107,6 +109,7 @@ struct PostgresJournalGroup {
                 .text(message.id.rawValue), .text(message.kind.rawValue), .optional(message.sentAt), .text(message.contextText),
             ])
         }
+        if let efforts = turn.efforts { self.efforts.add([conversation, id, .text(LaneHistory.text(efforts))]) }
         if let timer = turn.timer {
             self.timers.add([
                 conversation, id, .text(timer.rule), .text(turn.timerOutcome.rawValue), .time(timer.dueAt),

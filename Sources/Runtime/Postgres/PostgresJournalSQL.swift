@@ -11,12 +11,13 @@ enum PostgresJournalSQL {
         static let marks = Parts(rawValue: 16)
         static let cleared = Parts(rawValue: 32)
         static let timers = Parts(rawValue: 64)
+        static let efforts = Parts(rawValue: 128)
     }
 
     static func commit(_ parts: Parts) -> PostgresStatement.SQL { Self.commits[parts.rawValue] }
 
     /// Every combination, so that each is prepared once. Parameters are numbered in the order of the parts.
-    private static let commits = (0..<128).map { Self.composed(Parts(rawValue: $0)) }
+    private static let commits = (0..<256).map { Self.composed(Parts(rawValue: $0)) }
 
     static let sendTypes: [PostgresType] = [
         .int8, .text, .text, .int8, .text, .bytea, .text, .text, .int8, .timestamptz, .int8, .int8, .text, .text,
@@ -37,7 +38,7 @@ enum PostgresJournalSQL {
             return "unnest(\(columns.joined(separator: ", "))) \(name)"
         }
         let fences = rows("text int8 int8", "WITH ORDINALITY f")
-        let all: [Parts] = [.turns, .intents, .sends, .letters, .marks, .cleared, .timers]
+        let all: [Parts] = [.turns, .intents, .sends, .letters, .marks, .cleared, .timers, .efforts]
         let body = all.filter(parts.contains).map { Self.part($0, rows) }.joined()
         return PostgresStatement.SQL(
             """
@@ -147,6 +148,15 @@ enum PostgresJournalSQL {
                     ORDER BY conversation ON CONFLICT (conversation) DO UPDATE SET at = excluded.at
                 )
                 """
+        case .efforts:
+            return """
+                , weighed AS (
+                    INSERT INTO cardume.lane_histories (conversation, efforts)
+                    SELECT conversation, efforts FROM \(rows("text text text", "e")) (conversation, turn, efforts)
+                    JOIN inserted USING (conversation, turn) ORDER BY conversation
+                    ON CONFLICT (conversation) DO UPDATE SET efforts = excluded.efforts
+                )
+                """
         default:
             preconditionFailure("not a single part: \(part)")
         }
@@ -183,6 +193,10 @@ enum PostgresJournalSQL {
                 AND at > coalesce((SELECT at FROM cardume.closings d WHERE d.conversation = c.conversation), '-infinity')
             ORDER BY id DESC LIMIT wanted
         ) m ORDER BY number, id DESC
+        """
+
+    static let efforts: PostgresStatement.SQL = """
+        SELECT conversation, efforts FROM cardume.lane_histories WHERE conversation = ANY ($1::text[])
         """
 
     static let holds: PostgresStatement.SQL = "SELECT conversation FROM cardume.holds WHERE conversation = ANY ($1::text[])"

@@ -30,7 +30,7 @@ package final class PostgresLeaseStore: LeaseStore {
             PostgresStatement(SQL.leases),
         ])
         let members = results[2].map { row in
-            Member(id: Member.ID(row.text(0) ?? ""), queues: Set((row.texts(1) ?? []).map { AssistantID($0) }))
+            Member(id: Member.ID(row.text(0) ?? ""), queues: Set((row.texts(1) ?? []).map { QueueID($0) }))
         }
         let leases = results[3].map { row in
             (Self.partition(row), Lease(holder: Member.ID(row.text(3) ?? ""), epoch: Epoch(rawValue: row.int(2) ?? 0)))
@@ -82,11 +82,11 @@ package final class PostgresLeaseStore: LeaseStore {
     }
 
     private static func columns(_ partitions: [Partition.ID]) -> [PostgresParameter] {
-        [.texts(partitions.map(\.assistant.rawValue)), .ints(partitions.map { Int64($0.number) })]
+        [.texts(partitions.map(\.queue.rawValue)), .ints(partitions.map { Int64($0.number) })]
     }
 
     private static func partition(_ row: PostgresRow) -> Partition.ID {
-        Partition.ID(assistant: AssistantID(row.text(0) ?? ""), number: Int(row.int(1) ?? 0))
+        Partition.ID(QueueID(row.text(0) ?? ""), number: Int(row.int(1) ?? 0))
     }
 
     private enum SQL {

@@ -10,7 +10,13 @@ package enum PostgresSchema {
         """
 
     package static let migrations = [
-        PostgresMigration(version: 1, name: "journal and ownership", up: Self.version1, down: Self.version1Down)
+        PostgresMigration(version: 1, name: "journal and ownership", up: Self.version1, down: Self.version1Down),
+        PostgresMigration(
+            version: 2, name: "lanes",
+            up: """
+                -- What the latest turns weighed, of conversations whose turns use tools.
+                CREATE TABLE cardume.lane_histories (conversation text COLLATE "C" PRIMARY KEY, efforts text NOT NULL);
+                """, down: "DROP TABLE cardume.lane_histories;"),
     ]
 
     /// Names are compared byte for byte (`"C"`). What people write is UTF-8 in `bytea`, because `text` cannot hold a NUL.

@@ -40,12 +40,12 @@ extension RedisLog {
 
     /// Messages of one partition.
     private func append(_ messages: [LogAppend], number: Int) async throws(StoreError) -> [AppendOutcome] {
-        var assistants = self.settings.assistants
-        for append in messages where !assistants.contains(append.route.assistant) { assistants.append(append.route.assistant) }
+        var queues = self.settings.queues
+        for append in messages where !queues.contains(append.route.queue) { queues.append(append.route.queue) }
         var outcomes = [AppendOutcome](repeating: .duplicate, count: messages.count)
         var open = Array(messages.indices)
         while !open.isEmpty {
-            let command = try self.command(for: open.map { messages[$0] }, assistants, number: number)
+            let command = try self.command(for: open.map { messages[$0] }, queues, number: number)
             let reply = try await self.lane(number).run(RedisLogScripts.append, command, number)
             var values = reply.root.array.makeIterator()
             var refused: [Int] = []
@@ -54,12 +54,12 @@ extension RedisLog {
                     throw StoreError(.incompatible, "the append script answered in a way that is not understood")
                 }
                 if assistant > 0, let offset = value.offset {
-                    let partition = Partition.ID(assistant: assistants[assistant - 1], number: number)
+                    let partition = Partition.ID(queues[assistant - 1], number: number)
                     outcomes[index] = .appended(partition, offset)
                 } else if assistant < 0, let holder = value.string {
                     // Held by one that was not named; so are all later messages of its conversation.
                     refused.append(index)
-                    if !assistants.contains(AssistantID(holder)) { assistants.append(AssistantID(holder)) }
+                    if !queues.contains(QueueID(holder)) { queues.append(QueueID(holder)) }
                 }
             }
             open = refused
@@ -68,25 +68,25 @@ extension RedisLog {
     }
 
     private func command(
-        for messages: [LogAppend], _ assistants: [AssistantID], number: Int
+        for messages: [LogAppend], _ queues: [QueueID], number: Int
     ) throws(StoreError) -> RedisCommand {
-        var command = RedisLogScripts.append.command(keys: assistants.count + 2 * messages.count)
+        var command = RedisLogScripts.append.command(keys: queues.count + 2 * messages.count)
         command.reserveCapacity(
-            arguments: 8 + 2 * assistants.count + 30 * messages.count,
-            bytes: 128 + 64 * assistants.count + 640 * messages.count)
-        for assistant in assistants { command.append(self.keys.log(Partition.ID(assistant: assistant, number: number))) }
+            arguments: 8 + 2 * queues.count + 30 * messages.count,
+            bytes: 128 + 64 * queues.count + 640 * messages.count)
+        for queue in queues { command.append(self.keys.log(Partition.ID(queue, number: number))) }
         for append in messages {
             command.append(self.keys.seen(append.message, in: number))
             command.append(self.keys.holder(of: append.message.conversation, in: number))
         }
-        command.append(assistants.count)
-        command.append(self.settings.assistants.count)
+        command.append(queues.count)
+        command.append(self.settings.queues.count)
         command.append(self.settings.dedupeWindow.milliseconds)
         command.append(self.settings.session.milliseconds)
-        for assistant in assistants { command.append(assistant.rawValue) }
+        for queue in queues { command.append(queue.rawValue) }
         for append in messages {
-            guard let route = assistants.firstIndex(of: append.route.assistant) else {
-                preconditionFailure("\(append.route.assistant): not named")
+            guard let route = queues.firstIndex(of: append.route.queue) else {
+                preconditionFailure("\(append.route.queue): not named")
             }
             command.append(append.message.receivedAt.milliseconds)
             command.append(route + 1)

@@ -44,7 +44,7 @@ extension RedisLog {
             command.append(self.keys.holder(of: Conversation.ID(conversation), in: partition.number))
         }
         command.append(fence.epoch.rawValue)
-        command.append(partition.assistant.rawValue)
+        command.append(partition.queue.rawValue)
         command.append(self.holderLifetime)
         for (conversation, value) in zip(conversations, timers) {
             let bytes = value.bytes ?? []
@@ -70,7 +70,7 @@ extension RedisLog {
                 command.append(self.keys.holder(of: session.conversation, in: fence.partition.number))
             }
             command.append(fence.epoch.rawValue)
-            command.append(fence.partition.assistant.rawValue)
+            command.append(fence.partition.queue.rawValue)
             for session in batch { command.append(session.contactWroteAt.milliseconds) }
             try await self.run(RedisLogScripts.endSessions, command, fence)
         }

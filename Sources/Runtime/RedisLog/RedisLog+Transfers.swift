@@ -4,13 +4,13 @@ public import CardumeCore
 extension RedisLog {
     public func transfer(_ transfer: LogTransfer) async throws(StoreError) -> TransferOutcome {
         if let turn = transfer.turn {
-            guard let outcome = try await self.transfer(transfer, from: turn.fence.partition.assistant) else {
+            guard let outcome = try await self.transfer(transfer, from: turn.fence.partition.queue) else {
                 throw StoreError(.incompatible, Self.notUnderstood)
             }
             return outcome
         }
         while true {
-            let holder = try await self.holder(of: transfer.conversation) ?? transfer.assistant
+            let holder = try await self.holder(of: transfer.conversation) ?? transfer.queue
             // Unless it went to somebody else just now: from that one, then.
             if let outcome = try await self.transfer(transfer, from: holder) { return outcome }
         }
@@ -23,7 +23,7 @@ extension RedisLog {
         var command = RedisLogScripts.move.command(keys: 4)
         command.append(self.keys.fence(fence.partition))
         command.append(self.keys.log(fence.partition))
-        command.append(self.keys.log(Partition.ID(assistant: drain.assistant, number: number)))
+        command.append(self.keys.log(Partition.ID(drain.queue, number: number)))
         command.append(self.keys.drains(fence.partition))
         command.append(fence.epoch.rawValue)
         command.append(drain.hold)
@@ -32,39 +32,39 @@ extension RedisLog {
         guard reply.root.integer != -1 else { throw StoreError(fenced: fence) }
     }
 
-    private func holder(of conversation: Conversation.ID) async throws(StoreError) -> AssistantID? {
+    private func holder(of conversation: Conversation.ID) async throws(StoreError) -> QueueID? {
         let number = conversation.partitionNumber(of: self.partitionCount)
         let command = RedisCommand("GET", self.keys.holder(of: conversation, in: number))
         let held = try await self.lane(number).send(command, number).root.string
         // `<chosen> <latest> <last entry> <assistant>`
         let parts = held?.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
-        return parts.flatMap { $0.count == 4 ? AssistantID(String($0[3])) : nil }
+        return parts.flatMap { $0.count == 4 ? QueueID(String($0[3])) : nil }
     }
 
     private static let notUnderstood = "the transfer script answered in a way that is not understood"
 
     /// - Returns: `nil` when `old` does not have the conversation.
-    private func transfer(_ transfer: LogTransfer, from old: AssistantID) async throws(StoreError) -> TransferOutcome? {
+    private func transfer(_ transfer: LogTransfer, from old: QueueID) async throws(StoreError) -> TransferOutcome? {
         let number = transfer.conversation.partitionNumber(of: self.partitionCount)
-        let from = Partition.ID(assistant: old, number: number)
+        let from = Partition.ID(old, number: number)
         var command = RedisLogScripts.transfer.command(keys: 5)
         command.append(self.keys.fence(from))
         command.append(self.keys.log(from))
-        command.append(self.keys.log(Partition.ID(assistant: transfer.assistant, number: number)))
+        command.append(self.keys.log(Partition.ID(transfer.queue, number: number)))
         command.append(self.keys.holder(of: transfer.conversation, in: number))
         command.append(self.keys.drains(from))
         command.append(transfer.turn.map { String($0.fence.epoch.rawValue) } ?? "")
         command.append(old.rawValue)
-        command.append(transfer.assistant.rawValue)
+        command.append(transfer.queue.rawValue)
         command.append(transfer.at.milliseconds)
         command.append(self.holderLifetime)
         command.append(transfer.conversation.rawValue)
         command.append(transfer.turn?.entry.offset.description ?? "")
         command.append(transfer.turn?.isAnswered ?? true ? "1" : "0")
-        command.append(self.settings.assistants.contains(old) ? "1" : "0")
+        command.append(self.settings.queues.contains(old) ? "1" : "0")
         if let turn = transfer.turn, !turn.isAnswered {
             // The script knows the hold and names it.
-            var message = turn.entry.message.transferred(along: LogDrain(to: transfer.assistant, hold: .start))
+            var message = turn.entry.message.transferred(from: old, along: LogDrain(to: transfer.queue, hold: .start))
             message.details.movedTo = nil
             RedisLogEntry.appendFields(message, more: try RedisLogEntry.json(message.details), to: &command)
         }
@@ -73,9 +73,9 @@ extension RedisLog {
         let (outcome, assistant) = (values.next()?.string, values.next()?.string)
         switch (outcome, values.next()?.offset, values.next()?.offset) {
         case ("draining", let hold?, let drain?):
-            return .draining(LogDrain(to: transfer.assistant, hold: hold), at: drain)
+            return .draining(LogDrain(to: transfer.queue, hold: hold), at: drain)
         case ("overtaken", let hold?, let drain?):
-            return .overtaken(LogDrain(to: AssistantID(assistant ?? ""), hold: hold), at: drain)
+            return .overtaken(LogDrain(to: QueueID(assistant ?? ""), hold: hold), at: drain)
         case ("assigned", _, _): return .assigned
         case ("unchanged", _, _): return .unchanged
         case ("other", _, _): return nil

@@ -17,10 +17,10 @@ public final class RedisLog: Sendable {
         /// How long a silent conversation stays with its assistant. Defaults to 24 h.
         public var session: Duration = .seconds(24 * 3600)
         /// Those that somebody serves. A conversation that another one holds is routed anew once nothing of it is unsettled.
-        public var assistants: [AssistantID]
+        public var queues: [QueueID]
 
-        public init(assistants: [AssistantID]) {
-            self.assistants = assistants
+        public init(queues: [QueueID]) {
+            self.queues = queues
         }
     }
 
@@ -145,11 +145,11 @@ extension RedisLog: PartitionLog {
         return try await self.lane(partition.number).send(command, partition.number).root.integer ?? 0
     }
 
-    public func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
+    public func announceLift(of conversation: Conversation.ID, to queues: [QueueID]) async throws(StoreError) {
         let number = conversation.partitionNumber(of: self.partitionCount)
         let more = try RedisLogEntry.json(InboundMessage.Details(notice: .lift))
-        for assistant in assistants {
-            var command = RedisCommand("XADD", self.keys.log(Partition.ID(assistant: assistant, number: number)), "*")
+        for queue in queues {
+            var command = RedisCommand("XADD", self.keys.log(Partition.ID(queue, number: number)), "*")
             let notice = InboundMessage(
                 id: "lift", conversation: conversation, kind: .system, text: nil, receivedAt: Timestamp(milliseconds: 0),
                 replyAddress: "", traceID: "")

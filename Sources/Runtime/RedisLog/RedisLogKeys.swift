@@ -21,20 +21,20 @@ struct RedisLogKeys: Sendable {
 
     var birth: String { "\(self.prefix):birth" }
 
-    func log(_ partition: Partition.ID) -> String { "\(self.tagged(partition.number)):log:\(partition.assistant)" }
+    func log(_ partition: Partition.ID) -> String { "\(self.tagged(partition.number)):log:\(partition.queue)" }
 
-    func fence(_ partition: Partition.ID) -> String { "\(self.tagged(partition.number)):fence:\(partition.assistant)" }
+    func fence(_ partition: Partition.ID) -> String { "\(self.tagged(partition.number)):fence:\(partition.queue)" }
 
     func drains(_ partition: Partition.ID) -> String {
-        "\(self.tagged(partition.number)):drains:\(partition.assistant)"
+        "\(self.tagged(partition.number)):drains:\(partition.queue)"
     }
 
     func timerTimes(_ partition: Partition.ID) -> String {
-        "\(self.tagged(partition.number)):times:\(partition.assistant)"
+        "\(self.tagged(partition.number)):times:\(partition.queue)"
     }
 
     func timers(_ partition: Partition.ID) -> String {
-        "\(self.tagged(partition.number)):timers:\(partition.assistant)"
+        "\(self.tagged(partition.number)):timers:\(partition.queue)"
     }
 
     func seen(_ message: InboundMessage, in number: Int) -> String {

@@ -13,6 +13,13 @@ enum SQLiteSchema {
             try db.execute(sql: Self.version1)
         }
         migrator.registerMigration("2 timers and transfers") { db in try db.execute(sql: Self.version2) }
+        migrator.registerMigration("3 lanes") { db in
+            try db.execute(
+                sql: """
+                    -- What the latest turns weighed, of conversations whose turns use tools.
+                    CREATE TABLE lane_histories (conversation TEXT PRIMARY KEY, efforts TEXT NOT NULL) WITHOUT ROWID;
+                    """)
+        }
         return migrator
     }
 

@@ -41,7 +41,10 @@ extension SQLiteStore: Journal {
             }
             let hold = try db.cachedStatement(sql: "SELECT 1 FROM holds WHERE conversation = ?")
             let isHeld = try Bool.fetchOne(hold, arguments: [conversation.rawValue]) ?? false
-            return ConversationSnapshot(context: context.reversed(), isHeld: isHeld)
+            let history = try db.cachedStatement(sql: "SELECT efforts FROM lane_histories WHERE conversation = ?")
+            let efforts = try String.fetchOne(history, arguments: [conversation.rawValue])
+            return ConversationSnapshot(
+                context: context.reversed(), isHeld: isHeld, efforts: efforts.map(LaneHistory.efforts) ?? [])
         }
     }
 
@@ -83,7 +86,7 @@ extension SQLiteStore: Journal {
     // MARK: Turns
 
     private func commit(_ turn: TurnCommit, _ db: Database) throws -> CommitOutcome {
-        let assistant = try self.rowID(of: turn.assistant, db)
+        let assistant = try self.rowID(of: QueueID(turn.assistant), db)
         let statement = try db.cachedStatement(
             sql: "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
         statement.setUncheckedArguments([
@@ -113,6 +116,11 @@ extension SQLiteStore: Journal {
             ])
             try insert.execute()
             try Self.write(intent, db)
+        }
+        if let efforts = turn.efforts {
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO lane_histories VALUES (?, ?)",
+                arguments: [turn.conversation.rawValue, LaneHistory.text(efforts)])
         }
         try Self.audit(turn, by: assistant, db)
         return .committed

@@ -11,18 +11,18 @@ extension SQLiteStore: PartitionLog {
         return outcomes
     }
 
-    public func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
+    public func announceLift(of conversation: Conversation.ID, to queues: [QueueID]) async throws(StoreError) {
         let number = conversation.partitionNumber(of: self.partitionCount)
         let notice = InboundMessage(
             id: "lift", conversation: conversation, kind: .system, text: nil, receivedAt: Timestamp(milliseconds: 0),
             replyAddress: "", traceID: "", details: InboundMessage.Details(notice: .lift))
         try await self.committer.write { db in
-            for assistant in assistants {
-                let lane = Self.lane(try self.rowID(of: assistant, db), number)
+            for queue in queues {
+                let lane = Self.lane(try self.rowID(of: queue, db), number)
                 try Self.insert(notice, self.takeOffset(), lane: lane, showsMenu: false, db)
             }
         }
-        for assistant in assistants { self.bell.ring(Partition.ID(assistant: assistant, number: number)) }
+        for queue in queues { self.bell.ring(Partition.ID(queue, number: number)) }
     }
 
     public func open(_ fence: Fence) async throws(StoreError) -> LogOpening {
@@ -106,11 +106,11 @@ extension SQLiteStore: PartitionLog {
         let route = try append.route.resolved(
             heldBy: self.holder(of: message.conversation, db), at: now, session: self.settings.session,
             hasUnsettled: { try self.hasUnsettled(message.conversation, db) })
-        let assistant = try self.rowID(of: route.assistant, db)
+        let queue = try self.rowID(of: route.queue, db)
         let partition = Partition.ID(
-            assistant: route.assistant, number: message.conversation.partitionNumber(of: self.partitionCount))
-        try self.remember(route, assistant, message, db)
-        try Self.insert(message, offset, lane: Self.lane(assistant, partition.number), showsMenu: !route.isChosen, db)
+            route.queue, number: message.conversation.partitionNumber(of: self.partitionCount))
+        try self.remember(route, queue, message, db)
+        try Self.insert(message, offset, lane: Self.lane(queue, partition.number), showsMenu: !route.isChosen, db)
         return .appended(partition, LogOffset(major: offset))
     }
 
@@ -146,29 +146,29 @@ extension SQLiteStore: PartitionLog {
                 WHERE conversation = ?
                 """)
         guard let row = try Row.fetchOne(statement, arguments: [conversation.rawValue]) else { return nil }
-        let assistant = AssistantID(row[0] as String)
-        guard self.settings.assistants?.contains(assistant) ?? true else { return nil }
+        let queue = QueueID(row[0] as String)
+        guard self.settings.queues?.contains(queue) ?? true else { return nil }
         return ConversationHolder(
-            route: Route(assistant: assistant, isChosen: row[1]), latestMessageAt: Timestamp(milliseconds: row[2]))
+            route: Route(queue, isChosen: row[1]), latestMessageAt: Timestamp(milliseconds: row[2]))
     }
 
     func hasUnsettled(_ conversation: Conversation.ID, _ db: Database) throws -> Bool {
         let number = conversation.partitionNumber(of: self.partitionCount)
-        return try self.state.withLock { Array($0.assistants.values) }.contains { assistant in
+        return try self.state.withLock { Array($0.queues.values) }.contains { queue in
             try Bool.fetchOne(
                 db, sql: "SELECT 1 FROM queue WHERE lane = ? AND conversation = ? LIMIT 1",
-                arguments: [Self.lane(assistant, number), conversation.rawValue]) ?? false
+                arguments: [Self.lane(queue, number), conversation.rawValue]) ?? false
         }
     }
 
-    private func remember(_ route: Route, _ assistant: Int64, _ message: InboundMessage, _ db: Database) throws {
+    private func remember(_ route: Route, _ queue: Int64, _ message: InboundMessage, _ db: Database) throws {
         let statement = try db.cachedStatement(
             sql: """
                 INSERT INTO holders VALUES (?, ?, ?, ?) ON CONFLICT (conversation) DO UPDATE SET
                 assistant = excluded.assistant, is_chosen = excluded.is_chosen, latest_at = excluded.latest_at
                 """)
         statement.setUncheckedArguments([
-            message.conversation.rawValue, assistant, route.isChosen, message.receivedAt.milliseconds,
+            message.conversation.rawValue, queue, route.isChosen, message.receivedAt.milliseconds,
         ])
         try statement.execute()
     }
@@ -192,25 +192,25 @@ extension SQLiteStore: PartitionLog {
 
     static func lane(_ assistant: Int64, _ partition: Int) -> Int64 { assistant << 16 | Int64(partition) }
 
-    /// `nil` when the assistant never had a message.
+    /// `nil` when the queue never had a message.
     func lane(_ partition: Partition.ID) -> Int64? {
-        self.state.withLock { $0.assistants[partition.assistant] }.map { Self.lane($0, partition.number) }
+        self.state.withLock { $0.queues[partition.queue] }.map { Self.lane($0, partition.number) }
     }
 
-    /// The row id of an assistant, made on its first use.
-    func rowID(of assistant: AssistantID, _ db: Database) throws -> Int64 {
-        if let id = self.state.withLock({ $0.assistants[assistant] }) { return id }
+    /// The row id of a queue, made on its first use.
+    func rowID(of queue: QueueID, _ db: Database) throws -> Int64 {
+        if let id = self.state.withLock({ $0.queues[queue] }) { return id }
         let existing = try Int64.fetchOne(
-            db, sql: "SELECT id FROM assistants WHERE name = ?", arguments: [assistant.rawValue])
-        if let existing { return self.remember(assistant, existing, db) }
-        try db.execute(sql: "INSERT INTO assistants (name) VALUES (?)", arguments: [assistant.rawValue])
-        return self.remember(assistant, db.lastInsertedRowID, db)
+            db, sql: "SELECT id FROM assistants WHERE name = ?", arguments: [queue.rawValue])
+        if let existing { return self.remember(queue, existing, db) }
+        try db.execute(sql: "INSERT INTO assistants (name) VALUES (?)", arguments: [queue.rawValue])
+        return self.remember(queue, db.lastInsertedRowID, db)
     }
 
     /// Keeps the row id in memory once its transaction is committed.
-    private func remember(_ assistant: AssistantID, _ id: Int64, _ db: Database) -> Int64 {
+    private func remember(_ queue: QueueID, _ id: Int64, _ db: Database) -> Int64 {
         db.afterNextTransaction { _ in
-            self.state.withLock { $0.assistants[assistant] = id }
+            self.state.withLock { $0.queues[queue] = id }
         }
         return id
     }

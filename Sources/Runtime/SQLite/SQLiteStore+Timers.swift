@@ -29,7 +29,7 @@ extension SQLiteStore {
                 try db.execute(
                     sql: "DELETE FROM timers WHERE lane = ? AND conversation = ?",
                     arguments: [lane, timer.conversation.rawValue])
-                guard try self.isCurrent(timer, fence.partition.assistant, db) else { continue }
+                guard try self.isCurrent(timer, fence.partition.queue, db) else { continue }
                 // A closed conversation has no holder: until this is settled, nobody else may answer.
                 try db.execute(
                     sql: "INSERT INTO holders VALUES (?, ?, FALSE, ?) ON CONFLICT DO NOTHING",
@@ -45,7 +45,7 @@ extension SQLiteStore {
     public func end(_ sessions: [SessionEnd], _ fence: Fence) async throws(StoreError) {
         try await self.committer.write { db in
             try self.checkFence(fence)
-            let assistant = try self.rowID(of: fence.partition.assistant, db)
+            let assistant = try self.rowID(of: fence.partition.queue, db)
             for session in sessions {
                 try db.execute(
                     sql: "DELETE FROM holders WHERE conversation = ? AND assistant = ? AND latest_at <= ?",
@@ -65,12 +65,12 @@ extension SQLiteStore {
     }
 
     /// Whether nobody has written since the timer was set, nor taken the conversation over.
-    private func isCurrent(_ timer: ConversationTimer, _ assistant: AssistantID, _ db: Database) throws -> Bool {
+    private func isCurrent(_ timer: ConversationTimer, _ assistant: QueueID, _ db: Database) throws -> Bool {
         guard let holder = try self.holder(of: timer.conversation, db) else { return true }
-        return holder.route.assistant == assistant && holder.latestMessageAt <= timer.firing.contactWroteAt
+        return holder.route.queue == assistant && holder.latestMessageAt <= timer.firing.contactWroteAt
     }
 
     func lane(of partition: Partition.ID, _ db: Database) throws -> Int64 {
-        Self.lane(try self.rowID(of: partition.assistant, db), partition.number)
+        Self.lane(try self.rowID(of: partition.queue, db), partition.number)
     }
 }

@@ -9,11 +9,11 @@ extension SQLiteStore {
         let (outcome, old) = try await self.committer.write { db in
             if let fence = transfer.turn?.fence { try self.checkFence(fence) }
             let holder = try self.holder(of: transfer.conversation, db)
-            let old = transfer.turn?.fence.partition.assistant ?? holder?.route.assistant
+            let old = transfer.turn?.fence.partition.queue ?? holder?.route.queue
             return (try self.transfer(transfer, from: old, holder, db), old)
         }
-        for assistant in [old, transfer.assistant].compactMap(\.self) {
-            self.bell.ring(Partition.ID(assistant: assistant, number: number))
+        for queue in [old, transfer.queue].compactMap(\.self) {
+            self.bell.ring(Partition.ID(queue, number: number))
         }
         return outcome
     }
@@ -21,7 +21,7 @@ extension SQLiteStore {
     public func move(
         _ offsets: [LogOffset], along drain: LogDrain, _ fence: Fence
     ) async throws(StoreError) {
-        let target = Partition.ID(assistant: drain.assistant, number: fence.partition.number)
+        let target = Partition.ID(drain.queue, number: fence.partition.number)
         try await self.committer.write { db in
             try self.checkFence(fence)
             let (old, new) = (try self.lane(of: fence.partition, db), try self.lane(of: target, db))
@@ -45,34 +45,36 @@ extension SQLiteStore {
     }
 
     private func transfer(
-        _ transfer: LogTransfer, from old: AssistantID?, _ holder: ConversationHolder?, _ db: Database
+        _ transfer: LogTransfer, from old: QueueID?, _ holder: ConversationHolder?, _ db: Database
     ) throws -> TransferOutcome {
         let number = transfer.conversation.partitionNumber(of: self.partitionCount)
-        func lane(_ assistant: AssistantID) throws -> Int64 {
-            try self.lane(of: Partition.ID(assistant: assistant, number: number), db)
+        func lane(_ queue: QueueID) throws -> Int64 {
+            try self.lane(of: Partition.ID(queue, number: number), db)
         }
         if let turn = transfer.turn {
             let offset = turn.entry.offset
             let isThere = try Bool.fetchOne(
                 db, sql: "SELECT 1 FROM queue WHERE lane = ? AND id = ?",
-                arguments: [lane(turn.fence.partition.assistant), Int64(offset.major)])
-            let first = try Self.firstDrain(of: transfer.conversation, lane: lane(turn.fence.partition.assistant), db)
+                arguments: [lane(turn.fence.partition.queue), Int64(offset.major)])
+            let first = try Self.firstDrain(of: transfer.conversation, lane: lane(turn.fence.partition.queue), db)
             guard first != nil || isThere ?? false else { return .unchanged }
-            if turn.isAnswered || first == nil { try Self.remove(offset, lane: lane(turn.fence.partition.assistant), db) }
+            if turn.isAnswered || first == nil { try Self.remove(offset, lane: lane(turn.fence.partition.queue), db) }
             if let (drain, offset) = first { return .overtaken(drain, at: offset) }
         }
-        if old == transfer.assistant { return .unchanged }
-        let new = try lane(transfer.assistant)
+        if old == transfer.queue { return .unchanged }
+        let new = try lane(transfer.queue)
         try db.execute(
             sql: "INSERT OR REPLACE INTO holders VALUES (?, ?, TRUE, ?)",
             arguments: [
                 transfer.conversation.rawValue, new >> 16, (holder?.latestMessageAt ?? transfer.at).milliseconds,
             ])
         guard let old else { return .assigned }
-        let drain = LogDrain(to: transfer.assistant, hold: try self.append(.hold, transfer, lane: new, db))
+        let drain = LogDrain(to: transfer.queue, hold: try self.append(.hold, transfer, lane: new, db))
         let offset = try self.append(.drain(drain), transfer, lane: lane(old), db)
         if let turn = transfer.turn, !turn.isAnswered {
-            try Self.insert(turn.entry.message.transferred(along: drain), self.takeOffset(), lane: new, showsMenu: false, db)
+            try Self.insert(
+                turn.entry.message.transferred(from: turn.fence.partition.queue, along: drain), self.takeOffset(), lane: new,
+                showsMenu: false, db)
         }
         return .draining(drain, at: offset)
     }

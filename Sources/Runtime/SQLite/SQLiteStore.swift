@@ -25,13 +25,13 @@ public final class SQLiteStore: Sendable {
         public var session: Duration
 
         /// Those who have an owner; a conversation whose holder is none of them is routed anew. Defaults to `nil`: all.
-        public var assistants: Set<AssistantID>?
+        public var queues: Set<QueueID>?
 
         public init(
             folder: String, partitionCount: Int = Partition.defaultCount, dedupeWindow: Duration = .seconds(24 * 3600),
-            session: Duration = .seconds(24 * 3600), assistants: Set<AssistantID>? = nil
+            session: Duration = .seconds(24 * 3600), queues: Set<QueueID>? = nil
         ) {
-            self.assistants = assistants
+            self.queues = queues
             self.folder = folder
             self.partitionCount = partitionCount
             self.dedupeWindow = dedupeWindow
@@ -41,8 +41,8 @@ public final class SQLiteStore: Sendable {
 
     struct State: Sendable {
         var nextOffset: UInt64
-        /// Row ids of assistants, by name.
-        var assistants: [AssistantID: Int64]
+        /// Row ids of queues, by name.
+        var queues: [QueueID: Int64]
         var acquired: Set<Partition.ID> = []
         /// Whether `crash_marks` may hold rows.
         var mayHaveCrashMarks: Bool
@@ -176,9 +176,9 @@ public final class SQLiteStore: Sendable {
 
     /// Messages whose assistant nobody serves would wait for ever, unnoticed.
     private static func refuseOrphans(_ db: Database, settings: Settings) throws {
-        guard let served = settings.assistants else { return }
+        guard let served = settings.queues else { return }
         let rows = try Row.fetchAll(db, sql: "SELECT id, name FROM assistants")
-        for row in rows where !served.contains(AssistantID(row["name"] as String)) {
+        for row in rows where !served.contains(QueueID(row["name"] as String)) {
             let (first, last) = ((row["id"] as Int64) << 16, (row["id"] as Int64) << 16 | 0xFFFF)
             let count =
                 try Int.fetchOne(
@@ -206,10 +206,10 @@ public final class SQLiteStore: Sendable {
         let latest =
             try Int64.fetchOne(db, sql: "SELECT max(id) FROM (SELECT id FROM seen UNION ALL SELECT id FROM queue)") ?? 0
         let rows = try Row.fetchAll(db, sql: "SELECT id, name FROM assistants")
-        let assistants = rows.map { (AssistantID($0["name"] as String), $0["id"] as Int64) }
+        let queues = rows.map { (QueueID($0["name"] as String), $0["id"] as Int64) }
         return State(
             nextOffset: UInt64(latest) + 1,
-            assistants: Dictionary(assistants) { first, _ in first },
+            queues: Dictionary(queues) { first, _ in first },
             mayHaveCrashMarks: try Int.fetchOne(db, sql: "SELECT count(*) FROM crash_marks") != 0
         )
     }

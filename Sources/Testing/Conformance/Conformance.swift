@@ -12,6 +12,7 @@ func expect(_ condition: Bool, _ promise: String) throws {
 /// Builds messages for the suites.
 enum Sample {
     static let assistant: AssistantID = "suporte"
+    static let queue = QueueID(Self.assistant)
 
     static func message(
         _ id: String, from contact: String = "5534999990001", text: String? = "oi", at milliseconds: Int64 = 1_795_176_000_000
@@ -38,7 +39,7 @@ enum Sample {
 
     /// Makes `member` the first owner ever of ``partition``.
     static func claim(from leases: any LeaseStore, for member: Member.ID) async throws -> Fence {
-        _ = try await leases.renew(Member(id: member, queues: [Self.assistant]))
+        _ = try await leases.renew(Member(id: member, queues: [Self.queue]))
         guard let ownership = try await leases.claim([Self.partition], for: member)[Self.partition] else {
             throw ConformanceFailure(description: "broken promise: what nobody holds can be claimed")
         }

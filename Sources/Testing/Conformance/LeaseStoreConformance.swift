@@ -53,6 +53,6 @@ public struct LeaseStoreConformance {
     }
 
     private func member(_ name: String) -> Member {
-        Member(id: Member.ID(name), queues: [Sample.assistant])
+        Member(id: Member.ID(name), queues: [Sample.queue])
     }
 }

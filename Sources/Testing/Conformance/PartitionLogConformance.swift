@@ -117,7 +117,7 @@ public struct PartitionLogConformance {
         try await self.settle([first.1, second.1, third.1], in: first.0)
         let latest = Sample.message("holder-4", from: "7", at: 1_795_176_000_000 + 51 * 3_600_000)
         let fourth = try Sample.partition(try await self.log.append([Sample.append(latest, to: "comercial")])[0])
-        try expect(fourth.0.assistant == "comercial", "after the session, the route decides again")
+        try expect(fourth.0.queue == "comercial", "after the session, the route decides again")
         try await self.settle([fourth.1], in: fourth.0)
     }
 
@@ -133,7 +133,7 @@ public struct PartitionLogConformance {
         try await self.settle([shown.1, early.1], in: shown.0)
         let chosen = try Sample.partition(
             try await self.log.append([Sample.append(Sample.message("menu-3", from: "8"), to: "comercial")])[0])
-        try expect(chosen.0.assistant == "comercial", "then the choice holds")
+        try expect(chosen.0.queue == "comercial", "then the choice holds")
         let entry = try await self.log.next(chosen.0, after: .start, limit: 10).first
         try expect(entry?.message.details.showsMenu == nil, "and no menu is shown")
         try await self.settle([chosen.1], in: chosen.0)
@@ -155,7 +155,7 @@ public struct PartitionLogConformance {
 
     private func carriesNotices() async throws {
         let conversation = Sample.message("notice", from: "10").conversation
-        try await self.log.announceLift(of: conversation, to: [Sample.assistant])
+        try await self.log.announceLift(of: conversation, to: [Sample.queue])
         let number = conversation.partitionNumber(of: self.log.partitionCount)
         let partition = Partition.ID(assistant: Sample.assistant, number: number)
         let entries = try await self.log.next(partition, after: .start, limit: 10)
@@ -177,7 +177,7 @@ public struct PartitionLogConformance {
             .filter { $0.message.conversation == conversation }
         let ids = entries.map { entry in
             switch entry.message.details.notice {
-            case .drain(let drain): "drain to \(drain.assistant)"
+            case .drain(let drain): "drain to \(drain.queue)"
             case .release: "release"
             case let notice?: notice.rawValue
             case nil: entry.message.id.rawValue + (entry.message.details.movedTo != nil ? " moved" : "")
@@ -280,7 +280,7 @@ public struct PartitionLogConformance {
         let silent = LogTransfer.Turn(
             entry: next, fence: try await self.fence(asked.partition), isAnswered: false)
         let returned = try await self.log.transfer(
-            LogTransfer(of: conversation, to: Sample.assistant, after: silent, at: Self.noon))
+            LogTransfer(of: conversation, to: Sample.queue, after: silent, at: Self.noon))
         let back = try await self.entries(of: conversation, Sample.assistant)
         try expect(back.ids == ["hold", "turn-2 moved"], "an unanswered message goes over with the conversation")
         try expect(back.entries[1].message.details.transfers == 1, "and tells how often it did")
@@ -313,7 +313,7 @@ public struct PartitionLogConformance {
         let transfer = LogTransfer(of: stranger.conversation, to: "financeiro", at: stranger.receivedAt)
         try expect(try await self.log.transfer(transfer) == .assigned, "a conversation that nobody had is assigned")
         let place = try Sample.partition(try await self.log.append([Sample.append(stranger)])[0])
-        try expect(place.0.assistant == "financeiro", "and begins there")
+        try expect(place.0.queue == "financeiro", "and begins there")
         try await self.settle([place.1], in: place.0)
     }
 
@@ -412,7 +412,7 @@ public struct PartitionLogConformance {
         try await self.settle(survey.map(\.offset) + [early.1], in: partition)
         let next = Sample.message("end-4", from: "14", at: message.receivedAt.milliseconds + 3_000)
         let moved = try Sample.partition(try await self.log.append([Sample.append(next, to: "comercial")])[0])
-        try expect(moved.0.assistant == "comercial", "after an ended session, the route decides again")
+        try expect(moved.0.queue == "comercial", "after an ended session, the route decides again")
         try await self.settle([moved.1], in: moved.0)
     }
 

@@ -20,6 +20,7 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         var sends: [SendIntent.ID: SendIntent] = [:]
         var deadLetters: [Key: DeadLetter] = [:]
         var marks: [Key: Int] = [:]
+        var efforts: [Conversation.ID: [Int]] = [:]
         var holds: Set<Conversation.ID> = []
         var rejected: [RejectedWebhook] = []
         var members: [Member.ID: Member] = [:]
@@ -122,14 +123,14 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
             })
         state.holders[message.conversation] = ConversationHolder(route: route, latestMessageAt: message.receivedAt)
         message.details.showsMenu = route.isChosen ? nil : true
-        let partition = Partition.ID(assistant: route.assistant, number: number)
+        let partition = Partition.ID(route.queue, number: number)
         return .appended(partition, state.append(message, to: partition))
     }
 
-    public func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
+    public func announceLift(of conversation: Conversation.ID, to queues: [QueueID]) async throws(StoreError) {
         let notice = Self.notice(.lift, of: conversation, at: Timestamp(milliseconds: 0))
-        let partitions = assistants.map {
-            Partition.ID(assistant: $0, number: conversation.partitionNumber(of: self.partitionCount))
+        let partitions = queues.map {
+            Partition.ID($0, number: conversation.partitionNumber(of: self.partitionCount))
         }
         try self.access { state in
             for partition in partitions {
@@ -184,7 +185,7 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
     public func transfer(_ transfer: LogTransfer) async throws(StoreError) -> TransferOutcome {
         let conversation = transfer.conversation
         let number = conversation.partitionNumber(of: self.partitionCount)
-        func partition(_ assistant: AssistantID) -> Partition.ID { Partition.ID(assistant: assistant, number: number) }
+        func partition(_ queue: QueueID) -> Partition.ID { Partition.ID(queue, number: number) }
         let outcome = try self.access(transfer.turn?.fence) { state -> TransferOutcome in
             let holder = state.holders[conversation]
             if let turn = transfer.turn {
@@ -198,17 +199,19 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
                     return .overtaken(drain, at: first.offset)
                 }
             }
-            let old = transfer.turn?.fence.partition.assistant ?? holder?.route.assistant
-            if old == transfer.assistant { return .unchanged }
+            let old = transfer.turn?.fence.partition.queue ?? holder?.route.queue
+            if old == transfer.queue { return .unchanged }
             state.holders[conversation] = ConversationHolder(
-                route: Route(assistant: transfer.assistant), latestMessageAt: holder?.latestMessageAt ?? transfer.at)
+                route: Route(transfer.queue), latestMessageAt: holder?.latestMessageAt ?? transfer.at)
             guard let old else { return .assigned }
             let hold = state.append(
-                Self.notice(.hold, of: conversation, at: transfer.at), to: partition(transfer.assistant))
-            let drain = LogDrain(to: transfer.assistant, hold: hold)
+                Self.notice(.hold, of: conversation, at: transfer.at), to: partition(transfer.queue))
+            let drain = LogDrain(to: transfer.queue, hold: hold)
             let offset = state.append(Self.notice(.drain(drain), of: conversation, at: transfer.at), to: partition(old))
             if let turn = transfer.turn, !turn.isAnswered {
-                state.append(turn.entry.message.transferred(along: drain), to: partition(transfer.assistant))
+                state.append(
+                    turn.entry.message.transferred(from: turn.fence.partition.queue, along: drain),
+                    to: partition(transfer.queue))
             }
             return .draining(drain, at: offset)
         }
@@ -221,7 +224,7 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
     public func move(
         _ offsets: [LogOffset], along drain: LogDrain, _ fence: Fence
     ) async throws(StoreError) {
-        let target = Partition.ID(assistant: drain.assistant, number: fence.partition.number)
+        let target = Partition.ID(drain.queue, number: fence.partition.number)
         try self.access(fence) { state in
             for entry in (state.queues[fence.partition] ?? []).filter({ offsets.contains($0.offset) }) {
                 state.append(entry.message.moved(along: drain), to: target)
@@ -245,10 +248,10 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
                 state.timers[fence.partition]?[timer.conversation] = nil
                 let holder = state.holders[timer.conversation]
                 if let holder, holder.latestMessageAt > timer.firing.contactWroteAt { continue }
-                if let holder, holder.route.assistant != fence.partition.assistant { continue }
+                if let holder, holder.route.queue != fence.partition.queue { continue }
                 if holder == nil {
                     state.holders[timer.conversation] = ConversationHolder(
-                        route: Route(assistant: fence.partition.assistant, isChosen: false),
+                        route: Route(fence.partition.queue, isChosen: false),
                         latestMessageAt: timer.firing.contactWroteAt)
                 }
                 state.append(timer.message(at: now), to: fence.partition)
@@ -267,7 +270,7 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         try self.access(fence) { state in
             for session in sessions {
                 guard let holder = state.holders[session.conversation], holder.latestMessageAt <= session.contactWroteAt,
-                    holder.route.assistant == fence.partition.assistant
+                    holder.route.queue == fence.partition.queue
                 else { continue }
                 state.holders[session.conversation] = nil
             }
@@ -339,6 +342,7 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
                     turn.messages.filter { $0.kind != .system }.map { ContextMessage(role: .contact, text: $0.contextText) }
                     + turn.intents.map { ContextMessage(role: .assistant, text: $0.text) }
                 if turn.closesConversation { state.context[turn.conversation] = [] }
+                if let efforts = turn.efforts { state.efforts[turn.conversation] = efforts }
                 for intent in turn.intents { state.sends[intent.id] = intent }
                 for message in turn.messages {
                     state.marks[Key(conversation: message.conversation, message: message.id)] = nil
@@ -381,7 +385,7 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         try self.access { state in
             ConversationSnapshot(
                 context: Array((state.context[conversation] ?? []).suffix(contextMessages)),
-                isHeld: state.holds.contains(conversation))
+                isHeld: state.holds.contains(conversation), efforts: state.efforts[conversation] ?? [])
         }
     }
 

@@ -23,7 +23,7 @@ import Testing
         var settings = try RedisSettings(url: url, isCluster: isCluster)
         adjust(&settings)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
-        var log = RedisLog.Settings(assistants: assistants)
+        var log = RedisLog.Settings(queues: assistants.map { QueueID($0) })
         log.partitionCount = partitions
         let redis = RedisLog(
             settings: log, connector: try RedisConnector(settings), eventLoops: Array(group.makeIterator()),
@@ -67,7 +67,7 @@ import Testing
     }
 
     private static func key(_ partition: Partition.ID) -> String {
-        "cardume:{\(partition.number)}:log:\(partition.assistant)"
+        "cardume:{\(partition.number)}:log:\(partition.queue)"
     }
 
     // MARK: Promises
@@ -240,14 +240,14 @@ import Testing
         let first = try await Self.withLog(server.url) { log in
             try Self.place(try await log.append([Self.append("a", to: "financeiro")])[0])
         }
-        #expect(first.0.assistant == "financeiro")
+        #expect(first.0.queue == "financeiro")
         try await Self.withLog(server.url, assistants: [Self.assistant]) { log in
             // Five of them in one call, three of which another assistant holds.
             let outcomes = try await log.append([
                 Self.append("b"), Self.append("b2", from: 2), Self.append("c"), Self.append("c2", from: 2), Self.append("d"),
             ])
             let places = try outcomes.map(Self.place)
-            #expect(places.map(\.0.assistant) == ["financeiro", "suporte", "financeiro", "suporte", "financeiro"])
+            #expect(places.map(\.0.queue) == ["financeiro", "suporte", "financeiro", "suporte", "financeiro"])
             let entries = try await log.next(first.0, after: .start, limit: 10)
             #expect(entries.map(\.message.id) == ["a", "b", "c", "d"])
             // Nobody serves it: once all is settled, somebody else takes the conversation.

@@ -41,7 +41,7 @@ private struct MeasuredWorker: Sendable {
     private let coordinator: Coordinator
 
     init(_ options: WorkerOptions, loops: MultiThreadedEventLoopGroup) throws {
-        var log = RedisLog.Settings(assistants: [ClusterWorkload.assistant])
+        var log = RedisLog.Settings(queues: [QueueID(ClusterWorkload.assistant)])
         log.partitionCount = options.partitions
         self.options = options
         self.redis = RedisLog(

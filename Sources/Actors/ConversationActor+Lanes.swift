@@ -1,0 +1,60 @@
+import CardumeCore
+
+/// Lanes: which slots a turn takes, and which queue it belongs to.
+extension ConversationActor {
+    func lane(of message: InboundMessage) -> Lane {
+        let assistant = self.settings.assistant
+        return assistant.bulkhead.laneRule.lane(of: message, self.history, timers: assistant.timers)
+    }
+
+    /// The queue that the turn of `message` belongs to; `nil` when that is the one it is in.
+    func queueElsewhere(for message: InboundMessage) -> QueueID? {
+        // What timers do, and what chooses an assistant, stays where the conversation is.
+        guard message.kind != .system, message.details.showsMenu != true else { return nil }
+        let queue = self.settings.assistant.queue(of: self.lane(of: message))
+        return queue == self.fence.partition.queue ? nil : queue
+    }
+
+    /// Gives the conversation, with this message, to another lane's queue.
+    func move(_ entry: LogEntry, to queue: QueueID) async throws {
+        try await self.transfer(entry, to: queue, isAnswered: false)
+    }
+
+    func history(after result: TurnResult) -> LaneHistory {
+        let rule = self.settings.assistant.bulkhead.laneRule
+        var history = self.history
+        history.record(rule.effort(ofToolCalls: result.toolCalls), rule: rule)
+        return history
+    }
+
+    /// Runs `body` in a slot of the message's lane.
+    func inSlot<Result>(for message: InboundMessage, _ body: () async throws -> Result) async throws -> Result {
+        let (bulkhead, lane) = (self.settings.bulkhead, self.lane(of: message))
+        let clock = self.environment.clock
+        try await self.acquire(bulkhead, lane, message.kind.priority)
+        let beganAt = clock.uptime
+        do {
+            let result = try await body()
+            // A menu takes no time, and teaches nothing.
+            bulkhead.release(lane, after: clock.uptime - beganAt, message.details.showsMenu == true ? .other : .served)
+            return result
+        } catch {
+            bulkhead.release(lane, after: clock.uptime - beganAt, AdaptiveLimit.Outcome(of: error))
+            throw error
+        }
+    }
+}
+
+extension AdaptiveLimit.Outcome {
+    /// What a failed call says about the capacity of what it called.
+    init(of error: any Error) {
+        switch error {
+        case let failure as TurnFailure where [.timeout, .rateLimit].contains(failure.category):
+            self = .overloaded
+        case let postponement as TurnPostponement:
+            if case .breaker = postponement.cause { self = .overloaded } else { self = .other }
+        default:
+            self = .other
+        }
+    }
+}

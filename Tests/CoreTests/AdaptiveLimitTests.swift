@@ -1,0 +1,170 @@
+import CardumeCore
+import CardumeTesting
+import Foundation
+import Testing
+
+/// The limiter before a simulated server, in virtual time, with more to do than it can.
+struct AdaptiveLimitTests {
+    /// Serves `capacity` calls at once at full speed; beyond that all of them slow down in proportion.
+    private struct Simulation {
+        var limiter: AdaptiveLimit?
+        var fixed = 0
+        var capacity = 40.0
+        /// Standard deviation of the logarithm of a call's work, whose median is a second.
+        var spread = 0.0
+        /// Calls in flight beyond which it answers 429.
+        var refusesBeyond: Int?
+        var served = 0
+        var refused = 0
+        private(set) var now = 0.0
+        private var calls: [(began: Double, left: Double)] = []
+        private var generator: SeededGenerator
+
+        init(_ limiter: AdaptiveLimit?, fixed: Int = 0, spread: Double = 0, seed: UInt64 = 1) {
+            self.limiter = limiter
+            self.fixed = fixed
+            self.spread = spread
+            self.generator = SeededGenerator(seed: seed)
+        }
+
+        /// The limit in the middle, looked at each second of a minute.
+        mutating func median() -> Int {
+            var limits: [Int] = []
+            for _ in 0..<60 {
+                self.run(seconds: 1)
+                limits.append(self.limit)
+            }
+            return limits.sorted()[30]
+        }
+
+        private var limit: Int { self.limiter?.limit ?? self.fixed }
+
+        private mutating func work() -> Double {
+            // The sum of twelve uniform numbers is nearly normal.
+            let normal = (0..<12).reduce(-6.0) { sum, _ in sum + Double.random(in: 0..<1, using: &self.generator) }
+            return exp(normal * self.spread)
+        }
+
+        private mutating func ended(_ latency: Double, inFlight: Int, _ outcome: AdaptiveLimit.Outcome) {
+            _ = self.limiter?.finished(.seconds(latency), inFlight: inFlight, outcome, at: .seconds(self.now))
+        }
+
+        mutating func run(seconds: Double) {
+            let step = 0.02
+            let end = self.now + seconds
+            while self.now < end {
+                self.now += step
+                let speed = min(1, self.capacity / Double(max(self.calls.count, 1)))
+                for index in self.calls.indices { self.calls[index].left -= step * speed }
+                for index in self.calls.indices.reversed() where self.calls[index].left <= 0 {
+                    let inFlight = self.calls.count
+                    let call = self.calls.remove(at: index)
+                    self.served += 1
+                    self.ended(self.now - call.began, inFlight: inFlight, .served)
+                }
+                // One that is turned away is tried again later, like a turn.
+                var attempts = 0
+                while self.calls.count < self.limit, attempts < 4 {
+                    if let refusesBeyond, self.calls.count >= refusesBeyond {
+                        attempts += 1
+                        self.refused += 1
+                        self.ended(0.01, inFlight: self.calls.count + 1, .overloaded)
+                    } else {
+                        self.calls.append((self.now, self.work()))
+                    }
+                }
+            }
+        }
+    }
+
+    private static func limiter(from initial: Int) -> AdaptiveLimit {
+        AdaptiveLimit(policy: .init(floor: 1, ceiling: 400), initial: initial)
+    }
+
+    @Test(arguments: [4, 400])
+    func settlesNearTheCapacityAndFollowsIt(from initial: Int) {
+        var simulation = Simulation(Self.limiter(from: initial))
+        simulation.run(seconds: 60)
+        #expect((30...50).contains(simulation.median()))
+        simulation.capacity = 20
+        simulation.run(seconds: 60)
+        #expect((15...25).contains(simulation.median()))
+        simulation.capacity = 40
+        simulation.run(seconds: 60)
+        #expect((30...50).contains(simulation.median()))
+    }
+
+    /// Calls of very different lengths say less; not every chance can be told from queueing.
+    @Test(arguments: [0.3, 0.6])
+    func findsTheCapacityThroughNoise(spread: Double) {
+        var near = 0
+        for seed in 1...10 as ClosedRange<UInt64> {
+            var simulation = Simulation(Self.limiter(from: seed.isMultiple(of: 2) ? 4 : 400), spread: spread, seed: seed)
+            simulation.run(seconds: 60)
+            if (30...50).contains(simulation.median()) { near += 1 }
+        }
+        #expect(near >= 8)
+    }
+
+    @Test(arguments: [0.0, 0.3, 0.6])
+    func servesNearlyAsMuchAsTheBestFixedLimit(spread: Double) {
+        func served(_ simulation: Simulation) -> Int {
+            var simulation = simulation
+            simulation.run(seconds: 60)
+            simulation.served = 0
+            simulation.run(seconds: 120)
+            return simulation.served
+        }
+        let best = [20, 30, 40, 50, 60].map { served(Simulation(nil, fixed: $0, spread: spread)) }.max() ?? 0
+        let shares = (1...8 as ClosedRange<UInt64>).map {
+            Double(served(Simulation(Self.limiter(from: 4), spread: spread, seed: $0))) / Double(best)
+        }
+        #expect(shares.reduce(0, +) / 8 >= 0.9, "\(shares)")
+    }
+
+    @Test func callsTurnedAwayAreFew() {
+        var simulation = Simulation(Self.limiter(from: 400))
+        simulation.refusesBeyond = 40
+        simulation.run(seconds: 60)
+        (simulation.served, simulation.refused) = (0, 0)
+        simulation.run(seconds: 240)
+        #expect(simulation.served > 240 * 40 * 8 / 10)
+        #expect(Double(simulation.refused) < 0.02 * Double(simulation.served))
+    }
+
+    /// The negative control: without the limiter's answer to them, most calls are turned away.
+    @Test func withoutItMostCallsAreTurnedAway() {
+        var simulation = Simulation(nil, fixed: 400)
+        simulation.refusesBeyond = 40
+        simulation.run(seconds: 60)
+        #expect(simulation.refused > simulation.served)
+    }
+
+    @Test func tooLittleTrafficTeachesNothing() {
+        var limiter = Self.limiter(from: 100)
+        for second in 0..<200 {
+            let now = Duration.seconds(second)
+            _ = limiter.finished(.seconds(second % 7 + 1), inFlight: 3, .served, at: now)
+        }
+        #expect(limiter.limit == 100)
+    }
+
+    @Test func staysBetweenFloorAndCeiling() {
+        for seed in 0..<200 as Range<UInt64> {
+            var generator = SeededGenerator(seed: seed)
+            let floor = Int.random(in: 1...20, using: &generator)
+            let policy = AdaptiveLimit.Policy(floor: floor, ceiling: floor + Int.random(in: 0...50, using: &generator))
+            var limiter = AdaptiveLimit(policy: policy, initial: Int.random(in: 0...100, using: &generator))
+            var now = Duration.zero
+            for _ in 0..<400 {
+                now += .milliseconds(Int.random(in: 0...2_000, using: &generator))
+                let outcome: AdaptiveLimit.Outcome =
+                    [.served, .served, .served, .overloaded, .other].randomElement(using: &generator) ?? .served
+                _ = limiter.finished(
+                    .milliseconds(Int.random(in: 0...20_000, using: &generator)),
+                    inFlight: Int.random(in: 1...100, using: &generator), outcome, at: now)
+                #expect((policy.floor...policy.ceiling).contains(limiter.limit))
+            }
+        }
+    }
+}
