@@ -13,6 +13,7 @@ enum SQLiteSchema {
             try db.execute(sql: Self.version1)
         }
         migrator.registerMigration("2 timers and transfers") { db in try db.execute(sql: Self.version2) }
+        migrator.registerMigration("4 merged turns") { db in try db.execute(sql: Self.version4) }
         return migrator
     }
 
@@ -87,5 +88,10 @@ enum SQLiteSchema {
         ALTER TABLE turns ADD COLUMN transfer_to TEXT;
         -- What stands before it is no longer shown to models.
         CREATE TABLE closings (conversation TEXT PRIMARY KEY, message_id INTEGER NOT NULL) WITHOUT ROWID;
+        """
+
+    private static let version4 = """
+        -- A message that another one's turn has answered has a row of its own, which names that turn.
+        ALTER TABLE turns ADD COLUMN merged_into TEXT;
         """
 }
