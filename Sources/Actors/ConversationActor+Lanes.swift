@@ -2,12 +2,22 @@ import CardumeCore
 
 /// Lanes: which slots a turn takes, and which queue it belongs to.
 extension ConversationActor {
-    func lane(of message: InboundMessage) -> Lane {
+    private func lane(of message: InboundMessage) -> Lane {
         let assistant = self.settings.assistant
         return assistant.bulkhead.laneRule.lane(of: message, self.history, timers: assistant.timers)
     }
 
-    /// The queue that the turn of `message` belongs to; `nil` when that is the one it is in.
+    /// Of the turn that is about to begin: the first of its messages that is no light one decides.
+    private var turnLane: Lane {
+        for entry in self.machine.candidates {
+            let lane = self.lane(of: entry.message)
+            if lane != .light { return lane }
+        }
+        return .light
+    }
+
+    /// The queue that the turn of `message` belongs to; `nil` when that is the one it is in. What follows it in a burst does not
+    /// count: it arrives in another queue later than the message does.
     func queueElsewhere(for message: InboundMessage) -> QueueID? {
         // What timers do, and what chooses an assistant, stays where the conversation is.
         guard message.kind != .system, message.details.showsMenu != true else { return nil }
@@ -27,9 +37,11 @@ extension ConversationActor {
         return history
     }
 
-    /// Runs `body` in a slot of the message's lane.
+    /// Runs `body` in a slot of the turn's lane.
+    ///
+    /// - Parameter message: the turn's first.
     func inSlot<Result>(for message: InboundMessage, _ body: () async throws -> Result) async throws -> Result {
-        let (bulkhead, lane) = (self.settings.bulkhead, self.lane(of: message))
+        let (bulkhead, lane) = (self.settings.bulkhead, self.turnLane)
         let clock = self.environment.clock
         try await self.acquire(bulkhead, lane, message.kind.priority)
         let beganAt = clock.uptime

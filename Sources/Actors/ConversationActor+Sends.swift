@@ -12,7 +12,7 @@ extension ConversationActor {
                 lost = TurnFailure(category: .refused, message: end.lastError ?? "", isRetryable: false)
             case .parked:
                 lost = TurnFailure(category: .sendInDoubt, message: end.lastError ?? "", isRetryable: false)
-            case .pending, .sending, .unknown, .accepted: break
+            case .pending, .sending, .unknown, .accepted, .dropped: break
             }
         }
         if let lost { throw lost }
@@ -78,7 +78,7 @@ extension ConversationActor {
             self.report(.replyAccepted(intent, elapsed: elapsed))
         case .refused: self.report(.sendRefused(intent))
         case .unknown: self.report(.sendInDoubt(intent))
-        case .pending, .sending, .parked: break
+        case .pending, .sending, .parked, .dropped: break
         }
     }
 }

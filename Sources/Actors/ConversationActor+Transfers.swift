@@ -26,6 +26,9 @@ extension ConversationActor {
         case move(LogDrain)
     }
 
+    /// Whether what has not begun follows the conversation to another assistant.
+    var isLeaving: Bool { self.tell { !$0.drains.isEmpty && $0.drains[self.id] != nil } }
+
     /// - Returns: `nil` for an item that is to be run here.
     func wayOut(of item: ConversationMachine.Item) -> WayOut? {
         switch item.entry.message.notice {
@@ -51,8 +54,10 @@ extension ConversationActor {
 
     /// Gives the conversation away, at the end of the turn of `entry`.
     ///
-    /// - Parameter isAnswered: otherwise the other queue answers the message.
+    /// - Parameter isAnswered: otherwise the other queue answers the message, and those that the turn had taken together with it
+    ///   follow it there one by one.
     func transfer(_ entry: LogEntry, to queue: QueueID, isAnswered: Bool) async throws {
+        if !isAnswered { self.machine.separate() }
         let turn = LogTransfer.Turn(entry: entry, fence: self.fence, isAnswered: isAnswered)
         let transfer = LogTransfer(of: self.id, to: queue, after: turn, at: self.environment.clock.wallTime)
         let outcome = try await self.environment.untilAvailable { try await self.environment.log.transfer(transfer) }
@@ -68,7 +73,9 @@ extension ConversationActor {
             break
         }
         if isAnswered { self.report(.finished(entry.message)) }
-        self.letGo()
+        let isLast = self.letGo()
+        // The others that the turn has answered are only settled: what the transfer rests on is the first.
+        if !isLast { self.settleTurn(isAnswered: false) }
     }
 
     private func move(_ entry: LogEntry, along drain: LogDrain) async throws {
@@ -79,15 +86,19 @@ extension ConversationActor {
     }
 
     /// The head is in another log now. Should the conversation come back, others have spoken in it.
-    private func letGo() {
+    ///
+    /// - Returns: whether nothing of its turn is left.
+    @discardableResult
+    private func letGo() -> Bool {
         self.context = nil
-        let entry = self.machine.finished()
+        let (entry, isLast) = self.machine.finished()
         self.tell { $0.left(entry.message.conversation) }
+        return isLast
     }
 
     /// The former assistant has moved everything over. Hold and release leave the log together.
     private func settleRelease(of hold: LogOffset) {
-        let entry = self.machine.finished()
+        let (entry, _) = self.machine.finished()
         self.tell { partition in
             partition.settle(entry.offset, with: hold)
             partition.window.holdEnded(self.id, at: hold)

@@ -7,7 +7,8 @@ import CardumeCore
 /// through ``stop()`` and ``cancel()``.
 actor ConversationActor {
     private enum Phase {
-        /// Can be interrupted at once without losing anything: waits for a slot, for a backoff, for the gateway's record.
+        /// Can be interrupted at once without losing anything: waits for more messages, for a slot, for a backoff, for the
+        /// gateway's record.
         case waiting
         /// Runs a turn or a send, which is worth finishing at shutdown.
         case working
@@ -28,6 +29,12 @@ actor ConversationActor {
     /// What is being waited for; `nil` while something runs or nothing is to be done.
     private(set) var blocker: Blocker?
     private var task: Task<Void, Never>?
+    /// Waits for more messages. Cancelled when enough have come.
+    private var gathering: Task<Void, Never>?
+    /// Asks the handler, where a newer message may supersede the turn. Cancelled by that message.
+    var call: Task<TurnResult, any Error>?
+    /// Which messages this process has marked as running under suspicion.
+    var marked: Set<LogOffset> = []
     private var restingSince: Duration
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.shard.executor.asUnownedSerialExecutor() }
@@ -43,12 +50,19 @@ actor ConversationActor {
         self.environment = environment
         self.fence = fence
         let assistant = settings.assistant
-        self.machine = ConversationMachine(retry: assistant.retry, onDeadLetter: assistant.onDeadLetter)
+        self.machine = ConversationMachine(
+            retry: assistant.retry, onDeadLetter: assistant.onDeadLetter,
+            policy: assistant.turns.bounded(by: settings.perConversation))
         self.restingSince = environment.clock.uptime
     }
 
     func deliver(_ item: ConversationMachine.Item) {
-        if self.machine.received(item) { self.start() }
+        switch self.machine.received(item, at: self.moment) {
+        case .queued: break
+        case .begins: self.start()
+        case .completes: self.gathering?.cancel()
+        case .supersedes: self.call?.cancel()
+        }
     }
 
     /// Lets the running turn and its sends end; nothing new begins.
@@ -71,6 +85,13 @@ actor ConversationActor {
         self.settings = settings
         self.machine.retry = settings.assistant.retry
         self.machine.onDeadLetter = settings.assistant.onDeadLetter
+        self.machine.policy = settings.assistant.turns.bounded(by: settings.perConversation)
+        // What is waited for may be another time now.
+        self.gathering?.cancel()
+    }
+
+    private var moment: Moment {
+        Moment(wallTime: self.environment.clock.wallTime, uptime: self.environment.clock.uptime)
     }
 
     /// How long nothing has happened; `nil` while there is work.
@@ -110,12 +131,14 @@ actor ConversationActor {
 
     private func drainMailbox() async throws {
         while true {
-            switch self.machine.next() {
+            switch self.machine.next(isLeaving: self.isLeaving, at: self.moment) {
             case .rest:
                 return
             case .giveBack(let offsets):
                 self.report(.conversationHeld(self.id))
                 self.tell { $0.conversationHeld(self.id, returning: offsets) }
+            case .gather(let delay):
+                try await self.gather(for: delay)
             case .run(let item, let attempt):
                 try await self.perform(item, attempt: attempt)
             }
@@ -131,7 +154,7 @@ actor ConversationActor {
             switch item.standing {
             case .fresh where message.timer != nil && (self.machine.hasMore || message.movedTo != nil):
                 // Somebody who has written after all is not told of their silence, nor by another assistant.
-                return self.settleHead(isAnswered: false)
+                return self.settleTurn(isAnswered: false)
             case .fresh:
                 if let queue = self.queueElsewhere(for: message) { return try await self.move(item.entry, to: queue) }
                 let answer = try await self.answer(item.entry, attempt: attempt)
@@ -143,11 +166,13 @@ actor ConversationActor {
                 let answer = Answer(intents: intents, transfer: transfer, isRepeated: true)
                 try await self.carryOut(answer, for: item.entry)
             case .deadLetter:
-                self.settleHead(isAnswered: message.timer != nil)
+                self.settleTurn(isAnswered: message.timer != nil)
             }
         } catch let failure as TurnFailure {
-            try await self.handle(failure, of: message, attempt: attempt)
+            try await self.handle(failure, attempt: attempt)
             return
+        } catch is Supersession {
+            self.machine.interrupted()
         } catch let postponement as TurnPostponement {
             self.machine.interrupted()
             try await self.wait(postponement.delay, for: postponement.cause)
@@ -159,7 +184,7 @@ actor ConversationActor {
 
     /// Sends what the turn gave and lets the message go.
     private func carryOut(_ answer: Answer, for entry: LogEntry) async throws {
-        if answer.intents.isEmpty, answer.transfer == nil { return self.settleHead(isAnswered: true) }
+        if answer.intents.isEmpty, answer.transfer == nil { return self.settleTurn(isAnswered: true) }
         do {
             try await self.send(answer.intents, of: entry.message, isInherited: answer.isRepeated)
         } catch let failure as TurnFailure where answer.transfer != nil {
@@ -167,27 +192,36 @@ actor ConversationActor {
             let holds = self.settings.assistant.onDeadLetter == .hold
             try await self.bury(entry.message, failure, attempts: 1, holds: holds)
         }
-        guard let assistant = answer.transfer else { return self.settleHead(isAnswered: true) }
+        guard let assistant = answer.transfer else { return self.settleTurn(isAnswered: true) }
         try await self.transfer(entry, to: QueueID(assistant), isAnswered: answer.isJournaled)
     }
 
-    private func settleHead(isAnswered: Bool) {
-        let entry = self.machine.finished()
-        self.report(.finished(entry.message))
-        self.tell { $0.finished(entry, isAnswered: isAnswered) }
+    /// All messages of the turn are done for good. Timers follow the last of them, if any do.
+    func settleTurn(isAnswered: Bool) {
+        while true {
+            let (entry, isLast) = self.machine.finished()
+            self.report(.finished(entry.message))
+            self.tell { $0.finished(entry, isAnswered: isAnswered && isLast) }
+            if isLast { return }
+        }
     }
 
-    private func handle(_ failure: TurnFailure, of message: InboundMessage, attempt: Int) async throws {
+    private func handle(_ failure: TurnFailure, attempt: Int) async throws {
         var generator = self.environment.generator
-        switch self.machine.failed(failure, mayHold: message.timer == nil, using: &generator) {
+        let entries = self.machine.turn
+        // Where a turn is journaled and a reply of it is lost, that is its first message's matter.
+        let lost = self.machine.isUnanswered ? entries[...] : entries.prefix(1)
+        let isTimer = entries[0].message.timer != nil
+        switch self.machine.failed(failure, mayHold: !isTimer, using: &generator) {
         case .retry(let delay):
-            let turn = self.turn(of: message, attempt: attempt)
-            self.report(.turnWillRetry(turn, failure, delay: delay))
+            self.report(.turnWillRetry(self.turn(of: lost.map(\.message), attempt: attempt), failure, delay: delay))
             try await self.wait(delay, for: .retry(attempt: attempt + 1, failure))
         case .deadLetter(let attempts, let holds):
-            try await self.bury(message, failure, attempts: attempts, holds: holds)
+            for (index, entry) in lost.enumerated() {
+                try await self.bury(entry.message, failure, attempts: attempts, holds: holds && index == 0)
+            }
             // What a timer could not say does not keep the next one from its time.
-            self.settleHead(isAnswered: message.timer != nil)
+            self.settleTurn(isAnswered: isTimer)
         }
     }
 
@@ -212,19 +246,19 @@ actor ConversationActor {
                 isRetryable: false
             )
         }
-        guard marks > 0 else { return try await self.answer(entry, attempt: attempt, isMarked: attempt == 1) }
+        guard marks > 0 else { return try await self.answer(entry, attempt: attempt, isSuspect: true) }
         self.report(.crashSuspected(message, marks: marks))
         try await self.acquire(self.settings.suspects, .light, message.kind.priority)
         // Sends, which follow, may wait for a gateway for hours; the others wait only for the turn.
         defer { self.settings.suspects.release() }
-        return try await self.answer(entry, attempt: attempt, isMarked: attempt == 1)
+        return try await self.answer(entry, attempt: attempt, isSuspect: true)
     }
 
     // MARK: The turn
 
-    private func turn(of message: InboundMessage, attempt: Int) -> Turn {
+    private func turn(of messages: [InboundMessage], attempt: Int) -> Turn {
         Turn(
-            assistant: self.settings.assistant, conversation: self.id, messages: [message],
+            assistant: self.settings.assistant, conversation: self.id, messages: messages,
             context: self.context ?? [], attempt: attempt,
             deadline: self.environment.timeLimit(self.settings.assistant.id).map { self.environment.clock.uptime + $0 }
         )
@@ -241,79 +275,54 @@ actor ConversationActor {
 
     /// Runs the turn and journals it.
     ///
-    /// - Parameter isMarked: whether to journal, once there is a slot, that the message is about to run.
-    private func answer(_ entry: LogEntry, attempt: Int, isMarked: Bool = false) async throws -> Answer {
+    /// - Parameter isSuspect: whether to journal, once there is a slot, that its messages are about to run.
+    /// - Throws: ``Supersession`` when the turn is to run again, with newer messages.
+    private func answer(_ entry: LogEntry, attempt: Int, isSuspect: Bool = false) async throws -> Answer {
         let message = entry.message
         // Forgotten when the conversation went to another assistant.
         if self.context == nil { try await self.loadIfNeeded() }
-        let turn = self.turn(of: message, attempt: attempt)
-        let (result, startedAt) = try await self.inSlot(for: message) {
-            if isMarked { try await self.commit(.crashMark(self.id, message.id)) }
+        let (turn, result, startedAt) = try await self.inSlot(for: message) {
+            let others = self.machine.begin()
+            if isSuspect { try await self.mark([entry] + others) }
+            let turn = self.turn(
+                of: others.isEmpty ? [message] : [message] + others.map(\.message), attempt: attempt)
             let startedAt = self.environment.clock.wallTime
-            return (try await self.respond(to: turn), startedAt)
+            return (turn, try await self.respond(to: turn, since: startedAt), startedAt)
         }
         let history = self.history(after: result)
         let transfer = result.transfer == self.settings.assistant.id ? nil : result.transfer
         let now = self.environment.clock.wallTime
-        let intents = self.intents(for: result.replies, to: message, at: now)
-        if transfer != nil, intents.isEmpty {
-            // The other assistant's turn is the message's.
+        let reply = try self.outgoing(result.replies, of: turn, since: startedAt, at: now)
+        if transfer != nil, reply.intents.isEmpty {
+            // The other assistant's turn is the messages'.
             return Answer(transfer: transfer, isJournaled: false)
         }
         let commit = TurnCommit(
             turn: turn.id, conversation: self.id, assistant: turn.assistant.id, messages: turn.messages,
-            intents: intents, usage: result.usage, attempt: attempt, startedAt: startedAt, finishedAt: now,
+            intents: reply.intents, usage: result.usage, attempt: attempt, startedAt: startedAt, finishedAt: now,
             closesConversation: turn.assistant.timers.rule(of: message)?.closes ?? false, transfer: transfer,
             efforts: history == self.history ? nil : history.efforts
         )
         if try await self.commit(.turn(commit)) == .duplicate {
             // Journaled before, although this process was not told so: its replies count, not these.
-            let standing = try await self.environment.untilAvailable {
-                try await self.environment.journal.standing(of: [entry])[entry.offset]
-            }
+            let standing = try await self.separate(entry)
             guard case .committed(let known, let transfer) = standing else { return Answer(isRepeated: true) }
             // Unless they are these, from the commit whose answer was lost: then nobody has sent them yet.
-            guard known == intents else { return Answer(intents: known, transfer: transfer, isRepeated: true) }
+            guard known == reply.intents else { return Answer(intents: known, transfer: transfer, isRepeated: true) }
         }
+        self.report(turn, reply, elapsed: now.elapsed(since: startedAt))
         // The turn shares the context; once it is no longer needed, the context grows in place.
         self.history = history
-        self.report(.turnSucceeded(turn, elapsed: now.elapsed(since: startedAt)))
-        if commit.closesConversation { self.context = [] } else { self.remember(message, result.replies) }
-        return Answer(intents: intents, transfer: transfer)
+        if commit.closesConversation { self.context = [] } else { self.remember(commit.messages, reply.said) }
+        return Answer(intents: reply.intents, transfer: transfer)
     }
 
-    private func respond(to turn: Turn) async throws -> TurnResult {
-        do {
-            return try await self.environment.handler.respond(to: turn)
-        } catch let failure as TurnFailure {
-            throw failure
-        } catch let postponement as TurnPostponement {
-            throw postponement
-        } catch {
-            // A handler that was interrupted may throw anything.
-            try Task.checkCancellation()
-            throw TurnFailure(category: .other, message: String(describing: error), isRetryable: true)
-        }
-    }
-
-    /// The first intent is journaled as `sending` together with the turn: its request follows at once.
-    private func intents(for replies: [Reply], to message: InboundMessage, at now: Timestamp) -> [SendIntent] {
-        let limit = self.environment.channel(self.id.channel)?.maximumTextLength ?? 4096
-        let parts = replies.flatMap { ReplyParts.split($0.text, limit: limit) }
-        return parts.enumerated().map { part, text in
-            SendIntent(
-                id: SendIntent.ID(conversation: self.id, turn: message.id, part: part),
-                replyAddress: message.replyAddress, text: text, traceID: message.traceID,
-                state: part == 0 ? .sending : .pending, attempts: part == 0 ? 1 : 0,
-                attemptedAt: part == 0 ? now : nil
-            )
-        }
-    }
-
-    private func remember(_ message: InboundMessage, _ replies: [Reply]) {
+    private func remember(_ messages: [InboundMessage], _ replies: [Reply]) {
         let limit = self.settings.assistant.contextTurns * 2
         guard limit > 0 else { return }
-        if message.kind != .system { self.context?.append(ContextMessage(role: .contact, text: message.contextText)) }
+        for message in messages where message.kind != .system {
+            self.context?.append(ContextMessage(role: .contact, text: message.contextText))
+        }
         for reply in replies { self.context?.append(ContextMessage(role: .assistant, text: reply.text)) }
         if let count = self.context?.count, count > limit { self.context?.removeFirst(count - limit) }
     }
@@ -346,6 +355,24 @@ actor ConversationActor {
         self.blocker = Blocker(cause, until: self.environment.clock.wallTime.advanced(by: delay))
         defer { self.waited() }
         try await self.environment.clock.sleep(for: delay)
+    }
+
+    /// Waits for more messages, until enough have come.
+    private func gather(for delay: Duration) async throws {
+        if self.machine.isStopping { throw CancellationError() }
+        self.phase = .waiting
+        self.blocker = Blocker(.debounce, until: self.environment.clock.wallTime.advanced(by: delay))
+        defer { self.waited() }
+        let clock = self.environment.clock
+        let gathering = Task { _ = try? await clock.sleep(for: delay) }
+        self.gathering = gathering
+        defer { self.gathering = nil }
+        await withTaskCancellationHandler {
+            await gathering.value
+        } onCancel: {
+            gathering.cancel()
+        }
+        try Task.checkCancellation()
     }
 
     private func waited() {

@@ -57,6 +57,9 @@ public final class Coordinator: Sendable {
     /// Partitions owned, those that are being handed back included.
     public var ownedCount: Int { self.state.withLock { $0.machine.count } }
 
+    /// From now on these count, also for conversations that run.
+    public func update(_ assistants: [Assistant]) async { await self.dispatcher.update(assistants) }
+
     /// Takes part until ``shutDown(within:)``. Called once.
     ///
     /// - Parameter onReady: called once, when the first partitions that fell to this member are open.

@@ -33,8 +33,9 @@ public struct ModelTurnHandler: TurnHandler {
             conversation: turn.conversation,
             prompt: turn.assistant.prompt,
             messages: turn.context + turn.messages.map { ContextMessage(role: .contact, text: $0.contextText) },
-            traceID: turn.messages[0].traceID,
-            transfers: turn.messages[0].details.transfers ?? 0 < Self.transferLimit ? turn.assistant.transfers : [],
+            newMessages: turn.messages.count, traceID: turn.messages[0].traceID,
+            transfers: turn.messages.allSatisfy { $0.details.transfers ?? 0 < Self.transferLimit }
+                ? turn.assistant.transfers : [],
             deadline: turn.deadline
         )
         let response = try await self.model(turn.assistant.id).complete(request)

@@ -159,21 +159,21 @@ actor PartitionActor {
     private func standing(
         of entry: LogEntry, _ standings: [LogOffset: EntryStanding]
     ) -> ConversationMachine.Standing {
-        switch standings[entry.offset] {
-        case .committed(let intents, let transfer): return .committed(intents, transfer: transfer)
-        case .deadLetter: return .deadLetter
-        // Marked where it comes from: there is no reason to suspect that it was running here.
-        case .marked where entry.offset > self.inheritedUpTo: return .fresh
-        case .marked(let marks):
-            self.inheritedConversations.insert(entry.message.conversation)
+        let known = standings[entry.offset]
+        if let ended = known.flatMap(ConversationMachine.Standing.init(ended:)) { return ended }
+        let conversation = entry.message.conversation
+        if case .marked(let marks) = known {
+            // Marked where it comes from: there is no reason to suspect that it was running here.
+            guard entry.offset <= self.inheritedUpTo else { return .fresh }
+            self.inheritedConversations.insert(conversation)
             return .suspect(marks: marks)
-        case nil:
-            // Only the first unfinished message of a conversation can have been running.
-            guard self.followsCrash, entry.offset <= self.inheritedUpTo, entry.message.notice == nil,
-                self.inheritedConversations.insert(entry.message.conversation).inserted
-            else { return .fresh }
-            return .suspect(marks: 0)
         }
+        // Only the first unfinished message of a conversation can have been running, with others behind it perhaps: these run
+        // together with it again, and are marked as it is.
+        guard self.followsCrash, entry.offset <= self.inheritedUpTo, entry.message.notice == nil,
+            self.inheritedConversations.insert(conversation).inserted
+        else { return .fresh }
+        return .suspect(marks: 0)
     }
 
     private func conversation(_ id: Conversation.ID) -> ConversationActor {

@@ -172,7 +172,10 @@ import Testing
         }
         let bed = RuntimeTestBed(channel: channel, handler: ScriptedHandler())
         await bed.start()
-        try await bed.post("c", ["a", "b", "c"])
+        // Of today: older than a day, they would not wait.
+        for text in ["a", "b", "c"] {
+            _ = try await bed.store.append([RuntimeTestBed.append("c", text, at: SystemClock().wallTime)])
+        }
         await bed.events.finished(3)
         _ = await bed.stop()
         #expect(channel.texts(to: "c") == ["re: a", "re: b", "re: c"])

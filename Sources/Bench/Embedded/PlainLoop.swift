@@ -56,7 +56,7 @@ enum PlainLoop {
 
     private static func finish(_ message: InboundMessage, _ index: Int, _ db: Database) throws {
         let at = message.receivedAt.milliseconds
-        let turn = try db.cachedStatement(sql: "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        let turn = try db.cachedStatement(sql: "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)")
         turn.setUncheckedArguments([message.conversation.rawValue, message.id.rawValue, 1, 1, at, at, nil, nil, nil, nil])
         try turn.execute()
         let line = try db.cachedStatement(

@@ -3,10 +3,13 @@ import DequeModule
 /// One conversation's mailbox and the course of its turns: strictly one after the other, retried in place.
 ///
 /// ```
-/// idle ── received ──▶ ready ── began ──▶ running ── succeeded ──▶ ready | idle
-///                        ▲                  │ failed
-///                        └── backoff ◀──────┤
-///                        ◀── dead letter ───┘──▶ held
+///                      gathering
+///                        ▲   │ complete, or long enough
+/// idle ── received ──▶ ready ◀┘── next ──▶ running ── begin ──▶ answering ── answered ──▶ running ── finished ──▶ ready | idle
+///                        ▲                                         │  │
+///                        ├── backoff ◀──────── failed ─────────────┤  │ received
+///                        ├── dead letter ◀──── failed ─────────────┘  ▼
+///                        └─────────────────── interrupted ◀────── superseded
 /// ```
 public struct ConversationMachine {
     /// A message in the mailbox, with what the journal knew of it when it was read.
@@ -33,46 +36,63 @@ public struct ConversationMachine {
 
     /// What to do next.
     public enum Step: Hashable, Sendable {
-        /// Run this, as attempt `attempt`.
+        /// Run this, as attempt `attempt`; a turn of it begins with ``begin()``.
         case run(Item, attempt: Int)
+        /// More messages may come: wait, or until ``received(_:at:)`` says that it is over, then ask again.
+        case gather(Duration)
         /// The conversation is held: these entries go back to the log's keeping.
         case giveBack([LogOffset])
-        /// Nothing to do. The next ``received(_:)`` says so when it must be looked at again.
+        /// Nothing to do. The next ``received(_:at:)`` says so when it must be looked at again.
         case rest
     }
 
     /// What a failure leads to.
     public enum FailureStep: Hashable, Sendable {
-        /// Wait, then ask ``next()`` again.
+        /// Wait, then ask ``next(isLeaving:at:)`` again.
         case retry(after: Duration)
-        /// Journal a dead letter after `attempts`, settle, then ask ``next()`` again.
+        /// Journal a dead letter after `attempts`, settle, then ask ``next(isLeaving:at:)`` again.
         case deadLetter(attempts: Int, holdsConversation: Bool)
     }
 
-    private enum State {
-        /// Nothing is being done. Goes to `running` through ``next()``.
+    enum State {
+        /// Nothing is being done. Goes to `gathering` or `running` through ``next(isLeaving:at:)``.
         case resting
-        /// The head of the mailbox is being worked on. Goes to `resting` or, failed, stays for the next attempt.
-        case running(attempt: Int)
+        /// Whether the contact has more to say is waited for.
+        case gathering
+        /// The head of the mailbox is being worked on, or what came of its turn. Goes to `answering` through ``begin()``, to
+        /// `resting` when all of the turn is finished.
+        case running
+        /// The turn over the first ``turnSize`` items is being answered. Goes to `running`, `superseded` or `resting`.
+        case answering
+        /// Whatever the answer is, it will be thrown away.
+        case superseded
     }
 
-    /// May change at any time; so may ``onDeadLetter``.
+    /// May change at any time; so may ``onDeadLetter`` and ``policy``.
     public var retry: RetryPolicy
     public var onDeadLetter: DeadLetterPolicy
-    private var state = State.resting
+    public var policy: TurnPolicy
+    var state = State.resting
+    /// Items of the running turn, from the head on, that are not finished.
+    var turnSize = 1
+    /// When this process looked at the head first, where a turn may answer several messages.
+    var burstBegan: Duration?
+    /// Whether a late reply to the head was thrown away; that happens once.
+    var hasMergedLate = false
     private var attempt = 1
-    private var mailbox: Deque<Item> = []
+    var mailbox: Deque<Item> = []
     public private(set) var isHeld = false
     /// Whether ``stop()`` was called.
     public private(set) var isStopping = false
     private var isBeingDrained = false
 
-    public init(retry: RetryPolicy, onDeadLetter: DeadLetterPolicy) {
+    public init(retry: RetryPolicy, onDeadLetter: DeadLetterPolicy, policy: TurnPolicy = TurnPolicy()) {
         self.retry = retry
         self.onDeadLetter = onDeadLetter
+        self.policy = policy
     }
 
-    /// Messages not finished, the running one included.
+    /// Messages not finished, the running ones included.
     public var depth: Int { self.mailbox.count }
 
     /// Whether something waits behind the running item.
@@ -81,15 +101,32 @@ public struct ConversationMachine {
     /// Whether nothing is queued and nobody works on the conversation, so that it may leave memory.
     public var isIdle: Bool { self.mailbox.isEmpty && !self.isBeingDrained }
 
-    /// A message arrived. Returns whether somebody must start asking ``next()``.
-    public mutating func received(_ item: Item) -> Bool {
-        self.mailbox.append(item)
-        return self.wake()
+    /// The running turn's items that are not finished, in order; before ``begin()`` the head alone.
+    public var turn: [LogEntry] { self.mailbox.prefix(self.turnSize).map(\.entry) }
+
+    /// Whether the running turn has begun and nobody has answered it.
+    public var isUnanswered: Bool {
+        switch self.state {
+        case .answering, .superseded: true
+        case .resting, .gathering, .running: false
+        }
     }
 
+    /// Whether the running turn's answer will be thrown away.
+    public var isSuperseded: Bool { if case .superseded = self.state { true } else { false } }
+
     /// The next thing to do, once what came before is finished. `rest` ends the series.
-    public mutating func next() -> Step {
-        guard case .resting = self.state else { preconditionFailure("a turn is still running") }
+    ///
+    /// - Parameters:
+    ///   - isLeaving: whether the conversation goes elsewhere, so that nothing is to be waited for. Defaults to `false`.
+    ///   - now: asked for only where it matters, which is not so with the policy that merges nothing.
+    public mutating func next(
+        isLeaving: @autoclosure () -> Bool = false, at now: @autoclosure () -> Moment
+    ) -> Step {
+        switch self.state {
+        case .resting, .gathering: self.state = .resting
+        case .running, .answering, .superseded: preconditionFailure("a turn is still running")
+        }
         guard !self.isStopping, let head = self.mailbox.first else {
             self.isBeingDrained = false
             return .rest
@@ -99,27 +136,48 @@ public struct ConversationMachine {
             self.mailbox.removeAll()
             return .giveBack(offsets)
         }
-        self.state = .running(attempt: self.attempt)
+        if self.policy.merges, head.mayBeMerged {
+            let wait = self.remainingWait(at: now())
+            if wait > .zero, !isLeaving() {
+                self.state = .gathering
+                return .gather(wait)
+            }
+        }
+        self.state = .running
+        self.turnSize = 1
         return .run(head, attempt: self.attempt)
     }
 
-    /// The running item is done for good: its turn and all its sends are journaled.
-    public mutating func finished() -> LogEntry {
+    /// The first item of the running turn is done for good: the turn and all its sends are journaled. The turn has ended when
+    /// all its items are finished, before anything else is asked for.
+    ///
+    /// - Returns: the item's entry, and whether it was the turn's last.
+    public mutating func finished() -> (entry: LogEntry, isLast: Bool) {
         guard case .running = self.state, let item = self.mailbox.popFirst() else {
             preconditionFailure("nothing was running")
         }
+        self.turnSize -= 1
+        guard self.turnSize == 0 else { return (item.entry, false) }
         self.state = .resting
+        self.turnSize = 1
         self.attempt = 1
-        return item.entry
+        self.burstBegan = nil
+        self.hasMergedLate = false
+        return (item.entry, true)
     }
 
-    /// The running item's attempt failed. After a dead letter, ``finished()`` still takes it from the mailbox.
+    /// The running turn's attempt failed, or a reply of it is lost. After a dead letter, ``finished()`` still takes its items
+    /// from the mailbox.
     ///
     /// - Parameter mayHold: whether a dead letter may hold the conversation, where the policy says so. Defaults to `true`.
     public mutating func failed(
         _ failure: TurnFailure, mayHold: Bool = true, using generator: inout some RandomNumberGenerator
     ) -> FailureStep {
-        guard case .running(let attempt) = self.state else { preconditionFailure("nothing was running") }
+        switch self.state {
+        case .running, .answering: self.state = .running
+        case .resting, .gathering, .superseded: preconditionFailure("nothing was running")
+        }
+        let attempt = self.attempt
         guard failure.isRetryable, attempt < self.retry.maximumAttempts else {
             let holds = mayHold && self.onDeadLetter == .hold
             if holds { self.isHeld = true }
@@ -131,10 +189,12 @@ public struct ConversationMachine {
         return .retry(after: max(backoff, failure.retryAfter ?? .zero))
     }
 
-    /// The running item was interrupted, or could not be tried at all; it counts as never begun.
+    /// The running turn was interrupted or superseded, or could not be tried at all; it counts as never begun.
     public mutating func interrupted() {
-        guard case .running = self.state else { preconditionFailure("nothing was running") }
-        self.state = .resting
+        switch self.state {
+        case .running, .answering, .superseded: self.state = .resting
+        case .resting, .gathering: preconditionFailure("nothing was running")
+        }
     }
 
     /// The journal says that the conversation is held.
@@ -142,18 +202,18 @@ public struct ConversationMachine {
         self.isHeld = true
     }
 
-    /// Somebody released the conversation. Returns whether somebody must start asking ``next()``.
+    /// Somebody released the conversation. Returns whether somebody must start asking ``next(isLeaving:at:)``.
     public mutating func released() -> Bool {
         self.isHeld = false
         return self.wake()
     }
 
-    /// No further item begins; ``next()`` answers `rest`.
+    /// No further item begins; ``next(isLeaving:at:)`` answers `rest`.
     public mutating func stop() {
         self.isStopping = true
     }
 
-    private mutating func wake() -> Bool {
+    mutating func wake() -> Bool {
         guard !self.isStopping, !self.isBeingDrained, !self.mailbox.isEmpty else { return false }
         self.isBeingDrained = true
         return true

@@ -99,7 +99,7 @@ public struct SendMachine {
             return self.ask()
         case .unknown:
             return self.ask()
-        case .accepted, .refused, .parked:
+        case .accepted, .refused, .parked, .dropped:
             self.state = .finished
             return .done
         }

@@ -4,7 +4,8 @@
 public protocol Journal: Sendable {
     /// Makes `record` durable.
     ///
-    /// - Returns: ``CommitOutcome/duplicate`` when the same turn was committed before; nothing was written then.
+    /// - Returns: ``CommitOutcome/duplicate`` when the first message of a turn was answered before, by a turn of its own or
+    ///   together with others; nothing was written then.
     /// - Throws: ``StoreError/Code/fenced`` when `fence` is stale; nothing was written then.
     func commit(_ record: JournalRecord, _ fence: Fence) async throws(StoreError) -> CommitOutcome
 
@@ -48,8 +49,10 @@ public struct TurnCommit: Sendable {
     public var turn: Turn.ID
     public var conversation: Conversation.ID
     public var assistant: AssistantID
+    /// At least one, in order. The first names the turn.
     public var messages: [InboundMessage]
-    /// In sending order. The first may be `sending` already, which saves a commit.
+    /// In sending order. The first may be `sending` already, which saves a commit. Those that are `dropped` were never said:
+    /// they are no lines of the conversation.
     public var intents: [SendIntent]
     public var usage: TokenUsage?
     public var attempt: Int
@@ -102,9 +105,11 @@ public enum TimerOutcome: String, Sendable {
 
 /// What the journal knows of an unsettled entry.
 public enum EntryStanding: Hashable, Sendable {
-    /// Its turn was committed; these are the turn's intents (empty but for the turn's first message), and where the
-    /// conversation goes after them.
+    /// Its turn, whose first message it is, was committed; these are the turn's intents, and where the conversation goes after
+    /// them.
     case committed([SendIntent], transfer: AssistantID? = nil)
+    /// It was answered by this turn, together with the turn's first message.
+    case merged(into: Turn.ID)
     /// It became a dead letter.
     case deadLetter
     /// It was running under suspicion this many times when the process died.

@@ -9,8 +9,10 @@ public struct ModelRequest: Sendable {
     public var conversation: Conversation.ID
     /// System prompt; empty for none.
     public var prompt: String
-    /// Oldest first; the last is the contact's.
+    /// Oldest first; the last are the contact's.
     public var messages: [ContextMessage]
+    /// How many of ``messages``, from the end on, are to be answered. From 1.
+    public var newMessages: Int
     public var traceID: String
     /// Whom the model may give the conversation to; empty when it has to answer itself.
     public var transfers: [TransferOption]
@@ -20,8 +22,9 @@ public struct ModelRequest: Sendable {
 
     public init(
         assistant: AssistantID, conversation: Conversation.ID, prompt: String, messages: [ContextMessage],
-        traceID: String, transfers: [TransferOption] = [], deadline: Duration? = nil
+        newMessages: Int = 1, traceID: String, transfers: [TransferOption] = [], deadline: Duration? = nil
     ) {
+        self.newMessages = newMessages
         self.deadline = deadline
         self.transfers = transfers
         self.assistant = assistant
@@ -48,7 +51,8 @@ public struct ModelResponse: Sendable {
 
 /// What an assistant does with a turn.
 public protocol TurnHandler: Sendable {
-    /// Answers one turn. Runs at least once per message; runs of one conversation never overlap.
+    /// Answers one turn. Runs at least once per message; runs of one conversation never overlap. Where newer messages supersede
+    /// turns, it is cancelled when one comes, and called again when it has ended.
     ///
     /// Throwing a ``TurnFailure`` says whether to try again; a ``TurnPostponement`` that nothing was tried; any other error is
     /// retried. Cancelled at shutdown, which does not count as an attempt.

@@ -1,6 +1,12 @@
 /// Something that happened in the runtime, for logs, counters and views.
 public enum RuntimeEvent: Sendable {
     case turnSucceeded(Turn, elapsed: Duration)
+    /// A turn that was journaled has answered several messages.
+    case messagesMerged(Turn)
+    /// A newer message has come while the model was being asked, for `elapsed`: it is asked anew, about that one, too.
+    case turnSuperseded(Turn, elapsed: Duration)
+    /// The turn's reply was ready only `elapsed` after its first message had arrived; what was done about it.
+    case lateReply(Turn, elapsed: Duration, TurnPolicy.Late.Action)
     /// A message has left the queue: answered, or a dead letter.
     case finished(InboundMessage)
     /// Another attempt follows after `delay`.

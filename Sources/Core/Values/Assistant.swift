@@ -12,6 +12,7 @@ public struct Assistant: Sendable {
     public var retry: RetryPolicy
     public var onDeadLetter: DeadLetterPolicy
     public var onAmbiguousSend: AmbiguousSendPolicy
+    public var turns: TurnPolicy
     public var timers: TimerPlan
     /// Whom it may give a conversation to, and when, in words for its model.
     public var transfers: [TransferOption]
@@ -25,6 +26,7 @@ public struct Assistant: Sendable {
         retry: RetryPolicy = RetryPolicy(),
         onDeadLetter: DeadLetterPolicy = .continue,
         onAmbiguousSend: AmbiguousSendPolicy = .reconcileThenResend,
+        turns: TurnPolicy = TurnPolicy(),
         timers: [TimerRule] = [], transfers: [TransferOption] = []
     ) {
         self.id = id
@@ -35,6 +37,7 @@ public struct Assistant: Sendable {
         self.retry = retry
         self.onDeadLetter = onDeadLetter
         self.onAmbiguousSend = onAmbiguousSend
+        self.turns = turns
         self.timers = TimerPlan(timers)
         self.transfers = transfers
     }

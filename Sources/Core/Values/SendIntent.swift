@@ -30,8 +30,10 @@ public struct SendIntent: Hashable, Sendable {
         case unknown
         /// In doubt for good: policy forbids sending again. Final.
         case parked
+        /// Too late to be sent, by policy. Final from the start.
+        case dropped
 
-        public var isFinal: Bool { self == .accepted || self == .refused || self == .parked }
+        public var isFinal: Bool { self == .accepted || self == .refused || self == .parked || self == .dropped }
     }
 
     public var id: ID

@@ -279,6 +279,7 @@ extension CardumeConfiguration.AssistantSettings {
                 cap: section.duration("backoff_cap")),
             onDeadLetter: DeadLetterPolicy(rawValue: section.text("on_dead_letter")) ?? .continue,
             onAmbiguousSend: AmbiguousSendPolicy(rawValue: section.text("on_ambiguous_send")) ?? .reconcileThenResend,
+            turns: TurnPolicy(section),
             timers: self.timers,
             transfers: section.values.names(under: section.path + ["transfers"]).map {
                 TransferOption(assistant: AssistantID($0), reason: section.section("transfers").text($0))

@@ -10,6 +10,8 @@ public final class ReplyWaiter: RuntimeObserver {
 
     private struct Wait {
         let key: Key
+        /// Whose replies are the message's: its own turn, or the one that answers it together with others.
+        var turn: Turn.ID
         var replies: [String] = []
         var end: End?
         var continuation: CheckedContinuation<Void, Never>?
@@ -27,14 +29,13 @@ public final class ReplyWaiter: RuntimeObserver {
         var waits: [UInt64: Wait] = [:]
         var isClosed = false
 
-        /// Changes the waits for one message; returns whom to wake.
+        /// Changes waits of one conversation; returns whom to wake.
         mutating func update(
-            _ conversation: Conversation.ID, _ message: MessageID, _ change: (inout Wait) -> Void
+            _ conversation: Conversation.ID, where isMeant: (Wait) -> Bool, _ change: (inout Wait) -> Void
         ) -> [CheckedContinuation<Void, Never>] {
             guard !self.waits.isEmpty else { return [] }
-            let key = Key(conversation: conversation, message: message)
             var woken: [CheckedContinuation<Void, Never>] = []
-            for (id, var wait) in self.waits where wait.key == key {
+            for (id, var wait) in self.waits where wait.key.conversation == conversation && isMeant(wait) {
                 change(&wait)
                 if wait.end != nil, let continuation = wait.continuation.take() { woken.append(continuation) }
                 self.waits[id] = wait
@@ -57,17 +58,26 @@ public final class ReplyWaiter: RuntimeObserver {
     public func record(_ event: RuntimeEvent, assistant: AssistantID?) {
         let woken: [CheckedContinuation<Void, Never>]
         switch event {
+        case .messagesMerged(let turn):
+            woken = self.state.withLock { state in
+                state.update(turn.conversation, where: { wait in turn.messages.contains { $0.id == wait.key.message } }) {
+                    $0.turn = turn.id
+                }
+            }
         case .replyAccepted(let intent, _):
             woken = self.state.withLock { state in
-                state.update(intent.id.conversation, intent.id.turn) { $0.replies.append(intent.text) }
+                state.update(intent.id.conversation, where: { $0.turn == intent.id.turn }) { $0.replies.append(intent.text) }
             }
         case .deadLettered(let letter):
+            let id = letter.message.id
             woken = self.state.withLock { state in
-                state.update(letter.message.conversation, letter.message.id) { $0.end = .failed }
+                state.update(letter.message.conversation, where: { $0.turn == id || $0.key.message == id }) {
+                    $0.end = .failed
+                }
             }
         case .finished(let message):
             woken = self.state.withLock { state in
-                state.update(message.conversation, message.id) { $0.end = $0.end ?? .answered }
+                state.update(message.conversation, where: { $0.key.message == message.id }) { $0.end = $0.end ?? .answered }
             }
         default:
             woken = []
@@ -86,7 +96,7 @@ public final class ReplyWaiter: RuntimeObserver {
         let key = Key(conversation: message.conversation, message: message.id)
         let id = self.state.withLock { state in
             state.nextID += 1
-            state.waits[state.nextID] = Wait(key: key)
+            state.waits[state.nextID] = Wait(key: key, turn: key.message)
             return state.nextID
         }
         defer { self.state.withLock { $0.waits[id] = nil } }
@@ -105,12 +115,17 @@ public final class ReplyWaiter: RuntimeObserver {
 
     /// Returns when the journal says that `message` has come to its end.
     private func poll(_ journal: any Journal, for message: InboundMessage, _ id: UInt64) async {
-        let entry = LogEntry(offset: .start, message: message)
+        var entry = LogEntry(offset: .start, message: message)
         while (try? await Task.sleep(for: Self.pollInterval)) != nil {
             // What cannot be asked now is asked again.
             guard let standing = try? await journal.standing(of: [entry])[.start] else { continue }
             switch standing {
             case .marked: continue
+            case .merged(let turn):
+                var first = message
+                first.id = turn
+                entry = LogEntry(offset: .start, message: first)
+                continue
             case .deadLetter: self.state.withLock { $0.waits[id]?.end = .failed }
             case .committed(let intents, _):
                 guard intents.allSatisfy(\.state.isFinal) else { continue }
@@ -118,7 +133,8 @@ public final class ReplyWaiter: RuntimeObserver {
                     guard state.waits[id]?.end == nil else { return }
                     let accepted = intents.filter { $0.state == .accepted }
                     state.waits[id]?.replies = accepted.map(\.text)
-                    state.waits[id]?.end = accepted.count == intents.count ? .answered : .failed
+                    let isAnswered = intents.allSatisfy { $0.state == .accepted || $0.state == .dropped }
+                    state.waits[id]?.end = isAnswered ? .answered : .failed
                 }
             }
             return

@@ -13,7 +13,7 @@ public struct OfflineModel: LanguageModel {
     }
 
     public func complete(_ request: ModelRequest) async throws -> ModelResponse {
-        let text = request.messages.last?.text ?? ""
+        let text = request.messages.suffix(request.newMessages).map(\.text).joined(separator: "\n")
         let lowered = text.lowercased()
         let rule = self.rules.first { lowered.contains($0.word.lowercased()) }
         if let transfer = rule?.transfer, request.transfers.contains(where: { $0.assistant == transfer }) {

@@ -21,10 +21,10 @@ public struct OpenAIModel: LanguageModel {
         do {
             return try await self.attempt(request)
         } catch let overflow as ContextOverflow {
-            // Half the history, once; without any, the message itself is too long.
-            guard request.messages.count > 1 else { throw overflow.failure }
+            // Half the history, once; without any, the new messages themselves are too long.
+            guard request.messages.count > request.newMessages else { throw overflow.failure }
             var shorter = request
-            shorter.messages = Array(request.messages.suffix(max(1, request.messages.count / 2)))
+            shorter.messages = Array(request.messages.suffix(max(request.newMessages, request.messages.count / 2)))
             do {
                 return try await self.attempt(shorter)
             } catch let overflow as ContextOverflow {

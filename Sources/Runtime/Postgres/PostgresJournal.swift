@@ -171,6 +171,7 @@ package final class PostgresJournal: Journal {
         }
         return results[0].enumerated().map { index, row in
             if row.bool(0) == true { return .deadLetter }
+            if let turn = row.text(4) { return .merged(into: Turn.ID(turn)) }
             if row.bool(1) == true { return .committed(sends[index] ?? [], transfer: row.text(3).map { AssistantID($0) }) }
             return row.int(2).map { .marked(Int($0)) }
         }

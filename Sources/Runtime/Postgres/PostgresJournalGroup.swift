@@ -36,6 +36,7 @@ struct PostgresJournalGroup {
     private var cleared = PostgresColumns(.int8, .text, .text)
     private var timers = PostgresColumns(.text, .text, .text, .text, .timestamptz)
     private var efforts = PostgresColumns(.text, .text, .text)
+    private var merged = PostgresColumns(.text, .text, .text)
 
     /// - Precondition: at most one item of a conversation, so that no row is written twice by one statement.
     init(_ items: [Item]) {
@@ -57,6 +58,7 @@ struct PostgresJournalGroup {
             (.turns, [self.turns, self.lines]), (.intents, [self.intents]), (.sends, [self.sends]),
             (.letters, [self.letters]), (.marks, [self.marks]), (.cleared, [self.cleared]), (.timers, [self.timers]),
             (.efforts, [self.efforts]),
+            (.merged, [self.merged]),
         ]
         let present = parts.filter { !$0.1[0].isEmpty }
         return PostgresStatement(
@@ -101,6 +103,7 @@ struct PostgresJournalGroup {
             .time(turn.finishedAt), .optional(turn.usage?.model), .optional(turn.usage.map { Int64($0.prompt) }),
             .optional(turn.usage.map { Int64($0.completion) }), .optional(turn.transfer?.rawValue),
         ])
+        for message in turn.messages.dropFirst() { self.merged.add([conversation, id, .text(message.id.rawValue)]) }
         for message in turn.messages {
             self.cleared.add([fence, .text(message.conversation.rawValue), .text(message.id.rawValue)])
             guard message.kind != .system else { continue }
@@ -116,11 +119,12 @@ struct PostgresJournalGroup {
             ])
         }
         for intent in turn.intents {
+            self.intents.add(Self.row(intent, fence))
+            guard intent.state != .dropped else { continue }
             self.lines.add([
                 conversation, id, .time(turn.finishedAt), .text(ContextMessage.Role.assistant.rawValue), .null, .null, .null,
                 .text(intent.text),
             ])
-            self.intents.add(Self.row(intent, fence))
         }
     }
 

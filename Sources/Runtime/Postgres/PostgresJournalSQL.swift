@@ -1,3 +1,5 @@
+import Synchronization
+
 /// The journal's statements.
 enum PostgresJournalSQL {
     /// What a group of records holds; each has a part in its statement.
@@ -12,12 +14,20 @@ enum PostgresJournalSQL {
         static let cleared = Parts(rawValue: 32)
         static let timers = Parts(rawValue: 64)
         static let efforts = Parts(rawValue: 128)
+        static let merged = Parts(rawValue: 256)
     }
 
-    static func commit(_ parts: Parts) -> PostgresStatement.SQL { Self.commits[parts.rawValue] }
+    /// Composed once for each combination that occurs. Parameters are numbered in the order of the parts.
+    static func commit(_ parts: Parts) -> PostgresStatement.SQL {
+        Self.commits.withLock { commits in
+            if let known = commits[parts] { return known }
+            let composed = Self.composed(parts)
+            commits[parts] = composed
+            return composed
+        }
+    }
 
-    /// Every combination, so that each is prepared once. Parameters are numbered in the order of the parts.
-    private static let commits = (0..<256).map { Self.composed(Parts(rawValue: $0)) }
+    private static let commits = Mutex<[Parts: PostgresStatement.SQL]>([:])
 
     static let sendTypes: [PostgresType] = [
         .int8, .text, .text, .int8, .text, .bytea, .text, .text, .int8, .timestamptz, .int8, .int8, .text, .text,
@@ -38,7 +48,7 @@ enum PostgresJournalSQL {
             return "unnest(\(columns.joined(separator: ", "))) \(name)"
         }
         let fences = rows("text int8 int8", "WITH ORDINALITY f")
-        let all: [Parts] = [.turns, .intents, .sends, .letters, .marks, .cleared, .timers, .efforts]
+        let all: [Parts] = [.turns, .intents, .sends, .letters, .marks, .cleared, .timers, .efforts, .merged]
         let body = all.filter(parts.contains).map { Self.part($0, rows) }.joined()
         return PostgresStatement.SQL(
             """
@@ -65,7 +75,7 @@ enum PostgresJournalSQL {
                     FROM \(rows("int8 text text text int8 timestamptz timestamptz text int8 int8 text", "t")) (fence,
                         conversation, turn, assistant, attempt, started_at, finished_at, model, prompt, completion, next)
                     JOIN fences USING (fence) ORDER BY conversation, turn ON CONFLICT DO NOTHING
-                    RETURNING conversation, turn, turns.assistant, finished_at
+                    RETURNING conversation, turn, turns.assistant, attempt, started_at, finished_at
                 ), talked AS (
                     INSERT INTO cardume.conversations AS c (conversation, assistant, turns, first_at, latest_at)
                     SELECT conversation, assistant, 1, finished_at, finished_at FROM inserted ORDER BY conversation
@@ -157,12 +167,21 @@ enum PostgresJournalSQL {
                     ON CONFLICT (conversation) DO UPDATE SET efforts = excluded.efforts
                 )
                 """
+        case .merged:
+            return """
+                , merged AS (
+                    INSERT INTO cardume.turns (conversation, turn, assistant, attempt, started_at, finished_at, merged_into)
+                    SELECT conversation, message_id, assistant, attempt, started_at, finished_at, turn
+                    FROM \(rows("text text text", "m")) (conversation, turn, message_id) JOIN inserted USING (conversation, turn)
+                    ORDER BY conversation, message_id ON CONFLICT DO NOTHING
+                )
+                """
         default:
             preconditionFailure("not a single part: \(part)")
         }
     }
 
-    /// Dead letter, turn, marks and transfer of each entry.
+    /// Dead letter, turn, marks, transfer and whose turn has answered it, of each entry.
     static let standing: PostgresStatement.SQL = """
         SELECT EXISTS (
             SELECT FROM cardume.dead_letters d WHERE d.conversation = e.conversation AND d.message_id = e.message_id
@@ -172,6 +191,8 @@ enum PostgresJournalSQL {
             SELECT marks FROM cardume.crash_marks c WHERE c.conversation = e.conversation AND c.message_id = e.message_id
         ), (
             SELECT transfer_to FROM cardume.turns t WHERE t.conversation = e.conversation AND t.turn = e.message_id
+        ), (
+            SELECT merged_into FROM cardume.turns t WHERE t.conversation = e.conversation AND t.turn = e.message_id
         )
         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY e (conversation, message_id, number) ORDER BY number
         """

@@ -17,6 +17,7 @@ package enum PostgresSchema {
                 -- What the latest turns weighed, of conversations whose turns use tools.
                 CREATE TABLE cardume.lane_histories (conversation text COLLATE "C" PRIMARY KEY, efforts text NOT NULL);
                 """, down: "DROP TABLE cardume.lane_histories;"),
+        PostgresMigration(version: 3, name: "merged turns", up: Self.mergedTurns, down: Self.mergedTurnsDown),
     ]
 
     /// Names are compared byte for byte (`"C"`). What people write is UTF-8 in `bytea`, because `text` cannot hold a NUL.
@@ -107,5 +108,16 @@ package enum PostgresSchema {
             cardume.dead_letters, cardume.crash_marks, cardume.holds, cardume.rejected_webhooks, cardume.timers_audit,
             cardume.closings;
         DROP SEQUENCE cardume.message_ids;
+        """
+
+    /// A message that another one's turn has answered has a row of its own, which names that turn.
+    private static let mergedTurns = """
+        ALTER TABLE cardume.turns ADD COLUMN merged_into text COLLATE "C";
+        """
+
+    /// The rows stay: their messages are answered. Of sends that were dropped, an older program would take the state for a doubt.
+    private static let mergedTurnsDown = """
+        UPDATE cardume.sends SET state = 'refused', last_error = 'too late' WHERE state = 'dropped';
+        ALTER TABLE cardume.turns DROP COLUMN merged_into;
         """
 }

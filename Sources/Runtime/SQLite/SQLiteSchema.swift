@@ -20,6 +20,7 @@ enum SQLiteSchema {
                     CREATE TABLE lane_histories (conversation TEXT PRIMARY KEY, efforts TEXT NOT NULL) WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("4 merged turns") { db in try db.execute(sql: Self.version4) }
         return migrator
     }
 
@@ -94,5 +95,10 @@ enum SQLiteSchema {
         ALTER TABLE turns ADD COLUMN transfer_to TEXT;
         -- What stands before it is no longer shown to models.
         CREATE TABLE closings (conversation TEXT PRIMARY KEY, message_id INTEGER NOT NULL) WITHOUT ROWID;
+        """
+
+    private static let version4 = """
+        -- A message that another one's turn has answered has a row of its own, which names that turn.
+        ALTER TABLE turns ADD COLUMN merged_into TEXT;
         """
 }

@@ -88,7 +88,10 @@ extension SQLiteStore: Journal {
     private func commit(_ turn: TurnCommit, _ db: Database) throws -> CommitOutcome {
         let assistant = try self.rowID(of: QueueID(turn.assistant), db)
         let statement = try db.cachedStatement(
-            sql: "INSERT INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
+            sql: """
+                INSERT INTO turns (conversation, turn, assistant, attempt, started_at, finished_at, model, prompt_tokens,
+                completion_tokens, transfer_to) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+                """)
         statement.setUncheckedArguments([
             turn.conversation.rawValue, turn.turn.rawValue, assistant, turn.attempt, turn.startedAt.milliseconds,
             turn.finishedAt.milliseconds, turn.usage?.model, turn.usage?.prompt, turn.usage?.completion,
@@ -96,6 +99,7 @@ extension SQLiteStore: Journal {
         ])
         try statement.execute()
         guard db.changesCount == 1 else { return .duplicate }
+        for message in turn.messages.dropFirst() { try Self.merge(message, into: turn, assistant, db) }
         let insert = try db.cachedStatement(
             sql: """
                 INSERT INTO messages (conversation, role, message_id, kind, text, sent_at, at) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -110,12 +114,13 @@ extension SQLiteStore: Journal {
             try insert.execute()
         }
         for intent in turn.intents {
+            try Self.write(intent, db)
+            guard intent.state != .dropped else { continue }
             insert.setUncheckedArguments([
                 turn.conversation.rawValue, ContextMessage.Role.assistant.rawValue, nil, nil, WholeText(intent.text), nil,
                 turn.finishedAt.milliseconds,
             ])
             try insert.execute()
-            try Self.write(intent, db)
         }
         if let efforts = turn.efforts {
             try db.execute(
@@ -124,6 +129,20 @@ extension SQLiteStore: Journal {
         }
         try Self.audit(turn, by: assistant, db)
         return .committed
+    }
+
+    private static func merge(
+        _ message: InboundMessage, into turn: TurnCommit, _ assistant: Int64, _ db: Database
+    ) throws {
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO turns (conversation, turn, assistant, attempt, started_at, finished_at, merged_into)
+                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+                """)
+        try statement.execute(arguments: [
+            turn.conversation.rawValue, message.id.rawValue, assistant, turn.attempt, turn.startedAt.milliseconds,
+            turn.finishedAt.milliseconds, turn.turn.rawValue,
+        ])
     }
 
     private static func audit(_ turn: TurnCommit, by assistant: Int64, _ db: Database) throws {
@@ -202,10 +221,12 @@ extension SQLiteStore: Journal {
                 SELECT EXISTS (SELECT 1 FROM dead_letters WHERE conversation = ?1 AND message_id = ?2),
                 EXISTS (SELECT 1 FROM turns WHERE conversation = ?1 AND turn = ?2),
                 (SELECT marks FROM crash_marks WHERE conversation = ?1 AND message_id = ?2),
-                (SELECT transfer_to FROM turns WHERE conversation = ?1 AND turn = ?2)
+                (SELECT transfer_to FROM turns WHERE conversation = ?1 AND turn = ?2),
+                (SELECT merged_into FROM turns WHERE conversation = ?1 AND turn = ?2)
                 """)
         guard let row = try Row.fetchOne(known, arguments: key) else { return nil }
         if row[0] as Bool { return .deadLetter }
+        if let turn = row[4] as String? { return .merged(into: Turn.ID(turn)) }
         if row[1] as Bool {
             let sends = try db.cachedStatement(
                 sql: "SELECT * FROM sends WHERE conversation = ? AND turn = ? ORDER BY part")

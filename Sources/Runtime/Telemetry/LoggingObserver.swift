@@ -17,6 +17,17 @@ public struct LoggingObserver: RuntimeObserver {
         switch event {
         case .turnSucceeded(let turn, let elapsed):
             logger.debug("turn succeeded", metadata: Self.fields(turn, ["turn_ms": "\(elapsed.milliseconds)"]))
+        case .messagesMerged(let turn):
+            logger.debug(
+                "one turn has answered several messages", metadata: Self.fields(turn, ["messages": "\(turn.messages.count)"]))
+        case .turnSuperseded(let turn, let elapsed):
+            logger.info(
+                "turn superseded by a newer message",
+                metadata: Self.fields(turn, ["messages": "\(turn.messages.count)", "turn_ms": "\(elapsed.milliseconds)"]))
+        case .lateReply(let turn, let elapsed, let action):
+            logger.log(
+                level: action == .drop ? .warning : .notice, "reply is late",
+                metadata: Self.fields(turn, ["action": "\(action.rawValue)", "elapsed_ms": "\(elapsed.milliseconds)"]))
         case .finished(let message):
             logger.debug("message finished", metadata: Self.fields(message))
         case .turnWillRetry(let turn, let failure, let delay):

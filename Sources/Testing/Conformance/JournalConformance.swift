@@ -16,6 +16,8 @@ public struct JournalConformance {
     public func run() async throws {
         let fence = try await Sample.claim(from: self.leases, for: "journal")
         try await self.recognisesRepeatedTurns(fence)
+        try await self.recognisesMergedMessages(fence)
+        try await self.keepsWhatWasDropped(fence)
         try await self.followsSends(fence)
         try await self.keepsContext(fence)
         try await self.holdsAndReleases(fence)
@@ -58,6 +60,41 @@ public struct JournalConformance {
         try expect(
             try await self.standing(given) == .committed(transfer.intents, transfer: "financeiro"),
             "where the conversation goes after a turn is kept")
+    }
+
+    private func recognisesMergedMessages(_ fence: Fence) async throws {
+        let messages = (0..<3).map { Sample.message("merged-\($0)", from: "7", text: "parte \($0)") }
+        _ = try await self.journal.commit(.crashMark(messages[2].conversation, messages[2].id), fence)
+        var turn = self.turn(messages[0], replies: ["tudo"])
+        turn.messages = messages
+        try expect(try await self.journal.commit(.turn(turn), fence) == .committed, "a turn answers several messages")
+        try expect(
+            try await self.standing(messages[0]) == .committed(turn.intents), "its first message has the turn's intents")
+        for message in messages[1...] {
+            try expect(try await self.standing(message) == .merged(into: turn.turn), "the others name the turn")
+            let alone = self.turn(message, replies: ["de novo"])
+            try expect(try await self.journal.commit(.turn(alone), fence) == .duplicate, "and are not answered again")
+        }
+        try expect(
+            try await self.journal.load(turn.conversation, contextMessages: 9).context.map(\.text)
+                == ["parte 0", "parte 1", "parte 2", "tudo"], "all that was said is kept, in order")
+        let newer = Sample.message("merged-3", from: "7")
+        var grown = self.turn(messages[0], replies: ["outra"])
+        grown.messages = messages + [newer]
+        try expect(
+            try await self.journal.commit(.turn(grown), fence) == .duplicate, "a repeated turn that has grown is recognised")
+        try expect(try await self.standing(newer) == nil, "and its new message is still to be answered")
+    }
+
+    private func keepsWhatWasDropped(_ fence: Fence) async throws {
+        let message = Sample.message("dropped", from: "8", text: "ainda?")
+        var turn = self.turn(message, replies: ["tarde demais"])
+        turn.intents[0].state = .dropped
+        _ = try await self.journal.commit(.turn(turn), fence)
+        try expect(try await self.standing(message) == .committed(turn.intents), "what was dropped is kept")
+        try expect(
+            try await self.journal.load(message.conversation, contextMessages: 9).context.map(\.text) == ["ainda?"],
+            "but was never said")
     }
 
     private func followsSends(_ fence: Fence) async throws {

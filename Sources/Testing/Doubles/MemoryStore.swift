@@ -16,6 +16,8 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         var holders: [Conversation.ID: ConversationHolder] = [:]
         var timers: [Partition.ID: [Conversation.ID: ConversationTimer]] = [:]
         var turns: [Key: TurnCommit] = [:]
+        /// Messages that another one's turn has answered.
+        var merged: [Key: Turn.ID] = [:]
         var context: [Conversation.ID: [ContextMessage]] = [:]
         var sends: [SendIntent.ID: SendIntent] = [:]
         var deadLetters: [Key: DeadLetter] = [:]
@@ -336,11 +338,15 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
             switch record {
             case .turn(let turn):
                 let key = Key(conversation: turn.conversation, message: turn.turn)
-                guard state.turns[key] == nil else { return .duplicate }
+                guard state.turns[key] == nil, state.merged[key] == nil else { return .duplicate }
                 state.turns[key] = turn
+                for message in turn.messages.dropFirst() {
+                    let key = Key(conversation: turn.conversation, message: message.id)
+                    if state.turns[key] == nil, state.merged[key] == nil { state.merged[key] = turn.turn }
+                }
                 state.context[turn.conversation, default: []] +=
                     turn.messages.filter { $0.kind != .system }.map { ContextMessage(role: .contact, text: $0.contextText) }
-                    + turn.intents.map { ContextMessage(role: .assistant, text: $0.text) }
+                    + turn.intents.filter { $0.state != .dropped }.map { ContextMessage(role: .assistant, text: $0.text) }
                 if turn.closesConversation { state.context[turn.conversation] = [] }
                 if let efforts = turn.efforts { state.efforts[turn.conversation] = efforts }
                 for intent in turn.intents { state.sends[intent.id] = intent }
@@ -368,6 +374,8 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
                 let key = Key(conversation: entry.message.conversation, message: entry.message.id)
                 if state.deadLetters[key] != nil {
                     standings[entry.offset] = .deadLetter
+                } else if let turn = state.merged[key] {
+                    standings[entry.offset] = .merged(into: turn)
                 } else if let turn = state.turns[key] {
                     standings[entry.offset] = .committed(
                         turn.intents.compactMap { state.sends[$0.id] }, transfer: turn.transfer)

@@ -6,7 +6,7 @@ import Logging
 
 /// A fake model server, a fake Evolution server and a fake Cloud API behind one port, for trying and testing without any.
 ///
-/// `POST /v1/chat/completions` answers `Recebi: <the last message>`; `POST /message/sendText/{instance}` records a send;
+/// `POST /v1/chat/completions` answers `Recebi: <the messages since the last answer>`; `POST /message/sendText/{instance}` records a send;
 /// `POST /{version}/{phone number id}/messages` records one, too; `POST /chat/findMessages/{instance}` answers truthfully; `GET /sandbox/sends` lists what was sent.
 public struct Sandbox: Sendable {
     public let state: SandboxState
@@ -77,7 +77,8 @@ public struct Sandbox: Sendable {
     @concurrent private func complete(_ request: Request, _ context: some RequestContext) async throws -> Response {
         if let denied = try self.denied(request.headers[.authorization], "Bearer ") { return denied }
         let body = try await Self.decode(Completion.self, request)
-        let text = body.messages.last?.content ?? ""
+        let new = body.messages.reversed().prefix { $0.role == "user" }.reversed()
+        let text = new.compactMap(\.content).joined(separator: " | ")
         let message = request.headers[HTTPField.Name("X-Client-Request-Id")!] ?? text
         let (latency, fails) = self.state.beginModelCall(message: message, text: text)
         try await Task.sleep(for: latency)

@@ -1,0 +1,148 @@
+import CardumeCore
+
+/// The turn runs again, over newer messages, too. Not an attempt.
+struct Supersession: Error {}
+
+/// What becomes of what a handler says: whether it is still wanted, whether it comes late, in which parts it goes out.
+extension ConversationActor {
+    /// What a turn says to the contact.
+    struct Outgoing {
+        var intents: [SendIntent]
+        /// What the contact will have read.
+        var said: [Reply]
+        /// How late it is and what is done about it; `nil` when it is in time.
+        var late: (elapsed: Duration, action: TurnPolicy.Late.Action)?
+    }
+
+    /// Asks the handler.
+    ///
+    /// - Throws: ``Supersession`` when a newer message has come meanwhile.
+    func respond(to turn: Turn, since startedAt: Timestamp) async throws -> TurnResult {
+        // It came while the turn's messages were being marked.
+        if self.machine.isSuperseded { throw self.superseded(turn, since: startedAt) }
+        guard self.machine.policy.onNewMessage == .supersede else { return try await self.ask(turn) }
+        let call = Task { try await self.ask(turn) }
+        self.call = call
+        defer { self.call = nil }
+        let result = await withTaskCancellationHandler {
+            await call.result
+        } onCancel: {
+            call.cancel()
+        }
+        // Whatever it says: whoever is cancelled may answer all the same, or fail.
+        if self.machine.isSuperseded { throw self.superseded(turn, since: startedAt) }
+        return try result.get()
+    }
+
+    private func ask(_ turn: Turn) async throws -> TurnResult {
+        do {
+            return try await self.environment.handler.respond(to: turn)
+        } catch let failure as TurnFailure {
+            throw failure
+        } catch let postponement as TurnPostponement {
+            throw postponement
+        } catch {
+            // A handler that was interrupted may throw anything.
+            try Task.checkCancellation()
+            throw TurnFailure(category: .other, message: String(describing: error), isRetryable: true)
+        }
+    }
+
+    private func superseded(_ turn: Turn, since startedAt: Timestamp) -> Supersession {
+        self.report(.turnSuperseded(turn, elapsed: self.environment.clock.wallTime.elapsed(since: startedAt)))
+        return Supersession()
+    }
+
+    /// Closes the turn to newer messages and decides how its replies go out.
+    ///
+    /// - Throws: ``Supersession`` when they do not, because the turn is to answer more.
+    func outgoing(
+        _ replies: [Reply], of turn: Turn, since startedAt: Timestamp, at now: Timestamp
+    ) throws -> Outgoing {
+        let message = turn.messages[0]
+        let intents = self.intents(for: replies, to: message, at: now)
+        switch self.machine.answered(at: now, isReply: !intents.isEmpty) {
+        case .inTime:
+            return Outgoing(intents: intents, said: replies)
+        case .superseded:
+            throw self.superseded(turn, since: startedAt)
+        case .late(let elapsed, .merge):
+            self.report(.lateReply(turn, elapsed: elapsed, .merge))
+            throw Supersession()
+        case .late(let elapsed, .send):
+            return Outgoing(intents: intents, said: replies, late: (elapsed, .send))
+        case .late(let elapsed, .apologise):
+            let said = [Reply(text: turn.assistant.turns.late.apology)] + replies
+            return Outgoing(
+                intents: self.intents(for: said, to: message, at: now), said: said, late: (elapsed, .apologise))
+        case .late(let elapsed, .drop):
+            return Outgoing(intents: intents.map(\.dropped), said: [], late: (elapsed, .drop))
+        }
+    }
+
+    /// The first intent is journaled as `sending` together with the turn: its request follows at once.
+    private func intents(for replies: [Reply], to message: InboundMessage, at now: Timestamp) -> [SendIntent] {
+        let limit = self.environment.channel(self.id.channel)?.maximumTextLength ?? 4096
+        let parts = replies.flatMap { ReplyParts.split($0.text, limit: limit) }
+        return parts.enumerated().map { part, text in
+            SendIntent(
+                id: SendIntent.ID(conversation: self.id, turn: message.id, part: part),
+                replyAddress: message.replyAddress, text: text, traceID: message.traceID,
+                state: part == 0 ? .sending : .pending, attempts: part == 0 ? 1 : 0,
+                attemptedAt: part == 0 ? now : nil
+            )
+        }
+    }
+
+    /// The turn is journaled.
+    func report(_ turn: Turn, _ outgoing: Outgoing, elapsed: Duration) {
+        if turn.messages.count > 1 { self.report(.messagesMerged(turn)) }
+        if let late = outgoing.late { self.report(.lateReply(turn, elapsed: late.elapsed, late.action)) }
+        self.report(.turnSucceeded(turn, elapsed: elapsed))
+    }
+
+    /// Journals that messages are about to run although an earlier run may have killed the process, once in this process: a turn
+    /// that runs again marks only those that are new in it.
+    func mark(_ entries: [LogEntry]) async throws {
+        for entry in entries where !self.marked.contains(entry.offset) {
+            try await self.commit(.crashMark(self.id, entry.message.id))
+            self.marked.insert(entry.offset)
+        }
+    }
+
+    /// The turn's first message has been answered before. Of the others, only the journal knows; each is on its own now.
+    ///
+    /// - Returns: what the journal knows of the first, `entry`.
+    func separate(_ entry: LogEntry) async throws -> EntryStanding? {
+        let entries = self.machine.turn
+        let standings = try await self.environment.untilAvailable {
+            try await self.environment.journal.standing(of: entries)
+        }
+        self.machine.separate(standings.compactMapValues(ConversationMachine.Standing.init(ended:)))
+        return standings[entry.offset]
+    }
+}
+
+extension ConversationMachine.Standing {
+    /// `nil` for what has not come to its end.
+    init?(ended standing: EntryStanding) {
+        switch standing {
+        case .committed(let intents, let transfer): self = .committed(intents, transfer: transfer)
+        // What its turn said belongs to the turn's first message.
+        case .merged: self = .committed([])
+        case .deadLetter: self = .deadLetter
+        case .marked: return nil
+        }
+    }
+}
+
+extension SendIntent {
+    /// Kept, and never sent.
+    fileprivate var dropped: SendIntent {
+        var intent = self
+        intent.state = .dropped
+        intent.attempts = 0
+        intent.attemptedAt = nil
+        return intent
+    }
+}
