@@ -20,6 +20,7 @@ public final class Bulkhead: Sendable {
     }
 
     public var inUse: Int { self.state.withLock { $0.allocator.inUse } }
+    public var slots: Int { self.state.withLock { $0.allocator.slots } }
     public var waiting: Int { self.state.withLock { $0.allocator.waiting } }
 
     /// Waits for a slot. Each return is followed by exactly one ``release()``.
@@ -63,6 +64,15 @@ public final class Bulkhead: Sendable {
     /// - Parameter slots: from 1. With fewer than are in use, nothing is interrupted.
     public func resize(to slots: Int) {
         let next = self.state.withLock { $0.allocator.resized(to: slots, at: self.clock.uptime) }
+        for waiter in next { waiter.resume() }
+    }
+
+    /// Whether no slot is granted for now.
+    public var isPaused: Bool { self.state.withLock { $0.allocator.isPaused } }
+
+    /// Begins or ends a pause: nothing that runs is interrupted, nobody loses its place.
+    public func pause(_ isPaused: Bool) {
+        let next = self.state.withLock { $0.allocator.paused(isPaused, at: self.clock.uptime) }
         for waiter in next { waiter.resume() }
     }
 

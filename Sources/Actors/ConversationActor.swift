@@ -24,7 +24,7 @@ actor ConversationActor {
     var context: [ContextMessage]?
     private var phase = Phase.working
     /// What is being waited for; `nil` while something runs or nothing is to be done.
-    private(set) var blocker: Blocker?
+    var blocker: Blocker?
     private var task: Task<Void, Never>?
     private var restingSince: Duration
 
@@ -69,6 +69,7 @@ actor ConversationActor {
         self.settings = settings
         self.machine.retry = settings.assistant.retry
         self.machine.onDeadLetter = settings.assistant.onDeadLetter
+        self.updateBlocker()
     }
 
     /// How long nothing has happened; `nil` while there is work.
@@ -210,6 +211,7 @@ actor ConversationActor {
         }
         guard marks > 0 else { return try await self.answer(entry, attempt: attempt, isMarked: attempt == 1) }
         self.report(.crashSuspected(message, marks: marks))
+        try await self.outlastPauses(message.kind.priority)
         try await self.acquire(self.settings.suspects, message.kind.priority)
         // Sends, which follow, may wait for a gateway for hours; the others wait only for the turn.
         defer { self.settings.suspects.release() }
@@ -244,7 +246,7 @@ actor ConversationActor {
         let turn = self.turn(of: message, attempt: attempt)
         let result: TurnResult
         let startedAt: Timestamp
-        try await self.acquire(self.settings.bulkhead, message.kind.priority)
+        try await self.acquireSlot(message.kind.priority)
         do {
             defer { self.settings.bulkhead.release() }
             if isMarked { try await self.commit(.crashMark(self.id, message.id)) }
@@ -328,25 +330,25 @@ actor ConversationActor {
 
     // MARK: Waiting
 
-    private func acquire(_ bulkhead: Bulkhead, _ priority: Priority) async throws {
-        if self.machine.isStopping { throw CancellationError() }
-        self.phase = .waiting
-        self.blocker = Blocker(.slot(ahead: bulkhead.waiting))
-        defer { self.waited() }
-        try await bulkhead.acquire(priority)
+    func acquire(_ bulkhead: Bulkhead, _ priority: Priority) async throws {
+        try await self.waiting(for: self.blocker(at: bulkhead)) { try await bulkhead.acquire(priority) }
     }
 
     func wait(_ delay: Duration, for cause: Blocker.Cause) async throws {
-        if self.machine.isStopping { throw CancellationError() }
-        self.phase = .waiting
-        self.blocker = Blocker(cause, until: self.environment.clock.wallTime.advanced(by: delay))
-        defer { self.waited() }
-        try await self.environment.clock.sleep(for: delay)
+        let end = self.environment.clock.wallTime.advanced(by: delay)
+        try await self.waiting(for: Blocker(cause, until: end)) { try await self.environment.clock.sleep(for: delay) }
     }
 
-    private func waited() {
-        self.phase = .working
-        self.blocker = nil
+    /// Runs `body`, which can be interrupted at once without losing anything.
+    func waiting(for blocker: Blocker, _ body: () async throws -> Void) async throws {
+        if self.machine.isStopping { throw CancellationError() }
+        self.phase = .waiting
+        self.blocker = blocker
+        defer {
+            self.phase = .working
+            self.blocker = nil
+        }
+        try await body()
     }
 
     @discardableResult

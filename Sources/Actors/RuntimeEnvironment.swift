@@ -11,6 +11,8 @@ public struct RuntimeEnvironment: Sendable {
     public var clock: any RuntimeClock
     /// Kept up to date by the ``Coordinator``.
     public let trust = LeaseTrust()
+    /// Kept up to date by whoever composes the program.
+    public let gates = ChannelGates()
     /// 64 random bits; seeded in simulations.
     public var random: @Sendable () -> UInt64
 

@@ -17,6 +17,8 @@ public struct SlotAllocator<Waiter> {
     /// Slots in all.
     public private(set) var slots: Int
     public private(set) var inUse = 0
+    /// Whether nothing is granted for now; what is held stays held.
+    public private(set) var isPaused = false
 
     /// - Parameters:
     ///   - slots: from 1.
@@ -34,7 +36,7 @@ public struct SlotAllocator<Waiter> {
     /// - Returns: whether the slot is granted.
     public mutating func acquired() -> Bool {
         // Whoever comes while others wait goes behind them, even if a slot is free: it is being handed over.
-        guard self.inUse < self.slots, self.waiting == 0 else { return false }
+        guard !self.isPaused, self.inUse < self.slots, self.waiting == 0 else { return false }
         self.inUse += 1
         return true
     }
@@ -62,13 +64,23 @@ public struct SlotAllocator<Waiter> {
     /// Changes the number of slots. Returns the waiters that have one now.
     public mutating func resized(to slots: Int, at now: Duration) -> [Waiter] {
         self.slots = slots
+        return self.allGranted(at: now)
+    }
+
+    /// Begins or ends a pause. Returns the waiters that have a slot now.
+    public mutating func paused(_ isPaused: Bool, at now: Duration) -> [Waiter] {
+        self.isPaused = isPaused
+        return self.allGranted(at: now)
+    }
+
+    private mutating func allGranted(at now: Duration) -> [Waiter] {
         var waiters: [Waiter] = []
         while let waiter = self.granted(at: now) { waiters.append(waiter) }
         return waiters
     }
 
     private mutating func granted(at now: Duration) -> Waiter? {
-        guard self.waiting > 0, self.inUse < self.slots, let next = self.next(at: now) else { return nil }
+        guard !self.isPaused, self.waiting > 0, self.inUse < self.slots, let next = self.next(at: now) else { return nil }
         self.inUse += 1
         self.waiting -= 1
         return self.queues[next].popFirst()?.waiter

@@ -13,6 +13,8 @@ public struct Assistant: Sendable {
     public var timers: TimerPlan
     /// Whom it may give a conversation to, and when, in words for its model.
     public var transfers: [TransferOption]
+    /// While it is set no turn begins; `nil` for none.
+    public var pause: Pause?
 
     public init(
         id: AssistantID,
@@ -22,7 +24,8 @@ public struct Assistant: Sendable {
         retry: RetryPolicy = RetryPolicy(),
         onDeadLetter: DeadLetterPolicy = .continue,
         onAmbiguousSend: AmbiguousSendPolicy = .reconcileThenResend,
-        timers: [TimerRule] = [], transfers: [TransferOption] = []
+        timers: [TimerRule] = [], transfers: [TransferOption] = [],
+        pause: Pause? = nil
     ) {
         self.id = id
         self.prompt = prompt
@@ -33,6 +36,7 @@ public struct Assistant: Sendable {
         self.onAmbiguousSend = onAmbiguousSend
         self.timers = TimerPlan(timers)
         self.transfers = transfers
+        self.pause = pause
     }
 }
 

@@ -13,6 +13,7 @@ enum SQLiteSchema {
             try db.execute(sql: Self.version1)
         }
         migrator.registerMigration("2 timers and transfers") { db in try db.execute(sql: Self.version2) }
+        migrator.registerMigration("3 settings") { db in try db.execute(sql: Self.version3) }
         return migrator
     }
 
@@ -87,5 +88,16 @@ enum SQLiteSchema {
         ALTER TABLE turns ADD COLUMN transfer_to TEXT;
         -- What stands before it is no longer shown to models.
         CREATE TABLE closings (conversation TEXT PRIMARY KEY, message_id INTEGER NOT NULL) WITHOUT ROWID;
+        """
+
+    private static let version3 = """
+        -- The journal of live settings. `id` counts changes from 1; the latest is the version.
+        CREATE TABLE setting_changes (
+            id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, reason TEXT, action TEXT NOT NULL,
+            path TEXT NOT NULL, old TEXT, new TEXT, expires_at INTEGER
+        );
+        CREATE INDEX setting_changes_by_path ON setting_changes (path, id);
+        -- What is set: the change that did it.
+        CREATE TABLE setting_overrides (path TEXT PRIMARY KEY, change INTEGER NOT NULL) WITHOUT ROWID;
         """
 }
