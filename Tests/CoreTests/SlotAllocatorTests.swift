@@ -50,7 +50,20 @@ import Testing
         #expect(slots.released(at: .zero) == nil)
     }
 
-    /// Random requests, releases and cancellations: never more slots than there are, nobody forgotten.
+    @Test func aPauseGrantsNothingAndLosesNobody() {
+        var slots = SlotAllocator<String>(slots: 2)
+        _ = slots.requested("running", id: 0, priority: .text, at: .zero)
+        #expect(slots.paused(true, at: .zero) == [])
+        #expect(slots.requested("first", id: 1, priority: .text, at: .zero) == false, "although a slot is free")
+        #expect(slots.requested("second", id: 2, priority: .text, at: .zero) == false)
+        #expect(slots.released(at: .zero) == nil)
+        #expect(slots.resized(to: 3, at: .zero) == [])
+        #expect(slots.inUse == 0)
+        #expect(slots.paused(false, at: .zero) == ["first", "second"], "in the order in which they came")
+        #expect(slots.waiting == 0)
+    }
+
+    /// Random requests, releases, cancellations and pauses: never more slots than there are, nobody forgotten.
     @Test(arguments: 0..<200 as Range<UInt64>)
     func slotsAreNeitherLostNorInvented(_ seed: UInt64) {
         var generator = SeededGenerator(seed: seed)
@@ -58,7 +71,7 @@ import Testing
         var (held, waiting, nextID, now) = (0, Set<UInt64>(), 0 as UInt64, Duration.zero)
         for _ in 0..<300 {
             now += .milliseconds(Int.random(in: 0...2_000, using: &generator))
-            switch Int.random(in: 0..<3, using: &generator) {
+            switch Int.random(in: 0..<4, using: &generator) {
             case 0:
                 nextID += 1
                 let priority = Priority.allCases.randomElement(using: &generator) ?? .text
@@ -69,6 +82,11 @@ import Testing
                 }
             case 1 where held > 0:
                 if let next = slots.released(at: now) { #expect(waiting.remove(next) != nil) } else { held -= 1 }
+            case 2:
+                for next in slots.paused(!slots.isPaused, at: now) {
+                    #expect(waiting.remove(next) != nil)
+                    held += 1
+                }
             default:
                 if let id = waiting.sorted().randomElement(using: &generator) {
                     #expect(slots.cancelled(id) == id)
@@ -78,7 +96,7 @@ import Testing
             #expect(held <= 3)
             #expect(slots.inUse == held)
             #expect(slots.waiting == waiting.count)
-            #expect(waiting.isEmpty || held == 3, "a slot lies idle while somebody waits")
+            #expect(waiting.isEmpty || held == 3 || slots.isPaused, "a slot lies idle while somebody waits")
         }
     }
 }
