@@ -31,7 +31,9 @@ public enum SettingName {
     private static func spellings(_ path: String) -> [String] {
         for section in ["assistants.", "channels."] where path.hasPrefix(section) {
             let short = String(path.dropFirst(section.count))
-            let others = Self.aliases.filter { short.hasSuffix("." + $0.value) }.map { String(short.dropLast($0.value.count)) + $0.key }
+            let others = Self.aliases.filter { short.hasSuffix("." + $0.value) }.map {
+                String(short.dropLast($0.value.count)) + $0.key
+            }
             return [path, short] + others
         }
         return [path]

@@ -80,6 +80,7 @@ public struct Sandbox: Sendable {
         let text = body.messages.last?.content ?? ""
         let message = request.headers[HTTPField.Name("X-Client-Request-Id")!] ?? text
         let (latency, fails) = self.state.beginModelCall(message: message, text: text)
+        defer { self.state.endModelCall() }
         try await Task.sleep(for: latency)
         guard !fails else {
             return try Self.json(
