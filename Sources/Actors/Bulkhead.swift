@@ -68,7 +68,9 @@ public final class Bulkhead: Sendable {
     }
 
     /// Whether no slot is granted for now.
-    public var isPaused: Bool { self.state.withLock { $0.allocator.isPaused } }
+    public var isPaused: Bool { self.queue.isPaused }
+
+    var queue: (waiting: Int, isPaused: Bool) { self.state.withLock { ($0.allocator.waiting, $0.allocator.isPaused) } }
 
     /// Begins or ends a pause: nothing that runs is interrupted, nobody loses its place.
     public func pause(_ isPaused: Bool) {

@@ -10,21 +10,21 @@ public final class ChannelGates: Sendable {
         var pauses: [ChannelID: Pause?] = [:]
         var waiters: [UInt64: (channel: ChannelID, waiter: Waiter)] = [:]
         var nextID: UInt64 = 0
-        /// Asked for each turn and each send; most of the time nothing is paused.
-        var isAnyPaused = false
 
-        func pause(of channel: ChannelID) -> Pause? {
-            guard self.isAnyPaused else { return nil }
-            return self.pauses[channel] ?? self.pauses["*"] ?? nil
-        }
+        func pause(of channel: ChannelID) -> Pause? { self.pauses[channel] ?? self.pauses["*"] ?? nil }
     }
 
     private let state = Mutex(State())
+    /// Most of the time nothing is paused, and this is asked for each turn and each send.
+    private let isAnyPaused = Atomic(false)
 
     public init() {}
 
     /// Whether `channel` is paused; `nil` when it is not.
-    public func pause(of channel: ChannelID) -> Pause? { self.state.withLock { $0.pause(of: channel) } }
+    public func pause(of channel: ChannelID) -> Pause? {
+        guard self.isAnyPaused.load(ordering: .relaxed) else { return nil }
+        return self.state.withLock { $0.pause(of: channel) }
+    }
 
     /// From now on these count. Whoever waits for a channel that is no longer paused goes on.
     ///
@@ -32,7 +32,7 @@ public final class ChannelGates: Sendable {
     public func update(_ pauses: [ChannelID: Pause?]) {
         let woken = self.state.withLock { state in
             state.pauses = pauses
-            state.isAnyPaused = pauses.values.contains { $0 != nil }
+            self.isAnyPaused.store(pauses.values.contains { $0 != nil }, ordering: .relaxed)
             // In the order in which they came.
             let ids = state.waiters.filter { state.pause(of: $0.value.channel) == nil }.keys.sorted()
             return ids.compactMap { state.waiters.removeValue(forKey: $0)?.waiter }

@@ -26,9 +26,9 @@ extension ConversationActor {
     /// Waits while the channel is paused.
     func passGate() async throws {
         guard let pause = self.gates.pause(of: self.id.channel) else { return }
-        try await self.waiting(for: Blocker(.paused("channel \(self.id.channel)"), until: pause.until)) {
-            try await self.gates.pass(self.id.channel)
-        }
+        try self.waits(for: Blocker(.paused("channel \(self.id.channel)"), until: pause.until))
+        defer { self.waited() }
+        try await self.gates.pass(self.id.channel)
     }
 
     /// Waits while the channel is paused, before `intent` is begun.
@@ -50,7 +50,8 @@ extension ConversationActor {
 
     /// What somebody who asks for a slot waits for.
     func blocker(at bulkhead: Bulkhead) -> Blocker {
-        guard bulkhead.isPaused else { return Blocker(.slot(ahead: bulkhead.waiting)) }
+        let queue = bulkhead.queue
+        guard queue.isPaused else { return Blocker(.slot(ahead: queue.waiting)) }
         return Blocker(.paused(self.pausedAssistant), until: self.settings.assistant.pause?.until)
     }
 

@@ -331,24 +331,27 @@ actor ConversationActor {
     // MARK: Waiting
 
     func acquire(_ bulkhead: Bulkhead, _ priority: Priority) async throws {
-        try await self.waiting(for: self.blocker(at: bulkhead)) { try await bulkhead.acquire(priority) }
+        try self.waits(for: self.blocker(at: bulkhead))
+        defer { self.waited() }
+        try await bulkhead.acquire(priority)
     }
 
     func wait(_ delay: Duration, for cause: Blocker.Cause) async throws {
-        let end = self.environment.clock.wallTime.advanced(by: delay)
-        try await self.waiting(for: Blocker(cause, until: end)) { try await self.environment.clock.sleep(for: delay) }
+        try self.waits(for: Blocker(cause, until: self.environment.clock.wallTime.advanced(by: delay)))
+        defer { self.waited() }
+        try await self.environment.clock.sleep(for: delay)
     }
 
-    /// Runs `body`, which can be interrupted at once without losing anything.
-    func waiting(for blocker: Blocker, _ body: () async throws -> Void) async throws {
+    /// What follows, up to ``waited()``, can be interrupted at once without losing anything.
+    func waits(for blocker: Blocker) throws {
         if self.machine.isStopping { throw CancellationError() }
         self.phase = .waiting
         self.blocker = blocker
-        defer {
-            self.phase = .working
-            self.blocker = nil
-        }
-        try await body()
+    }
+
+    func waited() {
+        self.phase = .working
+        self.blocker = nil
     }
 
     @discardableResult

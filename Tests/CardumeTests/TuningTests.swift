@@ -125,9 +125,10 @@ import Testing
 
         try await bed.cardume("tune", "set", "financeiro.concurrency", "3", through: 5)
         let lowered = try await bed.obeyed(slots: 3)
-        try await Waiting.until("what ran to end") { bed.deployment.sandbox.runningModelCalls <= 18 }
+        // Nothing is interrupted, so one may still run more while another has begun anew.
+        try await Waiting.until("what ran to end") { try await bed.status().allSatisfy { $0.running <= 3 } }
         let low = try await bed.peak(within: .seconds(1))
-        #expect((12...18).contains(low))
+        #expect((13...18).contains(low))
 
         let refusal = try await bed.cardume("tune", "set", "financeiro.concurrency", "100001", expecting: 1)
         #expect(refusal.contains("expected integer, 1 to 100000"), "\(refusal)")
@@ -147,9 +148,9 @@ import Testing
     }
 
     @Test func pausesLoseNothing() async throws {
-        let bed = try await Bed(workers: 2, slots: 8, latency: .milliseconds(150)...(.milliseconds(250)))
-        try await bed.deployment.deliverAll(conversations: 60, messages: 6)
-        try await bed.deployment.sent(60)
+        let bed = try await Bed(workers: 2, slots: 4, latency: .milliseconds(350)...(.milliseconds(450)))
+        try await bed.deployment.deliverAll(conversations: 50, messages: 8)
+        try await bed.deployment.sent(50)
         for name in ["financeiro", "*"] {
             try await bed.cardume("pause", name, "--reason", "manutenção", through: 1)
             // Everybody knows after two seconds; what runs ends.
@@ -163,14 +164,14 @@ import Testing
                 }
                 return true
             }
-            #expect(sent < 300, "nothing was left to wait")
+            #expect(sent <= 350, "nothing was left to wait")
             if name == "financeiro" {
                 #expect(try await bed.status().allSatisfy { $0.paused && $0.running == 0 && $0.waiting > 0 })
             }
             try await bed.cardume("resume", name)
-            try await bed.deployment.sent(sent + 60)
+            try await bed.deployment.sent(sent + 50)
         }
-        try await bed.conclude(conversations: 60, messages: 6)
+        try await bed.conclude(conversations: 50, messages: 8)
     }
 
     @Test func aPauseEndsByItselfAndOutlivesARestart() async throws {

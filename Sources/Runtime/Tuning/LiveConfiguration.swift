@@ -116,12 +116,14 @@ public actor LiveConfiguration {
     }
 
     private func report(_ path: [String], _ old: String?, _ new: String?, _ author: String?) {
-        func shown(_ text: String?) -> String { String((text ?? "").prefix(200)) }
-        self.logger.notice(
-            "setting changed",
-            metadata: [
-                "path": "\(path.joined(separator: "."))", "old": "\(shown(old))", "new": "\(shown(new))",
-                "by": "\(author ?? "")",
-            ])
+        func shown(_ text: String?) -> String {
+            String((text ?? "").split(whereSeparator: \.isNewline).joined(separator: " ").prefix(200))
+        }
+        var metadata: Logger.Metadata = [
+            "path": "\(path.joined(separator: "."))", "old": "\(shown(old))", "new": "\(shown(new))",
+        ]
+        // Nobody by name when an override has ended: the journal knows.
+        if let author { metadata["by"] = "\(author)" }
+        self.logger.notice("setting changed", metadata: metadata)
     }
 }
