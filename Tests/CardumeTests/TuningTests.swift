@@ -195,6 +195,24 @@ import Testing
         #expect(try await deployment.terminate() == 0)
     }
 
+    @Test func aChannelThatItsConfigurationPausesCanBeResumed() async throws {
+        let deployment = try await Deployment()
+        try await deployment.start(
+            environment: ["CARDUME_CHANNELS___PAUSED": "true", "CARDUME_ADMIN_TOKEN": Self.token])
+        try await deployment.deliver(Load.contact(0), "C0M0", "mensagem 0")
+        let command = try CardumeProcess(
+            ["resume", "*"],
+            environment: [
+                "CARDUME_ADMIN_TOKEN": Self.token, "CARDUME_ADMIN_URL": "http://127.0.0.1:\(try deployment.port)",
+                "CARDUME_CHANNELS___PAUSED": "true",
+            ], folder: deployment.folder.path)
+        #expect(deployment.sandbox.modelCalls == 0)
+        #expect(await command.end() == 0)
+        try await deployment.settle(replies: 1)
+        #expect(try deployment.rows("SELECT path || new FROM setting_changes") == ["channels.*.pausedfalse"])
+        #expect(try await deployment.terminate() == 0)
+    }
+
     @Test func adminIsClosedToOthers() async throws {
         let deployment = try await Deployment()
         try await deployment.start()

@@ -5,8 +5,9 @@ import Logging
 import ServiceLifecycle
 
 extension Server {
-    /// Hands settings on to everything that uses them. Called whenever the effective configuration has changed, one call after
-    /// the other; what runs goes on by the old ones where the new ones cannot count any more.
+    /// Hands settings on to everything that uses them: a line for each part. Called before anything works and whenever the
+    /// effective configuration has changed, one call after the other; what runs goes on by the old settings where the new ones
+    /// cannot count any more.
     func apply(_ configuration: CardumeConfiguration) async {
         self.logLevel.set(Logger.Level(rawValue: configuration.logLevel) ?? .info)
         self.doors.set(configuration.http)
@@ -15,7 +16,6 @@ extension Server {
         self.channels?.update(configuration)
         guard let coordinator = self.coordinator else { return }
         coordinator.update(handoverDeadline: configuration.cluster?.handoverDeadline ?? Coordinator.defaultHandoverDeadline)
-        // Shut before assistants go on, open after they have stopped.
         coordinator.dispatcher.environment.gates.update(configuration.channelPauses)
         await coordinator.dispatcher.update(
             configuration.assistants.map(\.assistant), Dispatcher.Settings(configuration))

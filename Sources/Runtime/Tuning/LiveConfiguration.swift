@@ -6,7 +6,7 @@ public import Logging
 ///
 /// A store that does not answer changes nothing: the latest settings known stay, and end when their time is over.
 public actor LiveConfiguration {
-    /// Hands a configuration to whoever uses it. Called for each change, one after the other.
+    /// Hands a configuration to whoever uses it. Called at the start and for each change, one after the other.
     public typealias Apply = @Sendable (CardumeConfiguration) async -> Void
 
     /// What there is without overrides.
@@ -53,6 +53,7 @@ public actor LiveConfiguration {
         self.apply = apply
         self.view.read(try await self.store.snapshot(), at: self.uptime())
         await self.putInForce()
+        if self.applied.isEmpty { await apply(self.base) }
     }
 
     /// Looks at each tick, until there are no more or the task is cancelled.
