@@ -1,8 +1,9 @@
 import CardumeActors
 import CardumeCore
-import CardumeTesting
 import Synchronization
 import Testing
+
+@testable import CardumeTesting
 
 @Suite(.timeLimit(.minutes(1))) struct PauseTests {
     private static let other = Assistant(id: "vendas", retry: RetryPolicy(base: .milliseconds(1)))
@@ -107,7 +108,10 @@ import Testing
         await gate.arrival()
         bed.dispatcher.environment.gates.update(["*": Pause()])
         gate.open()
-        while store.sends.first?.state != .pending { await Task.yield() }
+        await bed.events.wait { $0.contains { if case .turnSucceeded = $0 { true } else { false } } }
+        try await Waiting.until("the reply to be journaled as waiting", within: .seconds(10)) {
+            store.sends.first?.state == .pending
+        }
         #expect(bed.channel.requests == 0)
         store.crash()
         _ = await bed.stop()
@@ -126,21 +130,23 @@ import Testing
         let channel = RecordingChannel { intent, _ in
             isAway.withLock { $0 } ? (false, .unavailable(reason: "away")) : (true, .accepted(providerID: "1"))
         }
-        let bed = RuntimeTestBed(channel: channel, handler: ScriptedHandler())
+        let bed = RuntimeTestBed(
+            channel: channel,
+            assistant: Assistant(
+                id: RuntimeTestBed.assistant, retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5))),
+            handler: ScriptedHandler())
         let gates = bed.dispatcher.environment.gates
         await bed.start()
         // Not one that is given up because of its age.
         _ = try await bed.store.append([RuntimeTestBed.append("c", "a", at: SystemClock().wallTime)])
         await bed.events.wait { $0.contains { if case .sendWillRetry = $0 { true } else { false } } }
         gates.update(["*": Pause()])
-        // One that had begun may end; then there are no more.
-        var requests = -1
-        while channel.requests != requests {
-            requests = channel.requests
-            try await ContinuousClock().sleep(for: .milliseconds(50))
-        }
+        // One that had begun may end; then there are no more, where there was one each few milliseconds.
+        try await ContinuousClock().sleep(for: .milliseconds(50))
+        let requests = channel.requests
+        try await ContinuousClock().sleep(for: .milliseconds(200))
+        #expect(channel.requests == requests)
         isAway.withLock { $0 = false }
-        #expect(channel.sent.isEmpty)
         gates.update(["*": nil])
         await bed.events.finished(1)
         _ = await bed.stop()
