@@ -69,6 +69,12 @@ public final class Bulkhead: Sendable {
     public var inUse: Int { self.pool.state.withLock { $0.scheduler.inUse(of: self.number) } }
     public var waiting: Int { self.pool.state.withLock { $0.scheduler.waiting(of: self.number) } }
 
+    /// Whether nothing new may begin in `lane` for now.
+    public func isPaused(_ lane: Lane) -> Bool {
+        let limits = self.limits
+        return limits.isPaused || limits[lane].isPaused
+    }
+
     /// The limits now, with those that were found out.
     public var limits: SlotLimits { self.pool.state.withLock { $0.scheduler.limits(of: self.number) } }
 

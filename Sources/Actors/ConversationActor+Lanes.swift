@@ -43,7 +43,7 @@ extension ConversationActor {
     func inSlot<Result>(for message: InboundMessage, _ body: () async throws -> Result) async throws -> Result {
         let (bulkhead, lane) = (self.settings.bulkhead, self.turnLane)
         let clock = self.environment.clock
-        try await self.acquire(bulkhead, lane, message.kind.priority)
+        try await self.acquireSlot(lane, message.kind.priority)
         let beganAt = clock.uptime
         do {
             let result = try await body()

@@ -21,6 +21,7 @@ extension ConversationActor {
     private func send(
         _ intent: SendIntent, of message: InboundMessage, isInherited: Bool
     ) async throws -> SendIntent {
+        let intent = try await self.passGate(before: intent, isInherited: isInherited)
         let channel = self.environment.channel(self.id.channel) ?? UnconfiguredChannel(id: self.id.channel)
         let policy = SendMachine.Policy(
             onAmbiguous: self.settings.assistant.onAmbiguousSend, sendTimeout: channel.sendTimeout,
@@ -62,6 +63,8 @@ extension ConversationActor {
                 } else {
                     try await self.wait(delay, for: .doubt(reason: reason))
                 }
+                // A pause that begins later than this finds the send begun.
+                try await self.passGate()
                 step = machine.waited(at: clock.wallTime)
             case .done:
                 return machine.intent

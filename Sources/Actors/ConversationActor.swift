@@ -27,7 +27,9 @@ actor ConversationActor {
     var history = LaneHistory()
     private var phase = Phase.working
     /// What is being waited for; `nil` while something runs or nothing is to be done.
-    private(set) var blocker: Blocker?
+    var blocker: Blocker?
+    /// Whose slot is being waited for.
+    private(set) var waitingLane: Lane?
     private var task: Task<Void, Never>?
     /// Waits for more messages. Cancelled when enough have come.
     private var gathering: Task<Void, Never>?
@@ -88,6 +90,7 @@ actor ConversationActor {
         self.machine.policy = settings.assistant.turns.bounded(by: settings.perConversation)
         // What is waited for may be another time now.
         self.gathering?.cancel()
+        self.updateBlocker()
     }
 
     private var moment: Moment {
@@ -248,6 +251,7 @@ actor ConversationActor {
         }
         guard marks > 0 else { return try await self.answer(entry, attempt: attempt, isSuspect: true) }
         self.report(.crashSuspected(message, marks: marks))
+        try await self.outlastPauses(.light, message.kind.priority)
         try await self.acquire(self.settings.suspects, .light, message.kind.priority)
         // Sends, which follow, may wait for a gateway for hours; the others wait only for the turn.
         defer { self.settings.suspects.release() }
@@ -342,26 +346,21 @@ actor ConversationActor {
     // MARK: Waiting
 
     func acquire(_ bulkhead: Bulkhead, _ lane: Lane, _ priority: Priority) async throws {
-        if self.machine.isStopping { throw CancellationError() }
-        self.phase = .waiting
-        self.blocker = Blocker(.slot(ahead: bulkhead.waiting))
+        try self.waits(for: self.blocker(at: bulkhead, lane))
+        self.waitingLane = lane
         defer { self.waited() }
         try await bulkhead.acquire(lane, priority)
     }
 
     func wait(_ delay: Duration, for cause: Blocker.Cause) async throws {
-        if self.machine.isStopping { throw CancellationError() }
-        self.phase = .waiting
-        self.blocker = Blocker(cause, until: self.environment.clock.wallTime.advanced(by: delay))
+        try self.waits(for: Blocker(cause, until: self.environment.clock.wallTime.advanced(by: delay)))
         defer { self.waited() }
         try await self.environment.clock.sleep(for: delay)
     }
 
     /// Waits for more messages, until enough have come.
     private func gather(for delay: Duration) async throws {
-        if self.machine.isStopping { throw CancellationError() }
-        self.phase = .waiting
-        self.blocker = Blocker(.debounce, until: self.environment.clock.wallTime.advanced(by: delay))
+        try self.waits(for: Blocker(.debounce, until: self.environment.clock.wallTime.advanced(by: delay)))
         defer { self.waited() }
         let clock = self.environment.clock
         let gathering = Task { _ = try? await clock.sleep(for: delay) }
@@ -375,9 +374,17 @@ actor ConversationActor {
         try Task.checkCancellation()
     }
 
-    private func waited() {
+    /// What follows, up to ``waited()``, can be interrupted at once without losing anything.
+    func waits(for blocker: Blocker) throws {
+        if self.machine.isStopping { throw CancellationError() }
+        self.phase = .waiting
+        self.blocker = blocker
+    }
+
+    func waited() {
         self.phase = .working
         self.blocker = nil
+        self.waitingLane = nil
     }
 
     @discardableResult

@@ -12,6 +12,8 @@ public final class Coordinator: Sendable {
         case failed(StoreError)
     }
 
+    public static let defaultHandoverDeadline: Duration = .seconds(10)
+
     private enum Signal: Sendable {
         case tick
         case abandoned(Fence, StoreError)
@@ -30,10 +32,10 @@ public final class Coordinator: Sendable {
 
     private let state: Mutex<State>
     private let leases: any LeaseStore
-    private let dispatcher: Dispatcher
+    public let dispatcher: Dispatcher
     private let environment: RuntimeEnvironment
     private let interval: Duration
-    private let handoverDeadline: Duration
+    private let handoverDeadline: Live<Duration>
     private let signals = AsyncStream<Signal>.makeStream()
 
     /// - Parameters:
@@ -42,13 +44,13 @@ public final class Coordinator: Sendable {
     ///   - handoverDeadline: how long running turns may delay a partition's move to another member. Defaults to 10 s.
     public init(
         member: Member.ID, leases: any LeaseStore, dispatcher: Dispatcher, interval: Duration = .milliseconds(500),
-        handoverDeadline: Duration = .seconds(10)
+        handoverDeadline: Duration = Coordinator.defaultHandoverDeadline
     ) {
         self.leases = leases
         self.dispatcher = dispatcher
         self.environment = dispatcher.environment
         self.interval = interval
-        self.handoverDeadline = handoverDeadline
+        self.handoverDeadline = Live(handoverDeadline)
         let machine = OwnershipMachine(
             member: member, partitionCount: self.environment.log.partitionCount, timeToLive: leases.timeToLive)
         self.state = Mutex(State(machine: machine, member: Member(id: member, queues: dispatcher.queues)))
@@ -59,6 +61,8 @@ public final class Coordinator: Sendable {
 
     /// From now on these count, also for conversations that run.
     public func update(_ assistants: [Assistant]) async { await self.dispatcher.update(assistants) }
+    /// Counts for partitions that are handed over from now on.
+    public func update(handoverDeadline: Duration) { self.handoverDeadline.set(handoverDeadline) }
 
     /// Takes part until ``shutDown(within:)``. Called once.
     ///
@@ -141,7 +145,7 @@ public final class Coordinator: Sendable {
             return decision
         }
         self.giveUp(decision.lost, &group)
-        self.handBack(decision.handBack, within: self.handoverDeadline, &group)
+        self.handBack(decision.handBack, within: self.handoverDeadline.value, &group)
         var opened = 0
         if !decision.claim.isEmpty, !isStopping {
             let claimed = try await self.leases.claim(decision.claim, for: member.id)
@@ -162,7 +166,7 @@ public final class Coordinator: Sendable {
             defer { state.incarnation = incarnation }
             return state.incarnation ?? incarnation == incarnation ? [] : state.machine.closeAll()
         }
-        self.handBack(fences, within: self.handoverDeadline, &group)
+        self.handBack(fences, within: self.handoverDeadline.value, &group)
     }
 
     private func open(_ ownerships: [Partition.ID: Ownership]) async -> Int {

@@ -25,8 +25,8 @@ public final class Dispatcher: Sendable {
     private let suspects: Bulkhead
     private let pool: SlotPool?
     private let shards: [Shard]
-    private let settings: Settings
-    let environment: RuntimeEnvironment
+    private let settings: Live<Settings>
+    public let environment: RuntimeEnvironment
 
     /// The queues whose partitions may be opened here.
     public let queues: Set<QueueID>
@@ -51,25 +51,30 @@ public final class Dispatcher: Sendable {
             })
         self.suspects = Bulkhead(slots: 1, clock: clock)
         self.shards = shards
-        self.settings = settings
+        self.settings = Live(settings)
         self.environment = environment
         self.assistants = Mutex([:])
         self.assistants.withLock { $0 = self.settings(of: assistants) }
+        for assistant in assistants { self.bulkheads[assistant.id]?.pause(assistant.pause != nil) }
     }
 
     private func settings(of assistants: [Assistant]) -> [AssistantID: PartitionSettings] {
-        assistants.reduce(into: [:]) { result, assistant in
+        let common = self.settings.value
+        return assistants.reduce(into: [:]) { result, assistant in
             guard let bulkhead = self.bulkheads[assistant.id] else { return }
             result[assistant.id] = PartitionSettings(
-                assistant: assistant, bulkhead: bulkhead, suspects: self.suspects, credits: self.settings.credits,
-                perConversation: self.settings.perConversation, crashMarkLimit: self.settings.crashMarkLimit)
+                assistant: assistant, bulkhead: bulkhead, suspects: self.suspects, credits: common.credits,
+                perConversation: common.perConversation, crashMarkLimit: common.crashMarkLimit)
         }
     }
 
     /// From now on these count, also for conversations that run.
     ///
-    /// - Parameter assistants: those known from the start, with other settings; others are passed over.
-    public func update(_ assistants: [Assistant]) async {
+    /// - Parameters:
+    ///   - assistants: those known from the start, with other settings; others are passed over.
+    ///   - common: `nil` for those there are.
+    public func update(_ assistants: [Assistant], _ common: Settings? = nil) async {
+        if let common { self.settings.set(common) }
         let settings = self.settings(of: assistants)
         self.assistants.withLock { $0.merge(settings) { $1 } }
         for assistant in assistants {
@@ -141,8 +146,9 @@ public final class Dispatcher: Sendable {
 
     /// Forgets conversations that have been idle for long; returns when the task is cancelled.
     func sweep() async {
-        while (try? await self.environment.clock.sleep(for: self.settings.idleTime / 2)) != nil {
-            for partition in self.open { await partition.evict(idleFor: self.settings.idleTime) }
+        // Often enough for a time that was made shorter meanwhile.
+        while (try? await self.environment.clock.sleep(for: min(self.settings.value.idleTime / 2, .seconds(30)))) != nil {
+            for partition in self.open { await partition.evict(idleFor: self.settings.value.idleTime) }
         }
     }
 

@@ -269,6 +269,8 @@ actor PartitionActor {
     /// From now on these count, also for what runs.
     func update(_ settings: PartitionSettings) {
         self.settings = settings
+        self.window.resized(credits: settings.credits, perConversation: settings.perConversation)
+        self.pump()
         for conversation in self.conversations.values { conversation.assumeIsolated { $0.update(settings) } }
     }
 

@@ -13,6 +13,8 @@ public struct RuntimeEnvironment: Sendable {
     public let trust = LeaseTrust()
     /// How long a turn of an assistant may take now; `nil` for as long as it likes.
     public var timeLimit: @Sendable (AssistantID) -> Duration? = { _ in nil }
+    /// Kept up to date by whoever composes the program.
+    public let gates = ChannelGates()
     /// 64 random bits; seeded in simulations.
     public var random: @Sendable () -> UInt64
 

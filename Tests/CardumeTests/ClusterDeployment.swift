@@ -109,6 +109,13 @@ final class ClusterDeployment: Doorway {
         return try await workers
     }
 
+    /// Runs the program with the cluster's configuration until it ends by itself.
+    func call(_ arguments: [String], environment: [String: String] = [:]) async throws -> (status: Int32, output: String) {
+        let process = try CardumeProcess(arguments, environment: environment, folder: self.folder.path)
+        let status = await process.end()
+        return (status, process.output)
+    }
+
     // MARK: What the servers know
 
     struct Leases: Equatable {

@@ -160,7 +160,7 @@ import Testing
         #expect(window.deferredCount == 2)
     }
 
-    /// A model log, random arrivals, completions, holds and failures, reads that take their time: every message is delivered
+    /// A model log, random arrivals, completions, holds, failures and other limits, reads that take their time: every message is delivered
     /// once, in order within its conversation, memory stays within its bounds, and in the end everything has been delivered.
     @Test(arguments: 0..<300 as Range<UInt64>)
     func everythingIsDeliveredOnceInOrder(_ seed: UInt64) {
@@ -176,7 +176,7 @@ import Testing
             inMemory += entries
             for entry in entries { delivered[entry.message.conversation, default: []].append(entry.offset.major) }
             #expect(window.inMemory == inMemory.count)
-            #expect(inMemory.count <= 6 + 2)
+            #expect(inMemory.count <= 8 + 3)
         }
         func answer(within chance: Int) {
             tail = tail ?? window.nextTail()
@@ -217,6 +217,10 @@ import Testing
                     delivered[conversation]?.removeLast(own.count)
                     window.held(conversation, returned: own.map(\.offset))
                 }
+            case 3 where Int.random(in: 0..<6, using: &generator) == 0:
+                window.resized(
+                    credits: Int.random(in: 1...8, using: &generator),
+                    perConversation: Int.random(in: 1...3, using: &generator))
             default: finishOne()
             }
             answer(within: 3)

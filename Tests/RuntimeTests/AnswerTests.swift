@@ -120,7 +120,7 @@ import Testing
     @Test func logLinesAreJSONWhateverTheyHold() throws {
         let lines = Mutex<[String]>([])
         var logger = Logger(label: "l") { label in
-            LineLogHandler(label: label, level: .info, format: .json) { line in lines.withLock { $0.append(line) } }
+            LineLogHandler(label: label, level: Live(.info), format: .json) { line in lines.withLock { $0.append(line) } }
         }
         logger[metadataKey: "conversation"] = "loja:\"1\"\n\u{1}é"
         logger.info("olá\t\\", metadata: ["n": "1"])

@@ -16,6 +16,8 @@ import Testing
         try await JournalConformance(journal, journal).run()
         let leases = MemoryStore(timeToLive: .seconds(1))
         try await LeaseStoreConformance(leases).run { leases.expire("a") }
+        let overrides = MemoryOverrideStore()
+        try await OverrideStoreConformance(overrides).run { overrides.advance(by: $0) }
     }
 
     @Test func sqliteKeepsItsPromises() async throws {
@@ -25,6 +27,7 @@ import Testing
         log.close()
         let journal = try SQLiteStore(settings: SQLiteStore.Settings(folder: folder.path + "/journal"))
         try await JournalConformance(journal, journal).run()
+        try await OverrideStoreConformance(journal).run { try await ContinuousClock().sleep(for: $0) }
         journal.close()
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CardumeCore
 import CardumeRuntime
 import Foundation
 import Logging
@@ -58,9 +59,9 @@ private enum Serving {
         let isTerminal = isatty(STDOUT_FILENO) == 1
         let format: LineLogHandler.Format =
             configuration.logFormat == .json || configuration.logFormat == .auto && !isTerminal ? .json : .text
-        let level = Logger.Level(rawValue: configuration.logLevel) ?? .info
+        let level = Live(Logger.Level(rawValue: configuration.logLevel) ?? .info)
         let logger = Logger(label: "cardume") { LineLogHandler(label: $0, level: level, format: format) }
-        let server = try Server(role, configuration: configuration, logger: logger, format: format)
+        let server = try Server(role, configuration: configuration, logger: logger, format: format, logLevel: level)
         try await server.run(signals: [.sigterm, .sigint])
     }
 }

@@ -38,7 +38,7 @@ struct DemoCommand: AsyncParsableCommand {
         let observer = DemoObserver()
         let ports = AsyncStream<Int>.makeStream()
         var listening = ports.stream.makeAsyncIterator()
-        var logger = Logger(label: "cardume") { LineLogHandler(label: $0, level: .critical, format: .text) }
+        var logger = Logger(label: "cardume") { LineLogHandler(label: $0, level: Live(.critical), format: .text) }
         logger.logLevel = .critical
         let sandboxGroup = ServiceGroup(
             services: [sandbox.service { ports.continuation.yield($0) }], logger: logger)

@@ -4,8 +4,13 @@ import Logging
 
 /// The way out to each number.
 struct Channels: Sendable {
-    private let channels: [ChannelID: any MessageChannel]
-    private let other: (@Sendable (ChannelID) -> any MessageChannel)?
+    private struct Table: Sendable {
+        let channels: [ChannelID: any MessageChannel]
+        let other: (@Sendable (ChannelID) -> any MessageChannel)?
+    }
+
+    private let table: Live<Table>
+    private let make: @Sendable (CardumeConfiguration.ChannelSettings) -> any MessageChannel
 
     init(
         _ configuration: CardumeConfiguration, client: SharedHTTPClient, logger: Logger, format: LineLogHandler.Format
@@ -16,27 +21,38 @@ struct Channels: Sendable {
             case .json: logger.notice("reply", metadata: ["to": "\(intent.replyAddress)", "text": "\(intent.text)"])
             }
         }
-        let make: @Sendable (CardumeConfiguration.ChannelSettings) -> any MessageChannel = { settings in
+        self.make = { settings in
             switch settings.kind {
             case .console: return console
             case .evolution: return EvolutionChannel(settings: settings, client: client)
             case .meta: return MetaChannel(settings: settings, client: client)
             }
         }
-        let named = configuration.channels.filter { $0.id != "*" }
-        self.channels = Dictionary(uniqueKeysWithValues: named.map { ($0.id, make($0)) })
-        if let settings = configuration.channels.first(where: { $0.id == "*" }) {
-            self.other = { id in
-                var settings = settings
-                settings.id = id
-                return make(settings)
-            }
-        } else {
-            self.other = nil
+        self.table = Live(Self.table(configuration, self.make))
+    }
+
+    /// Sends that have begun keep the channel they began with.
+    func update(_ configuration: CardumeConfiguration) {
+        self.table.set(Self.table(configuration, self.make))
+    }
+
+    private static func table(
+        _ configuration: CardumeConfiguration,
+        _ make: @escaping @Sendable (CardumeConfiguration.ChannelSettings) -> any MessageChannel
+    ) -> Table {
+        let named = configuration.channels.filter { $0.id != "*" }.map { ($0.id, make($0)) }
+        guard let settings = configuration.channels.first(where: { $0.id == "*" }) else {
+            return Table(channels: Dictionary(uniqueKeysWithValues: named), other: nil)
+        }
+        return Table(channels: Dictionary(uniqueKeysWithValues: named)) { id in
+            var settings = settings
+            settings.id = id
+            return make(settings)
         }
     }
 
     subscript(id: ChannelID) -> (any MessageChannel)? {
-        self.channels[id] ?? self.other?(id)
+        let table = self.table.value
+        return table.channels[id] ?? table.other?(id)
     }
 }

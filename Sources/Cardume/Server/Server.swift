@@ -26,7 +26,14 @@ struct Server {
     let logger: Logger
     private let storage: any Storage
     private let client: SharedHTTPClient
-    private let coordinator: Coordinator?
+    let coordinator: Coordinator?
+    /// What changes while it runs, with ``apply(_:)``.
+    let live: LiveConfiguration
+    let logLevel: Live<Logger.Level>
+    let doors: Live<HTTPSettings>
+    let routes: Live<RouteTable>
+    let models: Models?
+    let channels: Channels?
     private let gateway: HTTPGateway
     private let health: HealthMonitor
     private let waiter: ReplyWaiter
@@ -35,17 +42,22 @@ struct Server {
 
     /// - Parameters:
     ///   - observer: told of everything that happens, beside the log.
+    ///   - logLevel: what `logger` obeys.
     ///   - onListening: called with the port once connections are accepted.
     /// - Throws: a ``CommandFailure`` when the store cannot be opened.
     init(
         _ role: Role = .everything, configuration: CardumeConfiguration, logger: Logger, format: LineLogHandler.Format,
-        observer: any RuntimeObserver = CompositeObserver([]),
+        observer: any RuntimeObserver = CompositeObserver([]), logLevel: Live<Logger.Level> = Live(.info),
         onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws {
         self.role = role
         self.configuration = configuration
         self.logger = logger
         self.onListening = onListening
+        self.logLevel = logLevel
+        self.doors = Live(configuration.http)
+        let routes = Live(configuration.routes)
+        self.routes = routes
         let clock = SystemClock()
         let loops = MultiThreadedEventLoopGroup(
             numberOfThreads: configuration.shards == 0 ? System.coreCount : configuration.shards)
@@ -64,25 +76,29 @@ struct Server {
         self.waiter = ReplyWaiter(journal: configuration.cluster == nil ? nil : storage.journal)
         self.health = HealthMonitor(version: Cardume.version, components: storage.components)
         let (log, journal) = (storage.log, storage.journal)
+        self.live = LiveConfiguration(
+            configuration, store: storage.overrides, isShared: configuration.cluster != nil, logger: logger,
+            uptime: { clock.uptime })
         if role.hasConversations {
             let models = Models(configuration, client: client)
             let channels = Channels(configuration, client: client, logger: logger, format: format)
-            let routes = configuration.routes
+            (self.models, self.channels) = (models, channels)
             let environment = RuntimeEnvironment(
                 log: log, journal: journal,
-                handler: ModelTurnHandler(model: { models[$0] }, menuText: { routes[$0]?.menuText }),
+                handler: ModelTurnHandler(model: { models[$0] }, menuText: { routes.value[$0]?.menuText }),
                 channel: { channels[$0] },
                 observer: CompositeObserver([LoggingObserver(logger: logger), self.waiter, observer]), clock: clock)
             self.coordinator = Coordinator(
                 leases: storage.leases, configuration: configuration,
                 shards: loops.makeIterator().map { Shard(executor: $0.executor) }, environment: environment)
         } else {
-            self.coordinator = nil
+            (self.coordinator, self.models, self.channels) = (nil, nil, nil)
         }
+        let dispatcher = self.coordinator?.dispatcher
         let assistants = configuration.assistants.map(\.assistant.id)
         let queues = configuration.assistants.flatMap(\.assistant.queues)
         self.gateway = HTTPGateway(
-            settings: configuration.http, intake: MessageIntake(log: log, routes: configuration.routes), journal: journal,
+            settings: self.doors, intake: MessageIntake(log: log, routes: routes), journal: journal,
             waiter: self.waiter, health: self.health,
             conversations: ConversationOperations(
                 assistants: assistants,
@@ -91,6 +107,7 @@ struct Server {
                     try await log.announceLift(of: conversation, to: queues)
                 },
                 transfer: { try await log.transfer(LogTransfer(of: $0, to: QueueID($1), at: clock.wallTime)) }),
+            admin: AdminAPI(live: self.live) { AdminStatus(role: role, dispatcher: dispatcher) },
             clock: { clock.wallTime }, logger: logger)
     }
 
@@ -101,7 +118,14 @@ struct Server {
         AllocatorStatistics.giveBackInBackground()
         self.announce()
         do {
-            try await self.storage.whileOpen { try await self.serve(signals: signals) }
+            try await self.storage.whileOpen {
+                do throws(StoreError) {
+                    try await self.live.start { await self.apply($0) }
+                } catch {
+                    throw CommandFailure("cannot read the live settings: \(error.message)")
+                }
+                try await self.serve(signals: signals)
+            }
         } catch {
             await self.close()
             throw error
@@ -123,7 +147,9 @@ struct Server {
         var quiet = self.logger
         quiet.logLevel = .critical
         // Shut down in reverse order: first say so, then close the doors, then finish the work.
-        var services: [any Service] = [Housekeeping(storage: self.storage, logger: self.logger)]
+        var services: [any Service] = [
+            Housekeeping(storage: self.storage, logger: self.logger), Tuning(live: self.live),
+        ]
         if let coordinator = self.coordinator {
             services.append(CoordinatorService(server: self, coordinator: coordinator))
         } else {
@@ -167,6 +193,9 @@ struct Server {
                 "assistants": "\(names.joined(separator: ", "))",
                 "channels": "\(self.configuration.channels.map { "\($0.id) (\($0.kind.rawValue))" }.joined(separator: ", "))",
             ])
+        if self.configuration.http.adminToken == nil {
+            self.logger.notice("closed: no secret is configured", metadata: ["path": "/admin", "key": "admin.token"])
+        }
         guard self.role.hasDoors else { return }
         let http = self.configuration.http
         let doors = [
@@ -193,7 +222,7 @@ struct Server {
             let end = await withGracefulShutdownHandler {
                 await self.coordinator.run(onReady: { server.health.enter(.ready) })
             } onGracefulShutdown: {
-                self.coordinator.shutDown(within: server.configuration.shutdownDeadline)
+                self.coordinator.shutDown(within: server.live.current.shutdownDeadline)
             }
             switch end {
             case .stopped(isInTime: true): break
@@ -211,20 +240,17 @@ extension Coordinator {
     fileprivate convenience init(
         leases: any LeaseStore, configuration: CardumeConfiguration, shards: [Shard], environment: RuntimeEnvironment
     ) {
-        var settings = Dispatcher.Settings()
-        settings.credits = configuration.credits
-        settings.perConversation = configuration.conversationCredits
-        settings.idleTime = configuration.idleTime
-        settings.slots = configuration.slots
         let cluster = configuration.cluster
         let assistants = configuration.assistants.map(\.assistant).filter { assistant in
             cluster.map { $0.queues.isEmpty || $0.queues.contains(assistant.id) } ?? true
         }
         let dispatcher = Dispatcher(
-            assistants: assistants, lanes: configuration.lanes, shards: shards, settings: settings, environment: environment)
+            assistants: assistants, lanes: configuration.lanes, shards: shards,
+            settings: Dispatcher.Settings(configuration), environment: environment)
         let host = ProcessInfo.processInfo.hostName.prefix { $0 != "." }
         self.init(
             member: Member.ID("\(host)-\(UUID().uuidString.lowercased().prefix(8))"), leases: leases, dispatcher: dispatcher,
-            interval: cluster?.interval ?? .milliseconds(500), handoverDeadline: cluster?.handoverDeadline ?? .seconds(10))
+            interval: cluster?.interval ?? .milliseconds(500),
+            handoverDeadline: cluster?.handoverDeadline ?? Self.defaultHandoverDeadline)
     }
 }

@@ -10,6 +10,7 @@ protocol Storage: Sendable {
     var log: any PartitionLog { get }
     var journal: any Journal { get }
     var leases: any LeaseStore { get }
+    var overrides: any OverrideStore { get }
     /// Looked at by `/health`: name and check.
     var components: [(name: String, check: @Sendable () async throws -> Void)] { get }
     /// For the first line of the log.
@@ -48,6 +49,7 @@ struct EmbeddedStorage: Storage {
     var log: any PartitionLog { self.store }
     var journal: any Journal { self.store }
     var leases: any LeaseStore { self.store }
+    var overrides: any OverrideStore { self.store }
     var components: [(name: String, check: @Sendable () async throws -> Void)] {
         [("store", { _ = try await self.store.check() })]
     }
@@ -73,6 +75,7 @@ struct ClusterStorage: Storage {
     private let logger: Logger
     let journal: any Journal
     let leases: any LeaseStore
+    let overrides: any OverrideStore
     let description: String
 
     /// - Parameter loops: those of the shards, in their order.
@@ -110,6 +113,7 @@ struct ClusterStorage: Storage {
         self.maintenance = PostgresMaintenance(self.pool, retention: settings.retention)
         self.journal = PostgresJournal(self.pool)
         self.leases = PostgresLeaseStore(self.leasePool, timeToLive: settings.timeToLive)
+        self.overrides = PostgresOverrideStore(self.pool, polling: self.leasePool)
         self.logger = logger
     }
 

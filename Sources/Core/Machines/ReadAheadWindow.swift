@@ -74,8 +74,8 @@ public struct ReadAheadWindow {
         }
     }
 
-    public let credits: Int
-    public let perConversation: Int
+    public private(set) var credits: Int
+    public private(set) var perConversation: Int
 
     private var cursor = LogOffset.start
     private var isReadingTail = false
@@ -93,6 +93,14 @@ public struct ReadAheadWindow {
     public init(credits: Int, perConversation: Int) {
         self.credits = credits
         self.perConversation = perConversation
+    }
+
+    /// Changes the limits. What is in memory stays there until it is finished.
+    public mutating func resized(credits: Int, perConversation: Int) {
+        self.credits = credits
+        self.perConversation = perConversation
+        // Conversations that were above the old low water mark may be below the new one.
+        for conversation in Array(self.loads.keys) { self.queueRefetch(of: conversation) }
     }
 
     /// Messages known of but left in the log.
@@ -158,7 +166,7 @@ public struct ReadAheadWindow {
             let offsets: [LogOffset] = self.withLoad(of: conversation) { load in
                 load.isQueued = false
                 guard !load.isHeld else { return [] }
-                let count = min(load.deferred.count, perConversation - load.inMemory, room)
+                let count = max(0, min(load.deferred.count, perConversation - load.inMemory, room))
                 let offsets = Array(load.deferred.prefix(count))
                 load.deferred.removeFirst(count)
                 load.isBeingRead = !offsets.isEmpty

@@ -16,6 +16,8 @@ public struct Assistant: Sendable {
     public var timers: TimerPlan
     /// Whom it may give a conversation to, and when, in words for its model.
     public var transfers: [TransferOption]
+    /// While it is set no turn begins; `nil` for none.
+    public var pause: Pause?
 
     public init(
         id: AssistantID,
@@ -27,7 +29,8 @@ public struct Assistant: Sendable {
         onDeadLetter: DeadLetterPolicy = .continue,
         onAmbiguousSend: AmbiguousSendPolicy = .reconcileThenResend,
         turns: TurnPolicy = TurnPolicy(),
-        timers: [TimerRule] = [], transfers: [TransferOption] = []
+        timers: [TimerRule] = [], transfers: [TransferOption] = [],
+        pause: Pause? = nil
     ) {
         self.id = id
         self.prompt = prompt
@@ -40,6 +43,7 @@ public struct Assistant: Sendable {
         self.turns = turns
         self.timers = TimerPlan(timers)
         self.transfers = transfers
+        self.pause = pause
     }
 }
 

@@ -23,20 +23,16 @@ public struct BulkheadPolicy: Hashable, Sendable {
     public var floor: Int
     /// Share of a total that is used up. From 1, the default.
     public var weight: Int
-    /// Whether nothing new may begin.
-    public var isPaused: Bool
     public var lanes: [Lane: LanePolicy]
     public var laneRule: LaneRule
     /// Lowest limit that adaptation may come to, in each lane; `nil` for fixed limits, the default.
     public var adaptiveFloor: Int?
 
     public init(
-        floor: Int = 0, weight: Int = 1, isPaused: Bool = false, lanes: [Lane: LanePolicy] = [:],
-        laneRule: LaneRule = LaneRule(), adaptiveFloor: Int? = nil
+        floor: Int = 0, weight: Int = 1, lanes: [Lane: LanePolicy] = [:], laneRule: LaneRule = LaneRule(), adaptiveFloor: Int? = nil
     ) {
         self.floor = floor
         self.weight = weight
-        self.isPaused = isPaused
         self.lanes = lanes
         self.laneRule = laneRule
         self.adaptiveFloor = adaptiveFloor
@@ -47,7 +43,7 @@ extension Assistant {
     /// For the bulkhead.
     public var slotLimits: SlotLimits {
         SlotLimits(
-            slots: self.slots, floor: self.bulkhead.floor, weight: self.bulkhead.weight, isPaused: self.bulkhead.isPaused,
+            slots: self.slots, floor: self.bulkhead.floor, weight: self.bulkhead.weight, isPaused: self.pause != nil,
             lanes: self.bulkhead.lanes.mapValues { SlotLimits.Lane(slots: $0.slots, floor: $0.floor, isPaused: $0.isPaused) })
     }
 

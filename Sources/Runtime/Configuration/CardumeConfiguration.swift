@@ -52,6 +52,8 @@ public struct CardumeConfiguration: Sendable {
         public var timeout: Duration
         public var recordDelay: Duration
         public var route: ChannelRoute
+        /// While it is set no turn and no send begins; `nil` for none.
+        public var pause: Pause?
     }
 
     public enum LogFormat: String, Sendable {
@@ -102,7 +104,11 @@ public struct CardumeConfiguration: Sendable {
     }
 
     public init(yaml: String, file: String, environment: [String: String]) throws {
-        let values = try ConfigurationValues(yaml: yaml, file: file, environment: environment)
+        try self.init(ConfigurationValues(yaml: yaml, file: file, environment: environment))
+    }
+
+    /// - Throws: ``ConfigurationProblems`` that no single key can tell.
+    init(_ values: ConfigurationValues) throws {
         let root = ConfigurationSection(values: values, path: [])
         self.values = values
         self.dataFolder = root.text("data_folder")
@@ -125,14 +131,10 @@ public struct CardumeConfiguration: Sendable {
         self.assistants = values.names(under: ["assistants"]).map {
             AssistantSettings(id: AssistantID($0), root.section("assistants").section($0), model)
         }
-        if self.assistants.isEmpty {
-            self.assistants = [AssistantSettings(default: "atendimento", model)]
-        }
         let first = self.assistants[0].assistant.id
         self.channels = values.names(under: ["channels"]).map {
             ChannelSettings(id: ChannelID($0), root.section("channels").section($0), first)
         }
-        if self.channels.isEmpty { self.channels = [ChannelSettings(consoleFor: first)] }
         try self.crossCheck()
     }
 
@@ -283,7 +285,8 @@ extension CardumeConfiguration.AssistantSettings {
             timers: self.timers,
             transfers: section.values.names(under: section.path + ["transfers"]).map {
                 TransferOption(assistant: AssistantID($0), reason: section.section("transfers").text($0))
-            })
+            },
+            pause: section.pause)
         self.model = CardumeConfiguration.Model(section.section("model"), else: model)
         self.offline = section.section("offline").items.map {
             CardumeConfiguration.OfflineRule(
@@ -291,15 +294,6 @@ extension CardumeConfiguration.AssistantSettings {
                 transfer: $0.optional("transfer").map { AssistantID($0) })
         }
         self.offlineDefault = section.optional("offline_default")
-    }
-
-    /// The one assistant of a configuration that names none.
-    fileprivate init(default id: AssistantID, _ model: ConfigurationSection) {
-        self.timers = []
-        self.assistant = Assistant(id: id, bulkhead: BulkheadPolicy(adaptiveFloor: 4))
-        self.model = CardumeConfiguration.Model(model, else: model)
-        self.offline = []
-        self.offlineDefault = nil
     }
 }
 
@@ -346,18 +340,7 @@ extension CardumeConfiguration.ChannelSettings {
                 ChannelRoute.Option(label: $0.text("label"), assistant: AssistantID($0.text("assistant")))
             },
             menuTitle: menu.text("title"))
-    }
-
-    /// The channel of a configuration that names none.
-    fileprivate init(consoleFor assistant: AssistantID) {
-        self.id = "*"
-        self.kind = .console
-        self.baseURL = ""
-        self.key = ""
-        self.apiVersion = ""
-        self.timeout = .seconds(70)
-        self.recordDelay = .seconds(3)
-        self.route = ChannelRoute(assistant: assistant)
+        self.pause = section.pause
     }
 }
 
@@ -384,6 +367,8 @@ public struct HTTPSettings: Sendable {
     public var evolution: Guarded<EvolutionSecret>
     public var meta: Guarded<String>
     public var metaVerifyToken: String?
+    /// Of /admin, which is closed without.
+    public var adminToken: String?
 
     init(_ root: ConfigurationSection) {
         let http = root.section("http")
@@ -401,5 +386,6 @@ public struct HTTPSettings: Sendable {
         let meta = root.section("meta_webhook")
         self.meta = Guarded(secret: meta.optional("app_secret"), isOpen: meta.flag("open"))
         self.metaVerifyToken = meta.optional("verify_token")
+        self.adminToken = root.section("admin").optional("token")
     }
 }

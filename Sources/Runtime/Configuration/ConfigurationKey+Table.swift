@@ -8,7 +8,8 @@ extension ConfigurationKey {
             let names = [key.environmentPattern, key.alias].compactMap { $0 }
             let environment = names.isEmpty ? "–" : names.map { "`\($0)`" }.joined(separator: ", ")
             let secret = key.isSecret ? " Secret; also as `…_file`." : ""
-            return "| \(name) | \(key.allowed) | \(standard) | \(environment) | \(key.summary)\(secret) |"
+            let live = key.isLive ? " Live." : ""
+            return "| \(name) | \(key.allowed) | \(standard) | \(environment) | \(key.summary)\(secret)\(live) |"
         }
         return (["| Key | Values | Default | Environment | Meaning |", "|---|---|---|---|---|"] + rows).joined(separator: "\n")
     }

@@ -1,13 +1,13 @@
 import CardumeCore
 
 extension ConfigurationKey {
-    private static let second = Duration.seconds(1)
-    private static let hour = Duration.seconds(3600)
+    static let second = Duration.seconds(1)
+    static let hour = Duration.seconds(3600)
 
     /// All keys there are, in the order in which documents show them.
     public static let all: [ConfigurationKey] =
         Self.process + Self.cluster + Self.doors + Self.model("model") + Self.assistants + Self.bulkheads + Self.turns
-        + Self.channels
+        + Self.channels + Self.tuning
 
     private static let process: [ConfigurationKey] = [
         .init("data_folder", .text, default: "./data", "Where the embedded log and journal are kept."),
@@ -19,17 +19,20 @@ extension ConfigurationKey {
         .init(
             "session", .duration(.seconds(60)...hour * 8760), default: "24h",
             "How long a silent conversation stays with its assistant."),
-        .init("credits", .integer(1...1_000_000), default: "512", "Messages one partition holds in memory at most."),
+        .init(
+            "credits", .integer(1...1_000_000), default: "512", isLive: true, "Messages one partition holds in memory at most."),
         .init(
             "conversation_credits", .integer(2...1_000_000), default: "32",
-            "Of them, messages of one conversation at most; the rest wait in the log."),
-        .init("idle_time", .duration(second...hour), default: "60s", "How long a conversation without work stays in memory."),
+            isLive: true, "Of them, messages of one conversation at most; the rest wait in the log."),
+        .init(
+            "idle_time", .duration(second...hour), default: "60s", isLive: true,
+            "How long a conversation without work stays in memory."),
         .init(
             "shutdown_deadline", .duration(.zero...hour), default: "25s",
-            "Time given to running turns and sends at SIGTERM; what is not finished stays in the log."),
+            isLive: true, "Time given to running turns and sends at SIGTERM; what is not finished stays in the log."),
         .init(
             "log.level", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]), default: "info",
-            "Least severe level that is logged."),
+            isLive: true, "Least severe level that is logged."),
         .init("log.format", .choice(["auto", "json", "text"]), default: "auto", "auto: text on a terminal, JSON elsewhere."),
     ]
 
@@ -76,6 +79,7 @@ extension ConfigurationKey {
             "Between two looks at who is alive and who owns what. At most a quarter of `lease.ttl`."),
         .init(
             "handover_deadline", .duration(.zero...hour), default: "10s",
+            isLive: true,
             "How long running turns may delay a partition's move to another process; then they are interrupted and run there."),
     ]
 
@@ -84,6 +88,7 @@ extension ConfigurationKey {
         .init("http.port", .integer(0...65535), default: "8080", "Port to listen on; 0 takes a free one."),
         .init(
             "http.body_limit", .integer(1024...64 << 20), default: "1048576",
+            isLive: true,
             "Largest request body, in bytes; larger ones are answered with 413. Meta sends up to 3 MB: 4194304 is prudent there."
         ),
         .init("api.token", .text, isSecret: true, "Bearer token of /v1."),
@@ -96,6 +101,7 @@ extension ConfigurationKey {
             "The `jwt_key` of the Evolution webhook: its HS256 tokens are accepted. At least 32 bytes."),
         .init(
             "evolution_webhook.jwt_leeway", .duration(.zero...hour * 24), default: "30m",
+            isLive: true,
             "How long after its end a token is still accepted: retries carry the first attempt's token for 20 minutes."),
         .init(
             "evolution_webhook.open", .flag, default: "false",
@@ -112,69 +118,86 @@ extension ConfigurationKey {
         return [
             .init(
                 "\(prefix).base_url", .url, default: value("https://api.openai.com/v1"),
-                "OpenAI-compatible server, `/v1` included.\(scope)"),
+                isLive: true, "OpenAI-compatible server, `/v1` included.\(scope)"),
             .init(
                 "\(prefix).key", .text, isSecret: true,
                 "API key. Without one, and without `keyless`, the offline model answers.\(scope)"),
             .init("\(prefix).keyless", .flag, default: value("false"), "The server needs no key (local servers).\(scope)"),
-            .init("\(prefix).name", .text, default: value("gpt-4o-mini"), "Model asked for.\(scope)"),
+            .init("\(prefix).name", .text, default: value("gpt-4o-mini"), isLive: true, "Model asked for.\(scope)"),
             .init(
-                "\(prefix).timeout", .duration(.milliseconds(100)...hour), default: value("60s"), "For one whole call.\(scope)"),
-            .init("\(prefix).temperature", .number(0...2), "Sent when set; reasoning models accept none.\(scope)"),
-            .init("\(prefix).max_tokens", .integer(1...1_000_000), "Longest answer, in tokens; sent when set.\(scope)"),
+                "\(prefix).timeout", .duration(.milliseconds(100)...hour), default: value("60s"), isLive: true,
+                "For one whole call.\(scope)"),
+            .init(
+                "\(prefix).temperature", .number(0...2), isLive: true, "Sent when set; reasoning models accept none.\(scope)"),
+            .init(
+                "\(prefix).max_tokens", .integer(1...1_000_000), isLive: true,
+                "Longest answer, in tokens; sent when set.\(scope)"),
             .init(
                 "\(prefix).max_tokens_field", .choice(["max_completion_tokens", "max_tokens"]),
                 default: value("max_completion_tokens"),
-                "What the server calls it; several local ones know only `max_tokens`.\(scope)"),
+                isLive: true, "What the server calls it; several local ones know only `max_tokens`.\(scope)"),
         ]
     }
 
     private static let assistants: [ConfigurationKey] =
         [
-            .init("assistants.*.prompt", .text, default: "", "System prompt."),
+            .init("assistants.*.prompt", .text, default: "", isLive: true, "System prompt."),
             .init(
                 "assistants.*.slots", .integer(1...100_000), default: "64", isLive: true,
                 "Turns that run at once in one process, at most."),
-            .init("assistants.*.context_turns", .integer(0...1000), default: "10", "Earlier turns the model is shown."),
             .init(
-                "assistants.*.attempts", .integer(1...20), default: "3", "Attempts of a turn before it becomes a dead letter."),
+                "assistants.*.context_turns", .integer(0...1000), default: "10", isLive: true,
+                "Earlier turns the model is shown."),
+            .init(
+                "assistants.*.attempts", .integer(1...20), default: "3", isLive: true,
+                "Attempts of a turn before it becomes a dead letter."),
             .init(
                 "assistants.*.backoff", .duration(.zero...hour), default: "2s",
+                isLive: true,
                 "Longest wait before the second attempt; doubles with each further one, drawn at random from 0 (full jitter)."),
-            .init("assistants.*.backoff_cap", .duration(.zero...hour), default: "60s", "Longest wait before any attempt."),
+            .init(
+                "assistants.*.backoff_cap", .duration(.zero...hour), default: "60s", isLive: true,
+                "Longest wait before any attempt."),
             .init(
                 "assistants.*.on_dead_letter", .choice(["continue", "hold"]), default: "continue",
-                "Whether the conversation goes on after a dead letter, or waits for somebody to release it."),
+                isLive: true, "Whether the conversation goes on after a dead letter, or waits for somebody to release it."),
             .init(
                 "assistants.*.on_ambiguous_send", .choice(["reconcile-then-resend", "never-resend", "always-resend"]),
-                default: "reconcile-then-resend", "What happens to a reply of which nobody knows whether the gateway sent it."),
+                default: "reconcile-then-resend", isLive: true,
+                "What happens to a reply of which nobody knows whether the gateway sent it."),
             .init(
                 "assistants.*.timers.*.after", .duration(second...hour * 168),
+                isLive: true,
                 "What the assistant does by itself: how long after the silence began, or the conversation was closed."),
             .init(
                 "assistants.*.timers.*.from", .choice(TimerRule.Trigger.allCases.map(\.rawValue)), default: "silence",
+                isLive: true,
                 "What the time is counted from: the latest reply that nobody answered, or the closing by another timer."),
-            .init("assistants.*.timers.*.say", .text, default: "", "What it says; empty: nothing."),
+            .init("assistants.*.timers.*.say", .text, default: "", isLive: true, "What it says; empty: nothing."),
             .init(
                 "assistants.*.timers.*.closes", .flag, default: "false",
-                "Ends the conversation: its next message starts anew, with the channel's menu and keywords."),
+                isLive: true, "Ends the conversation: its next message starts anew, with the channel's menu and keywords."),
             .init(
                 "assistants.*.timers.*.lateness", .duration(.zero...hour * 720), default: "1h",
-                "How late it may still speak, after a stop for instance. It closes however late it is."),
+                isLive: true, "How late it may still speak, after a stop for instance. It closes however late it is."),
             .init(
                 "assistants.*.transfers.*", .text,
+                isLive: true,
                 "An assistant that the model may give the conversation to, and when, in words that the model understands."),
-            .init("assistants.*.offline.#.when", .text, "Offline model: answer when the message contains this word."),
+            .init(
+                "assistants.*.offline.#.when", .text, isLive: true, "Offline model: answer when the message contains this word."
+            ),
             .init(
                 "assistants.*.offline.#.say", .text, default: "",
-                "Offline model: the answer to `when`. `{text}` stands for the message."),
+                isLive: true, "Offline model: the answer to `when`. `{text}` stands for the message."),
             .init(
                 "assistants.*.offline.#.transfer", .assistant, default: "",
+                isLive: true,
                 "Offline model: gives the conversation to this one of `transfers`, after `say`; without `say`, it answers the message."
             ),
             .init(
                 "assistants.*.offline_default", .text,
-                "Offline model: the answer to everything else. `{text}` stands for the message."),
+                isLive: true, "Offline model: the answer to everything else. `{text}` stands for the message."),
         ] + Self.model("assistants.*.model")
 
     private static let channels: [ConfigurationKey] = [
@@ -182,23 +205,26 @@ extension ConfigurationKey {
             "channels.*.kind", .choice(["console", "evolution", "meta"]), default: "console",
             "How replies go out. The channel's name is the Evolution instance or the Meta phone number id; the name `*` stands for all others."
         ),
-        .init("channels.*.assistant", .assistant, "Who answers. Defaults to the first assistant."),
+        .init("channels.*.assistant", .assistant, isLive: true, "Who answers. Defaults to the first assistant."),
         .init("channels.*.base_url", .url, "Evolution server, or another Graph API address for Meta."),
         .init("channels.*.key", .text, isSecret: true, "Evolution API key, or Meta access token."),
         .init("channels.*.api_version", .text, default: "v26.0", "Meta Graph API version."),
         .init(
             "channels.*.timeout", .duration(.milliseconds(100)...hour), default: "70s",
-            "For one send. Evolution itself waits up to 60 s for WhatsApp; a shorter time leaves sends in doubt."),
+            isLive: true, "For one send. Evolution itself waits up to 60 s for WhatsApp; a shorter time leaves sends in doubt."),
         .init(
             "channels.*.record_delay", .duration(.zero...hour), default: "3s",
-            "How long after `timeout` the gateway's own record may still lack a message it sent."),
+            isLive: true, "How long after `timeout` the gateway's own record may still lack a message it sent."),
         .init(
             "channels.*.keywords.*", .assistant,
-            "A new conversation whose first message contains this word starts with this assistant."),
-        .init("channels.*.menu.title", .text, default: "", "Text above the menu."),
-        .init("channels.*.menu.options.#.label", .text, "Menu shown to new conversations: what an option is called."),
+            isLive: true, "A new conversation whose first message contains this word starts with this assistant."),
+        .init("channels.*.menu.title", .text, default: "", isLive: true, "Text above the menu."),
         .init(
-            "channels.*.menu.options.#.assistant", .assistant, "Who takes the conversations that choose it, by number or label."
+            "channels.*.menu.options.#.label", .text, isLive: true, "Menu shown to new conversations: what an option is called."
+        ),
+        .init(
+            "channels.*.menu.options.#.assistant", .assistant, isLive: true,
+            "Who takes the conversations that choose it, by number or label."
         ),
     ]
 }

@@ -1,12 +1,14 @@
+public import CardumeCore
 import Configuration
 import Foundation
 
-/// The effective value of every key: environment before file before default.
+/// The effective value of every key: live override before environment before file before default.
 public struct ConfigurationValues: Sendable {
     public enum Source: String, Sendable {
         case `default`
         case file
         case environment
+        case `override`
     }
 
     /// One key with the value it has.
@@ -16,10 +18,12 @@ public struct ConfigurationValues: Sendable {
         public let text: String
         public let source: Source
         let place: String
+        /// What somebody has set while the program runs; `nil` for any other source.
+        public var `override`: SettingOverride?
     }
 
-    private let names: [[String]: [String]]
-    private let effective: [[String]: Effective]
+    let names: [[String]: [String]]
+    var effective: [[String]: Effective]
 
     /// Names given below `path`, in the file's order.
     func names(under path: [String]) -> [String] { self.names[path] ?? [] }
@@ -54,8 +58,13 @@ public struct ConfigurationValues: Sendable {
         var problems = document.problems
         var effective: [[String]: Effective] = [:]
         let reader = ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: environment))
+        var names = document.names
+        // A configuration that names none has one of each.
+        for (section, only) in [("assistants", "atendimento"), ("channels", "*")] where names[[section]]?.isEmpty ?? true {
+            names[[section]] = [only]
+        }
         for key in ConfigurationKey.all {
-            for path in Self.paths(of: key.components, document.names) {
+            for path in Self.paths(of: key.components, names) {
                 do {
                     effective[path] = try Self.resolve(key, path, document, reader)
                 } catch let problem as ConfigurationProblem {
@@ -64,12 +73,12 @@ public struct ConfigurationValues: Sendable {
             }
         }
         guard problems.isEmpty else { throw ConfigurationProblems(problems: problems) }
-        self.names = document.names
+        self.names = names
         self.effective = effective
     }
 
     /// `pattern` with every name and item that the document has in the places of `*` and `#`.
-    private static func paths(of pattern: [String], _ names: [[String]: [String]]) -> [[String]] {
+    static func paths(of pattern: [String], _ names: [[String]: [String]]) -> [[String]] {
         pattern.reduce([[]]) { paths, component in
             paths.flatMap { path in
                 component == "*" || component == "#"

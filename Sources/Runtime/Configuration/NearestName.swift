@@ -7,6 +7,13 @@ enum NearestName {
         return best.0
     }
 
+    /// The candidates with few enough edits to be a slip, nearest first.
+    static func all(near name: String, among candidates: [String], limit: Int) -> [String] {
+        let near = candidates.map { (name: $0, distance: self.distance(name, $0)) }
+            .filter { $0.distance <= max(2, name.count / 3) }
+        return near.sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.prefix(limit).map(\.name)
+    }
+
     /// Levenshtein distance.
     static func distance(_ left: String, _ right: String) -> Int {
         let right = Array(right)

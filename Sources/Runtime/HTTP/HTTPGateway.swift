@@ -11,7 +11,8 @@ public struct HTTPGateway: Sendable {
     typealias Context = GatewayContext
     typealias Handler = @Sendable (Request, Context) async throws -> Response
 
-    let settings: HTTPSettings
+    private let live: Live<HTTPSettings>
+    private let admin: AdminAPI?
     let intake: MessageIntake
     let journal: any Journal
     let waiter: ReplyWaiter
@@ -19,14 +20,21 @@ public struct HTTPGateway: Sendable {
     let conversations: ConversationOperations
     let clock: @Sendable () -> Timestamp
     let logger: Logger
-    let authenticator: WebhookAuthenticator
 
-    /// - Parameter clock: wall time.
+    var settings: HTTPSettings { self.live.value }
+    var authenticator: WebhookAuthenticator { WebhookAuthenticator(settings: self.settings) }
+
+    /// - Parameters:
+    ///   - settings: where it listens counts at the start; the rest may change at any time.
+    ///   - admin: `nil` for none.
+    ///   - clock: wall time.
     public init(
-        settings: HTTPSettings, intake: MessageIntake, journal: any Journal, waiter: ReplyWaiter, health: HealthMonitor,
-        conversations: ConversationOperations, clock: @escaping @Sendable () -> Timestamp, logger: Logger
+        settings: Live<HTTPSettings>, intake: MessageIntake, journal: any Journal, waiter: ReplyWaiter, health: HealthMonitor,
+        conversations: ConversationOperations, admin: AdminAPI? = nil, clock: @escaping @Sendable () -> Timestamp,
+        logger: Logger
     ) {
-        self.settings = settings
+        self.live = settings
+        self.admin = admin
         self.intake = intake
         self.journal = journal
         self.waiter = waiter
@@ -34,13 +42,12 @@ public struct HTTPGateway: Sendable {
         self.conversations = conversations
         self.clock = clock
         self.logger = logger
-        self.authenticator = WebhookAuthenticator(settings: settings)
     }
 
     /// The server, ready to run.
     ///
     /// - Parameters:
-    ///   - doors: whether it takes messages; without, it answers for its health only.
+    ///   - doors: whether it takes messages; without, it answers for its health, and operators.
     ///   - onListening: called with the port once connections are accepted.
     public func service(
         on group: any EventLoopGroup, doors: Bool = true, onListening: @escaping @Sendable (Int) async -> Void
@@ -64,6 +71,7 @@ public struct HTTPGateway: Sendable {
         self.serve(router, "/health", [.get: self.health.summary])
         self.serve(router, "/health/live", [.get: self.health.live])
         self.serve(router, "/health/ready", [.get: self.health.ready])
+        for (path, handlers) in self.admin?.routes ?? [] { self.serve(router, path, handlers.mapValues(self.admitted)) }
         guard doors else { return router }
         self.serve(router, "/webhook/evolution", [.post: self.evolution])
         // The server appends the event's name to the path when it is set to send "by events"; the body says it again.

@@ -18,6 +18,7 @@ package enum PostgresSchema {
                 CREATE TABLE cardume.lane_histories (conversation text COLLATE "C" PRIMARY KEY, efforts text NOT NULL);
                 """, down: "DROP TABLE cardume.lane_histories;"),
         PostgresMigration(version: 3, name: "merged turns", up: Self.mergedTurns, down: Self.mergedTurnsDown),
+        PostgresMigration(version: 4, name: "live settings", up: Self.settings, down: Self.settingsDown),
     ]
 
     /// Names are compared byte for byte (`"C"`). What people write is UTF-8 in `bytea`, because `text` cannot hold a NUL.
@@ -120,4 +121,19 @@ package enum PostgresSchema {
         UPDATE cardume.sends SET state = 'refused', last_error = 'too late' WHERE state = 'dropped';
         ALTER TABLE cardume.turns DROP COLUMN merged_into;
         """
+    private static let settings = """
+        -- The journal of live settings. `id` counts changes from 1, in the order in which they were committed; the latest is
+        -- the version that every process asks for twice a second.
+        CREATE TABLE cardume.setting_changes (
+            id bigint PRIMARY KEY, at timestamptz NOT NULL, who text NOT NULL, reason text, action text NOT NULL,
+            path text COLLATE "C" NOT NULL, old text, new text, expires_at timestamptz
+        );
+        CREATE INDEX setting_changes_by_path ON cardume.setting_changes (path, id DESC);
+        -- What is set: the change that did it.
+        CREATE TABLE cardume.setting_overrides (
+            path text COLLATE "C" PRIMARY KEY, change bigint NOT NULL REFERENCES cardume.setting_changes
+        );
+        """
+
+    private static let settingsDown = "DROP TABLE cardume.setting_overrides, cardume.setting_changes;"
 }

@@ -21,6 +21,7 @@ enum SQLiteSchema {
                     """)
         }
         migrator.registerMigration("4 merged turns") { db in try db.execute(sql: Self.version4) }
+        migrator.registerMigration("5 settings") { db in try db.execute(sql: Self.version5) }
         return migrator
     }
 
@@ -100,5 +101,16 @@ enum SQLiteSchema {
     private static let version4 = """
         -- A message that another one's turn has answered has a row of its own, which names that turn.
         ALTER TABLE turns ADD COLUMN merged_into TEXT;
+        """
+
+    private static let version5 = """
+        -- The journal of live settings. `id` counts changes from 1; the latest is the version.
+        CREATE TABLE setting_changes (
+            id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, reason TEXT, action TEXT NOT NULL,
+            path TEXT NOT NULL, old TEXT, new TEXT, expires_at INTEGER
+        );
+        CREATE INDEX setting_changes_by_path ON setting_changes (path, id);
+        -- What is set: the change that did it.
+        CREATE TABLE setting_overrides (path TEXT PRIMARY KEY, change INTEGER NOT NULL) WITHOUT ROWID;
         """
 }

@@ -1,3 +1,4 @@
+public import CardumeCore
 import Foundation
 public import Logging
 import Synchronization
@@ -9,19 +10,27 @@ public struct LineLogHandler: LogHandler {
         case text
     }
 
-    public var logLevel: Logger.Level
+    public var logLevel: Logger.Level {
+        get { self.ownLevel ?? self.level.value }
+        set { self.ownLevel = newValue }
+    }
     public var metadata: Logger.Metadata = [:]
+    private let level: Live<Logger.Level>
+    /// Of one logger that was told so.
+    private var ownLevel: Logger.Level?
     private let label: String
     private let format: Format
     private let output: @Sendable (String) -> Void
 
-    /// - Parameter output: writes a whole line, without its end. May be called from any thread.
+    /// - Parameters:
+    ///   - level: of all loggers that were not told otherwise.
+    ///   - output: writes a whole line, without its end. May be called from any thread.
     public init(
-        label: String, level: Logger.Level, format: Format,
+        label: String, level: Live<Logger.Level>, format: Format,
         output: @escaping @Sendable (String) -> Void = StandardOutput.write
     ) {
         self.label = label
-        self.logLevel = level
+        self.level = level
         self.format = format
         self.output = output
     }

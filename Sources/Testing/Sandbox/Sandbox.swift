@@ -81,6 +81,7 @@ public struct Sandbox: Sendable {
         let text = new.compactMap(\.content).joined(separator: " | ")
         let message = request.headers[HTTPField.Name("X-Client-Request-Id")!] ?? text
         let (latency, fails) = self.state.beginModelCall(message: message, text: text)
+        defer { self.state.endModelCall() }
         try await Task.sleep(for: latency)
         guard !fails else {
             return try Self.json(

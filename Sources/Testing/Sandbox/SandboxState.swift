@@ -16,6 +16,7 @@ public final class SandboxState: Sendable {
     private struct Memory {
         var sends: [SandboxSend] = []
         var modelCalls = 0
+        var runningModelCalls = 0
         var sendRequests = 0
         var messagesThatFailed: Set<String> = []
         var generator: any RandomNumberGenerator & Sendable
@@ -40,6 +41,8 @@ public final class SandboxState: Sendable {
     /// Every message sent so far, in order.
     public var sends: [SandboxSend] { self.memory.withLock { $0.sends } }
     public var modelCalls: Int { self.memory.withLock { $0.modelCalls } }
+    /// Those that have not been answered yet.
+    public var runningModelCalls: Int { self.memory.withLock { $0.runningModelCalls } }
     /// Requests to send, whatever became of them.
     public var sendRequests: Int { self.memory.withLock { $0.sendRequests } }
 
@@ -47,6 +50,7 @@ public final class SandboxState: Sendable {
     func beginModelCall(message: String, text: String) -> (latency: Duration, fails: Bool) {
         self.memory.withLock { memory in
             memory.modelCalls += 1
+            memory.runningModelCalls += 1
             let settings = memory.settings
             let latency = Self.duration(in: settings.modelLatency, &memory.generator)
             if !settings.modelPoison.isEmpty, text.contains(settings.modelPoison) { return (latency, true) }
@@ -54,6 +58,8 @@ public final class SandboxState: Sendable {
             return (latency, isUnlucky && memory.messagesThatFailed.insert(message).inserted)
         }
     }
+
+    func endModelCall() { self.memory.withLock { $0.runningModelCalls -= 1 } }
 
     func beginSend() -> (latency: Duration, fault: SandboxSettings.SendFault?) {
         self.memory.withLock { memory in

@@ -97,6 +97,13 @@ struct PostgresJournalTests {
         bed.pool.close()
     }
 
+    @Test func theOverrideStoreKeepsItsPromises() async throws {
+        let bed = try await JournalBed()
+        let store = PostgresOverrideStore(bed.pool, polling: bed.pool)
+        try await OverrideStoreConformance(store).run { try await ContinuousClock().sleep(for: $0) }
+        bed.pool.close()
+    }
+
     @Test func theLeaseStoreKeepsItsPromises() async throws {
         let bed = try await JournalBed(timeToLive: .seconds(1))
         try await LeaseStoreConformance(bed.leases).run {

@@ -101,7 +101,7 @@ struct PostgresMigrationTests {
             }
             return try await group.reduce([], +)
         }
-        #expect(done.sorted() == PostgresSchema.migrations.map(\.version))
+        #expect(done.sorted() == PostgresSchema.migrations.map(\.version), "each by one of them")
     }
 
     @Test func partitionsAreMadeAheadFilledAndDropped() async throws {

@@ -1,0 +1,124 @@
+import Foundation
+
+/// A setting as the admin API shows it.
+struct SettingAnswer: Decodable {
+    struct Override: Decodable {
+        let value: String
+        let by: String
+        let at: String
+        let expires_at: String?
+        let reason: String?
+    }
+    let path: String
+    let value: String?
+    let source: String?
+    let `default`: String?
+    let configured: String?
+    let allowed: String
+    let summary: String
+    let live: Bool
+    let secret: Bool
+    let `override`: Override?
+    let not_in_force: NotInForce?
+
+    var shownValue: String { self.secret ? "********" : self.value.map(Table.oneLine) ?? "(none)" }
+
+    /// Where the value comes from, in a few words.
+    var origin: String {
+        guard let override = self.override else { return self.source ?? "" }
+        return "set by \(override.by)" + (override.expires_at.map { " until \(Table.time($0))" } ?? "")
+    }
+
+    var description: String {
+        var lines = [
+            "\(self.path) = \(self.shownValue)  (\(self.source ?? "no value"))", "  \(self.summary)",
+            "  allowed: \(self.allowed)",
+            "  default: \(self.default.map(Table.oneLine) ?? "(none)")",
+        ]
+        if let override = self.override {
+            lines.append("  set by \(override.by), \(Table.time(override.at))" + (override.reason.map { ": \($0)" } ?? ""))
+            lines.append("  without it: \(self.configured.map(Table.oneLine) ?? "(none)")")
+            if let end = override.expires_at { lines.append("  until \(Table.time(end))") }
+        }
+        if let refused = self.not_in_force {
+            lines.append("  set to \(refused.override.value), NOT IN FORCE: \(refused.problem)")
+        }
+        if !self.live { lines.append("  a change needs a restart") }
+        return lines.joined(separator: "\n")
+    }
+}
+
+struct NotInForce: Decodable {
+    let path: String
+    let problem: String
+    let `override`: SettingAnswer.Override
+}
+
+struct SettingListAnswer: Decodable {
+    let version: Int64?
+    let settings: [SettingAnswer]
+    let not_in_force: [NotInForce]
+}
+
+struct ChangeAnswer: Decodable {
+    let id: Int64
+    let at: String
+    let by: String
+    let action: String
+    let path: String
+    let old: String?
+    let new: String?
+    let expires_at: String?
+    let reason: String?
+}
+
+struct ChangesAnswer: Decodable {
+    let changes: [ChangeAnswer]
+
+    var table: String {
+        let rows = self.changes.map { change in
+            [
+                String(change.id), Table.time(change.at), change.by, change.action, change.path,
+                change.old.map(Table.oneLine) ?? "-", change.new.map(Table.oneLine) ?? "-",
+                change.expires_at.map(Table.time) ?? "", change.reason ?? "",
+            ]
+        }
+        return Table.text(["ID", "AT", "WHO", "WHAT", "SETTING", "OLD", "NEW", "UNTIL", "REASON"], rows)
+    }
+}
+
+struct OutcomeAnswer: Decodable {
+    let change: ChangeAnswer?
+    let setting: SettingAnswer?
+
+    /// What has happened, in one line.
+    var description: String {
+        guard let change = self.change else { return "nothing to do: \(self.setting?.path ?? "it") was not set" }
+        let now = self.setting.map { "; \($0.path) = \($0.shownValue) (\($0.origin))" } ?? ""
+        var text = "change \(change.id)\(now)"
+        if let refused = self.setting?.not_in_force { text += "\nNOT IN FORCE: \(refused.problem)" }
+        return text
+    }
+}
+
+enum Table {
+    /// Columns as wide as their widest cell, without white space at the ends of lines.
+    static func text(_ header: [String], _ rows: [[String]]) -> String {
+        let widths = header.indices.map { column in ([header] + rows).map { $0[column].count }.max() ?? 0 }
+        return ([header] + rows).map { row in
+            let line = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }.joined(separator: "  ")
+            return String(line.reversed().drop(while: \.isWhitespace).reversed())
+        }.joined(separator: "\n")
+    }
+
+    /// At most 60 characters on one line.
+    static func oneLine(_ text: String) -> String {
+        let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return line.isEmpty ? "(empty)" : line.count > 60 ? line.prefix(59) + "…" : line
+    }
+
+    /// `2026-11-21 09:38:01`, UTC.
+    static func time(_ text: String) -> String {
+        String(text.prefix(19)).replacing("T", with: " ")
+    }
+}

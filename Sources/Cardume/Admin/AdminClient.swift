@@ -1,0 +1,91 @@
+import ArgumentParser
+import AsyncHTTPClient
+import CardumeRuntime
+import Foundation
+import NIOCore
+
+/// How commands reach a running process.
+struct AdminOptions: ParsableArguments {
+    @OptionGroup var configuration: ConfigurationOptions
+    @Option(
+        help:
+            "A process of the deployment. Defaults to $CARDUME_ADMIN_URL, then to http.host and http.port of the configuration."
+    )
+    var url: String?
+    @Flag(help: "Print the answer as it came, as JSON.")
+    var json = false
+
+    /// - Throws: a ``CommandFailure`` that says what is missing.
+    func client() throws -> AdminClient {
+        let configuration = try self.configuration.load()
+        let environment = ProcessInfo.processInfo.environment
+        guard let token = configuration.http.adminToken else {
+            throw CommandFailure("there is no admin.token (CARDUME_ADMIN_TOKEN); the running process needs the same one")
+        }
+        let standard = "http://\(Self.reachable(configuration.http.host)):\(configuration.http.port)"
+        return AdminClient(
+            url: self.url ?? environment["CARDUME_ADMIN_URL"] ?? standard, token: token,
+            name: environment["CARDUME_OPERATOR"] ?? environment["USER"] ?? "admin")
+    }
+
+    /// Where to call somebody who listens at `host`.
+    private static func reachable(_ host: String) -> String {
+        switch host {
+        case "0.0.0.0": "127.0.0.1"
+        case "::": "[::1]"
+        default: host.contains(":") ? "[\(host)]" : host
+        }
+    }
+}
+
+/// The admin API of one process.
+struct AdminClient: Sendable {
+    let url: String
+    let token: String
+    /// Who calls.
+    let name: String
+
+    /// - Parameters:
+    ///   - path: below `/admin/`, escaped.
+    ///   - body: `nil` for none.
+    /// - Throws: a ``CommandFailure`` with what the process said.
+    func call(_ method: String, _ path: String, body: (any Encodable)? = nil) async throws -> Data {
+        var base = Substring(self.url)
+        while base.hasSuffix("/") { base = base.dropLast() }
+        var request = HTTPClientRequest(url: "\(base)/admin/\(path)")
+        request.method = .RAW(value: method)
+        request.headers.add(name: "Authorization", value: "Bearer \(self.token)")
+        request.headers.add(name: "X-Cardume-Operator", value: self.name)
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(data: try JSONEncoder().encode(body)))
+        }
+        let status: UInt
+        let answer: Data
+        do {
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+            status = response.status.code
+            answer = Data(buffer: try await response.body.collect(upTo: 16 << 20))
+        } catch {
+            throw CommandFailure("cannot reach \(base): \(error); is it running? --url or CARDUME_ADMIN_URL says where")
+        }
+        guard (200..<300).contains(status) else {
+            let message = (try? JSONDecoder().decode(Refusal.self, from: answer))?.error.message
+            throw CommandFailure(message ?? "\(base) answered \(status)")
+        }
+        return answer
+    }
+
+    private struct Refusal: Decodable {
+        struct Detail: Decodable {
+            let message: String
+        }
+        let error: Detail
+    }
+
+    /// `name` as one path segment.
+    static func segment(_ name: String) -> String {
+        name.addingPercentEncoding(withAllowedCharacters: .alphanumerics.intersection(CharacterSet(charactersIn: "!"..."~")))
+            ?? ""
+    }
+}

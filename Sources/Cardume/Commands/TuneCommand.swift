@@ -1,0 +1,115 @@
+import ArgumentParser
+import CardumeRuntime
+import Foundation
+
+struct TuneCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tune", abstract: "Shows and changes settings of running processes, all of them, within two seconds.",
+        discussion: """
+            Talks to one process of the deployment; changes are kept and journaled where the journal is, outlive restarts, and \
+            stand above the environment and the configuration file until they are unset or expire.
+
+            `financeiro.slots` is short for `assistants.financeiro.slots`, and so for channels; `concurrency` is another word \
+            for `slots`. The token is admin.token (CARDUME_ADMIN_TOKEN). Changes are signed with $CARDUME_OPERATOR or $USER.
+            """,
+        subcommands: [List.self, Get.self, Set.self, Unset.self, History.self, Rollback.self])
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Lists settings that can be changed and are not at their default.")
+
+        @OptionGroup var admin: AdminOptions
+        @Flag(help: "Those at their default, too.")
+        var all = false
+
+        func run() async throws {
+            let answer = try await self.admin.client().call("GET", "settings")
+            if self.admin.json { return AdminOutput.print(answer) }
+            let list = try AdminOutput.decode(SettingListAnswer.self, answer)
+            let shown = list.settings.filter { self.all || $0.source != "default" && $0.source != nil }
+            print(
+                Table.text(
+                    ["SETTING", "VALUE", "FROM", "ALLOWED"], shown.map { [$0.path, $0.shownValue, $0.origin, $0.allowed] }))
+            for refused in list.not_in_force {
+                print("NOT IN FORCE: \(refused.path) = \(Table.oneLine(refused.override.value)): \(refused.problem)")
+            }
+            let others = list.settings.count - shown.count
+            if others > 0 { print("\(others) more are at their default; --all shows them") }
+        }
+    }
+
+    struct Get: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Shows one setting.")
+
+        @OptionGroup var admin: AdminOptions
+        @Argument var path: String
+
+        func run() async throws {
+            let answer = try await self.admin.client().call("GET", "settings/\(AdminClient.segment(self.path))")
+            if self.admin.json { return AdminOutput.print(answer) }
+            print(try AdminOutput.decode(SettingAnswer.self, answer).description)
+        }
+    }
+
+    struct Set: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Changes one setting.")
+
+        @OptionGroup var admin: AdminOptions
+        @Argument var path: String
+        @Argument var value: String
+        @Option(name: .customLong("for"), help: "For how long, such as 30m or 2h. Defaults to for ever.")
+        var lifetime: String?
+        @Option(help: "Why; kept in the history.") var reason: String?
+
+        func run() async throws {
+            try await AdminOutput.set(self.path, self.value, lifetime: self.lifetime, reason: self.reason, self.admin)
+        }
+    }
+
+    struct Unset: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Takes a change away: the environment and the configuration file count again.")
+
+        @OptionGroup var admin: AdminOptions
+        @Argument var path: String
+        @Option(help: "Why; kept in the history.") var reason: String?
+
+        func run() async throws {
+            try await AdminOutput.unset(self.path, reason: self.reason, self.admin)
+        }
+    }
+
+    struct History: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists changes, latest first: who, when, what, old and new.")
+
+        @OptionGroup var admin: AdminOptions
+        @Argument(help: "One setting. Defaults to all.") var path: String?
+        @Option(help: "How many, up to 1000.") var limit = 50
+
+        func run() async throws {
+            let query = self.path.map { "&path=\(AdminClient.segment($0))" } ?? ""
+            let answer = try await self.admin.client().call("GET", "settings/history?limit=\(self.limit)\(query)")
+            if self.admin.json { return AdminOutput.print(answer) }
+            print(try AdminOutput.decode(ChangesAnswer.self, answer).table)
+        }
+    }
+
+    struct Rollback: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Makes everything that is set what it was right after a change; 0 takes all changes away.")
+
+        @OptionGroup var admin: AdminOptions
+        @Argument(help: "The change's ID in the history.") var id: Int64
+
+        func run() async throws {
+            let answer = try await self.admin.client().call("POST", "settings/rollback", body: RollbackBody(to: self.id))
+            if self.admin.json { return AdminOutput.print(answer) }
+            let changes = try AdminOutput.decode(ChangesAnswer.self, answer)
+            print(changes.changes.isEmpty ? "nothing to do" : changes.table)
+        }
+    }
+
+    private struct RollbackBody: Encodable {
+        let to: Int64
+    }
+}

@@ -1,0 +1,157 @@
+import CardumeCore
+import Foundation
+import HTTPTypes
+import Hummingbird
+
+extension HTTPField.Name {
+    static let cardumeOperator = HTTPField.Name("X-Cardume-Operator")!
+}
+
+extension AdminAPI {
+    /// The body of `PUT /admin/settings/{path}`.
+    private struct Wanted: Decodable {
+        let value: SettingText
+        /// A duration; for ever when missing.
+        let expires_in: String?
+        let reason: String?
+    }
+
+    /// The body of `POST /admin/settings/rollback`.
+    private struct Rollback: Decodable {
+        let to: Int64
+        let reason: String?
+    }
+
+    private struct SettingList: Encodable {
+        let version: Int64?
+        let settings: [SettingBody]
+        /// Set, and without effect: their keys are gone, or their values no longer allowed.
+        let not_in_force: [NotInForceBody]
+    }
+
+    private struct Changes: Encodable {
+        let changes: [ChangeBody]
+    }
+
+    private struct Outcome: Encodable {
+        /// `nil` when nothing had to change.
+        let change: ChangeBody?
+        /// `nil` when the configuration no longer has it.
+        let setting: SettingBody?
+    }
+
+    private static let longestLifetime: Duration = .seconds(8760 * 3600)
+    private static let bodyLimit = 1 << 20
+
+    func listSettings(_ request: Request, _ context: Context) async throws -> Response {
+        let settings = await self.live.list(all: request.query("all") == "true")
+        let refused = await self.live.refused
+        return try JSONAnswer(
+            SettingList(
+                version: await self.live.version, settings: settings.map(SettingBody.init),
+                not_in_force: refused.map(NotInForceBody.init))
+        ).response(from: request, context: context)
+    }
+
+    func showSetting(_ request: Request, _ context: Context) async throws -> Response {
+        let name = try self.name(context)
+        let setting = try await self.answering { try await self.live.state(of: name) }
+        return try JSONAnswer(SettingBody(setting)).response(from: request, context: context)
+    }
+
+    func setSetting(_ request: Request, _ context: Context) async throws -> Response {
+        let name = try self.name(context)
+        let wanted = try await self.decode(
+            Wanted.self, request, else: #"{"value": "8", "expires_in": "2h", "reason": "…"}"#)
+        let author = try self.author(request, wanted.reason)
+        let lifetime = try wanted.expires_in.map { text in
+            guard let lifetime = ConfigurationDuration.parse(text), (.seconds(1)...Self.longestLifetime).contains(lifetime)
+            else {
+                throw APIError(
+                    status: .unprocessableContent, code: "not_allowed",
+                    message: "expires_in: \"\(text)\" is not allowed; expected duration, 1s to 8760h")
+            }
+            return lifetime
+        }
+        return try await self.answer(name, request, context) {
+            try await self.live.set(name, to: wanted.value.text, for: lifetime, by: author)
+        }
+    }
+
+    func unsetSetting(_ request: Request, _ context: Context) async throws -> Response {
+        let name = try self.name(context)
+        let author = try self.author(request, request.query("reason"))
+        return try await self.answer(name, request, context) { try await self.live.unset(name, by: author) }
+    }
+
+    func rollBack(_ request: Request, _ context: Context) async throws -> Response {
+        let body = try await self.decode(Rollback.self, request, else: #"{"to": 12}"#)
+        let author = try self.author(request, body.reason ?? "rollback to \(body.to)")
+        let changes = try await self.answering { try await self.live.rollBack(to: body.to, by: author) }
+        return try JSONAnswer(Changes(changes: changes.map(ChangeBody.init))).response(from: request, context: context)
+    }
+
+    func showHistory(_ request: Request, _ context: Context) async throws -> Response {
+        guard let limit = Int(request.query("limit") ?? "50"), (1...1_000).contains(limit) else {
+            throw APIError.badRequest("\"limit\" must be 1 to 1000")
+        }
+        let path = request.query("path")
+        let changes = try await self.answering { try await self.live.history(of: path, limit: limit) }
+        return try JSONAnswer(Changes(changes: changes.map(ChangeBody.init))).response(from: request, context: context)
+    }
+
+    private func answer(
+        _ name: String, _ request: Request, _ context: Context, _ change: () async throws -> SettingChange?
+    ) async throws -> Response {
+        let change = try await self.answering(change)
+        let setting = try? await self.live.state(of: name)
+        return try JSONAnswer(Outcome(change: change.map(ChangeBody.init), setting: setting.map(SettingBody.init)))
+            .response(from: request, context: context)
+    }
+
+    // MARK: Requests
+
+    private func name(_ context: Context) throws -> String {
+        guard let name = context.parameters.get("path")?.removingPercentEncoding, !name.isEmpty else {
+            throw APIError.badRequest("the path names no setting")
+        }
+        return name
+    }
+
+    private func author(_ request: Request, _ reason: String?) throws -> SettingAuthor {
+        let name = request.headers[.cardumeOperator] ?? "admin"
+        for (what, text) in [("X-Cardume-Operator", name), ("reason", reason ?? "-")] {
+            guard (1...500).contains(text.utf8.count), !text.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
+                throw APIError.badRequest("\(what) must have 1 to 500 bytes, and no control characters")
+            }
+        }
+        return SettingAuthor(name, reason: reason)
+    }
+
+    private func decode<Body: Decodable>(_ type: Body.Type, _ request: Request, else example: String) async throws -> Body {
+        let body = Data(try await request.bytes(upTo: Self.bodyLimit))
+        guard let decoded = try? JSONDecoder().decode(type, from: body) else {
+            throw APIError.badRequest("the body must be like \(example)")
+        }
+        return decoded
+    }
+
+    private func answering<Result>(_ operation: () async throws -> Result) async throws -> Result {
+        do {
+            return try await operation()
+        } catch let refusal as SettingRefusal {
+            throw APIError(status: refusal.code.status, code: refusal.code.rawValue, message: refusal.message)
+        } catch let error as StoreError {
+            throw APIError.unavailable("the settings' store does not answer (\(error)); nothing is known to have changed")
+        }
+    }
+}
+
+extension SettingRefusal.Code {
+    fileprivate var status: HTTPResponse.Status {
+        switch self {
+        case .unknown, .unknownChange: .notFound
+        case .notAllowed, .needsRestart, .isSecret: .unprocessableContent
+        }
+    }
+}
