@@ -1,3 +1,5 @@
+import Synchronization
+
 /// The journal's statements.
 enum PostgresJournalSQL {
     /// What a group of records holds; each has a part in its statement.
@@ -14,10 +16,18 @@ enum PostgresJournalSQL {
         static let merged = Parts(rawValue: 128)
     }
 
-    static func commit(_ parts: Parts) -> PostgresStatement.SQL { Self.commits[parts.rawValue] }
+    /// Parameters are numbered in the order of the parts.
+    static func commit(_ parts: Parts) -> PostgresStatement.SQL {
+        Self.commits.withLock { commits in
+            if let known = commits[parts] { return known }
+            let composed = Self.composed(parts)
+            commits[parts] = composed
+            return composed
+        }
+    }
 
-    /// Every combination, so that each is prepared once. Parameters are numbered in the order of the parts.
-    private static let commits = (0..<256).map { Self.composed(Parts(rawValue: $0)) }
+    /// Combinations that were needed so far: of all there may be, a process meets a few.
+    private static let commits = Mutex<[Parts: PostgresStatement.SQL]>([:])
 
     static let sendTypes: [PostgresType] = [
         .int8, .text, .text, .int8, .text, .bytea, .text, .text, .int8, .timestamptz, .int8, .int8, .text, .text,
