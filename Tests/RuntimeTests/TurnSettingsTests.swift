@@ -9,7 +9,7 @@ import Testing
 
     @Test func nothingIsMergedUnlessAskedFor() throws {
         let policies = try Self.policies("assistants: { suporte: {} }")
-        #expect(policies.map(\.merges) == [false])
+        #expect(policies.map { $0.merges } == [false])
         #expect(policies[0].onNewMessage == .queue)
         #expect(policies[0].late == TurnPolicy.Late(apology: "Desculpe a demora."))
         #expect(policies[0].debounce == TurnPolicy.Debounce())
@@ -38,6 +38,6 @@ import Testing
             ["assistants.*.debounce.", "assistants.*.late.", "assistants.*.on_new_message"].contains { key.path.hasPrefix($0) }
         }
         #expect(keys.count == 7)
-        #expect(keys.allSatisfy(\.isLive))
+        #expect(keys.allSatisfy { $0.isLive })
     }
 }
