@@ -72,7 +72,8 @@ extension ConversationActor {
         case .late(let elapsed, .send):
             return Outgoing(intents: intents, said: replies, late: (elapsed, .send))
         case .late(let elapsed, .apologise):
-            let said = [Reply(text: turn.assistant.turns.late.apology)] + replies
+            let apology = turn.assistant.turns.late.apology
+            let said = apology.isEmpty ? replies : [Reply(text: apology)] + replies
             return Outgoing(
                 intents: self.intents(for: said, to: message, at: now), said: said, late: (elapsed, .apologise))
         case .late(let elapsed, .drop):

@@ -55,7 +55,6 @@ public final class Dispatcher: Sendable {
         self.environment = environment
         self.assistants = Mutex([:])
         self.assistants.withLock { $0 = self.settings(of: assistants) }
-        for assistant in assistants { self.bulkheads[assistant.id]?.pause(assistant.pause != nil) }
     }
 
     private func settings(of assistants: [Assistant]) -> [AssistantID: PartitionSettings] {
@@ -74,7 +73,10 @@ public final class Dispatcher: Sendable {
     ///   - assistants: those known from the start, with other settings; others are passed over.
     ///   - common: `nil` for those there are.
     public func update(_ assistants: [Assistant], _ common: Settings? = nil) async {
-        if let common { self.settings.set(common) }
+        if let common {
+            self.settings.set(common)
+            if let slots = common.slots { self.pool?.resize(total: slots) }
+        }
         let settings = self.settings(of: assistants)
         self.assistants.withLock { $0.merge(settings) { $1 } }
         for assistant in assistants {
@@ -159,11 +161,6 @@ public final class Dispatcher: Sendable {
 
     /// The slots of each assistant.
     public var slots: [AssistantID: Bulkhead] { self.bulkheads }
-
-    /// - Parameter slots: of all assistants together. Without effect when there was no such bound from the start.
-    public func resize(slots: Int) {
-        self.pool?.resize(total: slots)
-    }
 
     /// Conversations in memory.
     public func conversationCount() async -> Int {

@@ -17,7 +17,7 @@ enum PostgresJournalSQL {
         static let merged = Parts(rawValue: 256)
     }
 
-    /// Composed once for each combination that occurs. Parameters are numbered in the order of the parts.
+    /// Parameters are numbered in the order of the parts.
     static func commit(_ parts: Parts) -> PostgresStatement.SQL {
         Self.commits.withLock { commits in
             if let known = commits[parts] { return known }
@@ -27,6 +27,7 @@ enum PostgresJournalSQL {
         }
     }
 
+    /// Combinations that were needed so far: of all there may be, a process meets a few.
     private static let commits = Mutex<[Parts: PostgresStatement.SQL]>([:])
 
     static let sendTypes: [PostgresType] = [
