@@ -14,6 +14,7 @@ final class RuntimeTestBed: Sendable {
     let events = EventRecorder()
     let dispatcher: Dispatcher
     let coordinator: Coordinator
+    private let clock: any RuntimeClock
     private let group: MultiThreadedEventLoopGroup
     private let running: Mutex<Task<Coordinator.End, Never>?> = Mutex(nil)
 
@@ -21,17 +22,18 @@ final class RuntimeTestBed: Sendable {
         store: MemoryStore = MemoryStore(), log: (any PartitionLog)? = nil, channel: RecordingChannel = RecordingChannel(),
         assistant: Assistant = Assistant(id: RuntimeTestBed.assistant, retry: RetryPolicy(base: .milliseconds(1))),
         others: [Assistant] = [], settings: Dispatcher.Settings = Dispatcher.Settings(),
-        clock: any RuntimeClock = SystemClock(),
-        handler: some TurnHandler
+        clock: any RuntimeClock = SystemClock(), route: (any MessageChannel)? = nil, handler: some TurnHandler
     ) {
         self.store = store
         self.channel = channel
+        self.clock = clock
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         self.dispatcher = Dispatcher(
             assistants: [assistant] + others, shards: self.group.makeIterator().map { Shard(executor: $0.executor) },
             settings: settings,
             environment: RuntimeEnvironment(
-                log: log ?? store, journal: store, handler: handler, channel: { _ in channel }, observer: self.events,
+                log: log ?? store, journal: store, handler: handler, channel: { _ in route ?? channel },
+                observer: self.events,
                 clock: clock))
         self.coordinator = Coordinator(
             member: Member.ID("bed-\(UInt64.random(in: .min ... .max))"), leases: store, dispatcher: self.dispatcher,
@@ -52,8 +54,10 @@ final class RuntimeTestBed: Sendable {
         return if case .stopped(isInTime: true) = end { true } else { false }
     }
 
+    /// What came just now, so that it is not too old to be answered.
     func post(_ contact: String, _ texts: [String]) async throws {
-        for text in texts { _ = try await self.store.append([Self.append(contact, text)]) }
+        let now = self.clock.wallTime
+        for text in texts { _ = try await self.store.append([Self.append(contact, text, at: now)]) }
     }
 
     static func append(

@@ -1,42 +1,100 @@
+import CardumeActors
 import CardumeCore
 import CardumeRuntime
 import Logging
+import ServiceLifecycle
+import Synchronization
 
-/// The way out to each number.
-struct Channels: Sendable {
-    private let channels: [ChannelID: any MessageChannel]
-    private let other: (@Sendable (ChannelID) -> any MessageChannel)?
+/// The way out to each number. As a service, it has gateway servers checked.
+final class Channels: Service {
+    private typealias Settings = CardumeConfiguration.ChannelSettings
+
+    private struct State {
+        /// By name; `*` for all others.
+        var settings: [ChannelID: Settings]
+        var channels: [ChannelID: any MessageChannel] = [:]
+        var routed: [RoutedChannel] = []
+    }
+
+    private let state: Mutex<State>
+    private let client: SharedHTTPClient
+    private let breakers: Breakers
+    private let clock: any RuntimeClock
+    private let observer: any RuntimeObserver
+    private let console: ConsoleChannel
 
     init(
-        _ configuration: CardumeConfiguration, client: SharedHTTPClient, logger: Logger, format: LineLogHandler.Format
+        _ configuration: CardumeConfiguration, client: SharedHTTPClient, breakers: Breakers, clock: any RuntimeClock,
+        observer: any RuntimeObserver, console: ConsoleChannel
     ) {
-        let console = ConsoleChannel { intent in
+        self.state = Mutex(State(settings: Self.byName(configuration)))
+        self.client = client
+        self.breakers = breakers
+        self.clock = clock
+        self.observer = observer
+        self.console = console
+        for settings in configuration.channels where settings.id != "*" { _ = self[settings.id] }
+    }
+
+    private static func byName(_ configuration: CardumeConfiguration) -> [ChannelID: Settings] {
+        Dictionary(uniqueKeysWithValues: configuration.channels.map { ($0.id, $0) })
+    }
+
+    /// The same each time; `nil` for a number that the configuration does not know.
+    subscript(id: ChannelID) -> (any MessageChannel)? {
+        self.state.withLock { state in
+            if let known = state.channels[id] { return known }
+            guard var settings = state.settings[id] ?? state.settings["*"] else { return nil }
+            settings.id = id
+            guard settings.kind != .console else { return self.console }
+            let channel = self.routed(settings)
+            state.channels[id] = channel
+            state.routed.append(channel)
+            return channel
+        }
+    }
+
+    private func routed(_ settings: Settings) -> RoutedChannel {
+        let servers = settings.byServer.map { name, settings -> (String?, any MessageChannel) in
+            switch settings.kind {
+            case .console: (name, self.console)
+            case .evolution: (name, EvolutionChannel(settings: settings, client: self.client))
+            case .meta: (name, MetaChannel(settings: settings, client: self.client))
+            }
+        }
+        return RoutedChannel(
+            id: settings.id, servers: servers, settings: settings.gateways, breakers: self.breakers, clock: self.clock,
+            observer: self.observer)
+    }
+
+    /// From now on these weights, policies, paces and intervals count; addresses and keys stay.
+    func update(_ configuration: CardumeConfiguration) {
+        let settings = Self.byName(configuration)
+        let routed = self.state.withLock { state in
+            for (id, new) in settings { state.settings[id]?.gateways = new.gateways }
+            return state.routed
+        }
+        for channel in routed {
+            if let settings = settings[channel.id] ?? settings["*"] { channel.update(settings.gateways) }
+        }
+    }
+
+    /// All gateway servers in use.
+    var status: [RoutedChannel.Status] { self.state.withLock { $0.routed }.flatMap { $0.status } }
+
+    func run() async throws {
+        let watch = GatewayWatch(channels: { self.state.withLock { $0.routed } }, clock: self.clock)
+        await cancelWhenGracefulShutdown { await watch.run() }
+    }
+}
+
+extension ConsoleChannel {
+    static func replies(to logger: Logger, _ format: LineLogHandler.Format) -> ConsoleChannel {
+        ConsoleChannel { intent in
             switch format {
             case .text: StandardOutput.write("→ \(intent.replyAddress): \(intent.text)")
             case .json: logger.notice("reply", metadata: ["to": "\(intent.replyAddress)", "text": "\(intent.text)"])
             }
         }
-        let make: @Sendable (CardumeConfiguration.ChannelSettings) -> any MessageChannel = { settings in
-            switch settings.kind {
-            case .console: return console
-            case .evolution: return EvolutionChannel(settings: settings, client: client)
-            case .meta: return MetaChannel(settings: settings, client: client)
-            }
-        }
-        let named = configuration.channels.filter { $0.id != "*" }
-        self.channels = Dictionary(uniqueKeysWithValues: named.map { ($0.id, make($0)) })
-        if let settings = configuration.channels.first(where: { $0.id == "*" }) {
-            self.other = { id in
-                var settings = settings
-                settings.id = id
-                return make(settings)
-            }
-        } else {
-            self.other = nil
-        }
-    }
-
-    subscript(id: ChannelID) -> (any MessageChannel)? {
-        self.channels[id] ?? self.other?(id)
     }
 }

@@ -27,6 +27,9 @@ struct Server {
     private let storage: any Storage
     private let client: SharedHTTPClient
     private let coordinator: Coordinator?
+    private let breakers: Breakers
+    /// `nil` without conversations.
+    private let channels: Channels?
     private let gateway: HTTPGateway
     private let health: HealthMonitor
     private let waiter: ReplyWaiter
@@ -64,20 +67,27 @@ struct Server {
         self.waiter = ReplyWaiter(journal: configuration.cluster == nil ? nil : storage.journal)
         self.health = HealthMonitor(version: Cardume.version, components: storage.components)
         let (log, journal) = (storage.log, storage.journal)
+        let everyone = CompositeObserver([LoggingObserver(logger: logger), self.waiter, observer])
+        let breakers = Breakers(settings: configuration.breakers, clock: clock, observer: everyone)
+        self.breakers = breakers
         if role.hasConversations {
-            let models = Models(configuration, client: client)
-            let channels = Channels(configuration, client: client, logger: logger, format: format)
+            let models = Models(configuration, client: client, breakers: breakers)
+            let channels = Channels(
+                configuration, client: client, breakers: breakers, clock: clock, observer: everyone,
+                console: .replies(to: logger, format))
+            self.channels = channels
             let routes = configuration.routes
             let environment = RuntimeEnvironment(
                 log: log, journal: journal,
                 handler: ModelTurnHandler(model: { models[$0] }, menuText: { routes[$0]?.menuText }),
                 channel: { channels[$0] },
-                observer: CompositeObserver([LoggingObserver(logger: logger), self.waiter, observer]), clock: clock)
+                observer: everyone, clock: clock)
             self.coordinator = Coordinator(
                 leases: storage.leases, configuration: configuration,
                 shards: loops.makeIterator().map { Shard(executor: $0.executor) }, environment: environment)
         } else {
             self.coordinator = nil
+            self.channels = nil
         }
         let assistants = configuration.assistants.map(\.assistant.id)
         self.gateway = HTTPGateway(
@@ -120,6 +130,7 @@ struct Server {
         var services: [any Service] = [Housekeeping(storage: self.storage, logger: self.logger)]
         if let coordinator = self.coordinator {
             services.append(CoordinatorService(server: self, coordinator: coordinator))
+            if let channels = self.channels { services.append(channels) }
         } else {
             self.health.enter(.ready)
         }
@@ -143,6 +154,12 @@ struct Server {
             let http = self.configuration.http
             throw CommandFailure(ServerFailure.describe(error, host: http.host, port: http.port))
         }
+    }
+
+    /// Hands changed settings on to the parts that use them. Called whenever the effective configuration has changed.
+    func apply(_ configuration: CardumeConfiguration) {
+        self.breakers.update(configuration.breakers)
+        self.channels?.update(configuration)
     }
 
     private func close() async {

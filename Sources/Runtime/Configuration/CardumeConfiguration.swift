@@ -52,6 +52,9 @@ public struct CardumeConfiguration: Sendable {
         public var timeout: Duration
         public var recordDelay: Duration
         public var route: ChannelRoute
+        /// Empty when ``baseURL`` and ``key`` are the only server's.
+        public var servers: [ChannelServer]
+        public var gateways: GatewaySettings
     }
 
     public enum LogFormat: String, Sendable {
@@ -76,6 +79,7 @@ public struct CardumeConfiguration: Sendable {
     public var http: HTTPSettings
     public var assistants: [AssistantSettings]
     public var channels: [ChannelSettings]
+    public var breakers: BreakerSettings
     /// For `config print`.
     public var values: ConfigurationValues
 
@@ -125,6 +129,7 @@ public struct CardumeConfiguration: Sendable {
             ChannelSettings(id: ChannelID($0), root.section("channels").section($0), first)
         }
         if self.channels.isEmpty { self.channels = [ChannelSettings(consoleFor: first)] }
+        self.breakers = BreakerSettings(root)
         try self.crossCheck()
     }
 
@@ -157,8 +162,7 @@ public struct CardumeConfiguration: Sendable {
                         place: self.values.place(path + ["kind"]), key: (path + [key]).joined(separator: "."),
                         message: "required for a channel of kind \(channel.kind.rawValue)"))
             }
-            if channel.kind == .evolution, channel.baseURL.isEmpty { missing("base_url") }
-            if channel.kind != .console, channel.key.isEmpty { missing("key") }
+            for key in channel.missingKeys { missing(key) }
         }
         problems += self.timerProblems
         for settings in self.assistants {
@@ -335,6 +339,8 @@ extension CardumeConfiguration.ChannelSettings {
                 ChannelRoute.Option(label: $0.text("label"), assistant: AssistantID($0.text("assistant")))
             },
             menuTitle: menu.text("title"))
+        self.servers = Self.servers(section)
+        self.gateways = GatewaySettings(section)
     }
 
     /// The channel of a configuration that names none.
@@ -347,6 +353,8 @@ extension CardumeConfiguration.ChannelSettings {
         self.timeout = .seconds(70)
         self.recordDelay = .seconds(3)
         self.route = ChannelRoute(assistant: assistant)
+        self.servers = []
+        self.gateways = GatewaySettings()
     }
 }
 

@@ -13,6 +13,7 @@ enum SQLiteSchema {
             try db.execute(sql: Self.version1)
         }
         migrator.registerMigration("2 timers and transfers") { db in try db.execute(sql: Self.version2) }
+        migrator.registerMigration("5 gateways") { db in try db.execute(sql: Self.version5) }
         return migrator
     }
 
@@ -87,5 +88,10 @@ enum SQLiteSchema {
         ALTER TABLE turns ADD COLUMN transfer_to TEXT;
         -- What stands before it is no longer shown to models.
         CREATE TABLE closings (conversation TEXT PRIMARY KEY, message_id INTEGER NOT NULL) WITHOUT ROWID;
+        """
+
+    private static let version5 = """
+        -- The gateway server that got the latest attempt.
+        ALTER TABLE sends ADD COLUMN server TEXT;
         """
 }
