@@ -81,18 +81,24 @@ extension ConversationActor {
         }
     }
 
-    /// The first intent is journaled as `sending` together with the turn: its request follows at once.
+    /// The first intent is journaled as `sending` together with the turn when its request can follow at once.
     private func intents(for replies: [Reply], to message: InboundMessage, at now: Timestamp) -> [SendIntent] {
-        let limit = self.environment.channel(self.id.channel)?.maximumTextLength ?? 4096
-        let parts = replies.flatMap { ReplyParts.split($0.text, limit: limit) }
-        return parts.enumerated().map { part, text in
+        let channel = self.environment.channel(self.id.channel)
+        let parts = replies.flatMap { ReplyParts.split($0.text, limit: channel?.maximumTextLength ?? 4096) }
+        var intents = parts.enumerated().map { part, text in
             SendIntent(
                 id: SendIntent.ID(conversation: self.id, turn: message.id, part: part),
-                replyAddress: message.replyAddress, text: text, traceID: message.traceID,
-                state: part == 0 ? .sending : .pending, attempts: part == 0 ? 1 : 0,
-                attemptedAt: part == 0 ? now : nil
-            )
+                replyAddress: message.replyAddress, text: text, traceID: message.traceID)
         }
+        if let first = intents.first, let channel, !channel.hasLead,
+            case .server(let server) = channel.route(first, avoiding: [])
+        {
+            intents[0].state = .sending
+            intents[0].attempts = 1
+            intents[0].attemptedAt = now
+            intents[0].server = server
+        }
+        return intents
     }
 
     /// The turn is journaled.
@@ -144,6 +150,7 @@ extension SendIntent {
         intent.state = .dropped
         intent.attempts = 0
         intent.attemptedAt = nil
+        intent.server = nil
         return intent
     }
 }

@@ -29,16 +29,22 @@ extension ConversationActor {
         )
         let clock = self.environment.clock
         var generator = self.environment.generator
+        if intent.state == .pending, intent.attempts == 0 { try await self.lead(intent, over: channel) }
         var machine = SendMachine(intent, policy: policy)
         var journaled = intent
         var step = machine.begin(isInherited: isInherited, since: message.receivedAt, at: clock.wallTime)
         while true {
+            if case .route(let tried) = step {
+                let route = channel.route(machine.intent, avoiding: tried)
+                step = machine.routed(route, at: clock.wallTime, using: &generator)
+            }
             if machine.intent != journaled {
                 try await self.commit(.send(machine.intent))
                 self.report(machine.intent, after: journaled, receivedAt: message.receivedAt)
                 journaled = machine.intent
             }
             switch step {
+            case .route: break
             case .send:
                 guard self.environment.trust.isTrusted(at: clock.uptime) else {
                     throw StoreError(.fenced, "the lease could not be renewed in time; others may be at work")
@@ -48,21 +54,16 @@ extension ConversationActor {
                 let outcome =
                     Task.isCancelled
                     ? .unavailable(reason: "the process is stopping") : await channel.send(machine.intent)
-                step = machine.sent(outcome, at: clock.wallTime, using: &generator)
+                step = machine.sent(outcome, at: clock.wallTime)
             case .reconcile:
                 let known = try await self.environment.untilAvailable {
                     try await self.environment.journal.providerIDs(of: self.id)
                 }
                 let answer = await channel.reconcile(machine.intent, known: known)
                 step = machine.reconciled(answer, at: clock.wallTime)
-            case .wait(let delay):
-                let reason = machine.intent.lastError ?? ""
-                if machine.intent.state == .pending {
-                    self.report(.sendWillRetry(machine.intent, delay: delay))
-                    try await self.wait(delay, for: .gateway(reason: reason))
-                } else {
-                    try await self.wait(delay, for: .doubt(reason: reason))
-                }
+            case .wait(let delay, let cause):
+                if machine.intent.state == .pending { self.report(.sendWillRetry(machine.intent, cause, delay: delay)) }
+                try await self.wait(delay, for: cause)
                 // A pause that begins later than this finds the send begun.
                 try await self.passGate()
                 step = machine.waited(at: clock.wallTime)
@@ -72,7 +73,19 @@ extension ConversationActor {
         }
     }
 
+    /// Waits for the number's turn, and shows that somebody types. Nothing is journaled as begun meanwhile, and no slot is held.
+    private func lead(_ intent: SendIntent, over channel: any MessageChannel) async throws {
+        let lead = channel.lead(for: intent)
+        if lead.pause > .zero { try await self.wait(lead.pause, for: .pacing) }
+        guard lead.typing > .zero else { return }
+        async let _ = channel.showTyping(for: intent, lasting: lead.typing)
+        try await self.wait(lead.typing, for: .pacing)
+    }
+
     private func report(_ intent: SendIntent, after earlier: SendIntent, receivedAt: Timestamp) {
+        if intent.state == .sending, earlier.attempts > 0, intent.server != earlier.server {
+            self.report(.sendFailedOver(intent, from: earlier.server))
+        }
         guard intent.state != earlier.state else { return }
         if earlier.state == .unknown { self.report(.sendReconciled(intent)) }
         switch intent.state {

@@ -70,7 +70,8 @@ public struct RuntimeEnvironment: Sendable {
     }
 }
 
-private struct FunctionGenerator: RandomNumberGenerator {
+/// Random numbers from a function.
+struct FunctionGenerator: RandomNumberGenerator {
     let draw: @Sendable () -> UInt64
 
     mutating func next() -> UInt64 { self.draw() }

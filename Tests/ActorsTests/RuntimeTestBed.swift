@@ -22,8 +22,7 @@ final class RuntimeTestBed: Sendable {
         store: MemoryStore = MemoryStore(), log: (any PartitionLog)? = nil, channel: RecordingChannel = RecordingChannel(),
         assistant: Assistant = Assistant(id: RuntimeTestBed.assistant, retry: RetryPolicy(base: .milliseconds(1))),
         others: [Assistant] = [], lanes: Set<Lane>? = nil, settings: Dispatcher.Settings = Dispatcher.Settings(),
-        clock: any RuntimeClock = SystemClock(),
-        handler: some TurnHandler
+        clock: any RuntimeClock = SystemClock(), route: (any MessageChannel)? = nil, handler: some TurnHandler
     ) {
         self.store = store
         self.clock = clock
@@ -34,7 +33,8 @@ final class RuntimeTestBed: Sendable {
             shards: self.group.makeIterator().map { Shard(executor: $0.executor) },
             settings: settings,
             environment: RuntimeEnvironment(
-                log: log ?? store, journal: store, handler: handler, channel: { _ in channel }, observer: self.events,
+                log: log ?? store, journal: store, handler: handler, channel: { _ in route ?? channel },
+                observer: self.events,
                 clock: clock))
         self.coordinator = Coordinator(
             member: Member.ID("bed-\(UInt64.random(in: .min ... .max))"), leases: store, dispatcher: self.dispatcher,
@@ -55,8 +55,10 @@ final class RuntimeTestBed: Sendable {
         return if case .stopped(isInTime: true) = end { true } else { false }
     }
 
+    /// What came just now, so that it is not too old to be answered.
     func post(_ contact: String, _ texts: [String], kind: MessageKind = .text) async throws {
-        for text in texts { _ = try await self.store.append([Self.append(contact, text, kind: kind, at: self.clock.wallTime)]) }
+        let now = self.clock.wallTime
+        for text in texts { _ = try await self.store.append([Self.append(contact, text, kind: kind, at: now)]) }
     }
 
     static func append(

@@ -8,18 +8,26 @@ final class RunningSandbox: Sendable {
     let state: SandboxState
     let port: Int
     private let server: ServiceGroup
+    private let run: Task<Void, any Error>
 
-    init(_ settings: SandboxSettings) async throws {
-        let sandbox = Sandbox(settings: settings)
+    /// - Parameter port: 0 takes a free one.
+    init(_ settings: SandboxSettings, port: Int = 0) async throws {
+        let sandbox = Sandbox(settings: settings, port: port)
         self.state = sandbox.state
         let ports = AsyncStream<Int>.makeStream()
         let server = ServiceGroup(
             services: [sandbox.service { ports.continuation.yield($0) }],
             logger: Logger(label: "sandbox") { _ in SwiftLogNoOpLogHandler() })
         self.server = server
-        Task { try await server.run() }
+        self.run = Task { try await server.run() }
         var iterator = ports.stream.makeAsyncIterator()
         self.port = try #require(await iterator.next())
+    }
+
+    /// Nobody listens there any more.
+    func stop() async throws {
+        await self.server.triggerGracefulShutdown()
+        try await self.run.value
     }
 
     deinit {

@@ -9,7 +9,7 @@ import Testing
 
 /// What other servers' answers mean.
 @Suite struct AnswerTests {
-    private enum Sort: String { case accepted, unavailable, refused, unknown }
+    private enum Sort: String { case accepted, unavailable, refused, unknown, postponed }
 
     private static func sort(_ outcome: SendOutcome) -> Sort {
         switch outcome {
@@ -17,6 +17,7 @@ import Testing
         case .unavailable: .unavailable
         case .refused: .refused
         case .unknown: .unknown
+        case .postponed: .postponed
         }
     }
 

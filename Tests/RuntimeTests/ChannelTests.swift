@@ -93,4 +93,40 @@ import Testing
         #expect(String(describing: await channel.reconcile(Self.intent(), known: [])).hasPrefix("unavailable"))
         try await client.shutDown()
     }
+
+    // MARK: The instance
+
+    @Test(arguments: [("open", true), ("close", false), ("connecting", false)])
+    func anInstanceIsUpWhenItSaysOpen(_ connection: String, _ isUp: Bool) async throws {
+        var settings = SandboxSettings()
+        settings.connectionState = connection
+        try await Self.withChannel(settings) { channel, state in
+            #expect(await channel.check() == (isUp ? .up : .down(reason: "the instance is \"\(connection)\"")))
+            #expect(state.checks == 1)
+        }
+    }
+
+    @Test func aWrongKeyOrNobodyThereIsDown() async throws {
+        var settings = SandboxSettings()
+        settings.key = "another"
+        try await Self.withChannel(settings) { channel, _ in
+            #expect(await channel.check() == .down(reason: "connectionState answered 401"))
+        }
+        let client = SharedHTTPClient()
+        let nobody = try Self.channel(port: 1, timeout: "1s", client)
+        guard case .down = await nobody.check() else {
+            Issue.record("up")
+            return
+        }
+        try await client.shutDown()
+    }
+
+    @Test func typingIsShownForAsLongAsAsked() async throws {
+        try await Self.withChannel { channel, state in
+            await channel.showTyping(for: Self.intent(), lasting: .milliseconds(50))
+            let shown = try #require(state.presences.first)
+            #expect(shown.instance == "loja são/1" && shown.number == "553499990001@s.whatsapp.net")
+            #expect(shown.presence == "composing" && shown.delay == 50)
+        }
+    }
 }

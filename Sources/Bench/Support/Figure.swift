@@ -12,6 +12,8 @@ struct Figure: Sendable {
         case bytes
         case count
         case ratio
+        /// Shown as a percentage.
+        case share
     }
 
     /// In JSON, with its unit where it has one.
@@ -41,6 +43,7 @@ struct Figure: Sendable {
         case .percentOfCore: "\(Self.fixed(value, 1)) % of a core"
         case .bytes: "\(Self.fixed(value / 1_048_576, 1)) MiB"
         case .count: Self.grouped(value)
+        case .share: "\(Self.fixed(100 * value, 2)) %"
         case .ratio: Self.fixed(value, 2)
         }
     }

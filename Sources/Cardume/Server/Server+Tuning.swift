@@ -12,6 +12,7 @@ extension Server {
         self.logLevel.set(Logger.Level(rawValue: configuration.logLevel) ?? .info)
         self.doors.set(configuration.http)
         self.routes.set(configuration.routes)
+        self.breakers.update(configuration.breakers)
         self.models?.update(configuration)
         self.channels?.update(configuration)
         guard let coordinator = self.coordinator else { return }

@@ -27,11 +27,13 @@ struct Server {
     private let storage: any Storage
     private let client: SharedHTTPClient
     let coordinator: Coordinator?
+    let breakers: Breakers
     /// What changes while it runs, with ``apply(_:)``.
     let live: LiveConfiguration
     let logLevel: Live<Logger.Level>
     let doors: Live<HTTPSettings>
     let routes: Live<RouteTable>
+    /// `nil` without conversations.
     let models: Models?
     let channels: Channels?
     private let gateway: HTTPGateway
@@ -79,15 +81,20 @@ struct Server {
         self.live = LiveConfiguration(
             configuration, store: storage.overrides, isShared: configuration.cluster != nil, logger: logger,
             uptime: { clock.uptime })
+        let everyone = CompositeObserver([LoggingObserver(logger: logger), self.waiter, observer])
+        let breakers = Breakers(settings: configuration.breakers, clock: clock, observer: everyone)
+        self.breakers = breakers
         if role.hasConversations {
-            let models = Models(configuration, client: client)
-            let channels = Channels(configuration, client: client, logger: logger, format: format)
+            let models = Models(configuration, client: client, breakers: breakers)
+            let channels = Channels(
+                configuration, client: client, breakers: breakers, clock: clock, observer: everyone,
+                console: .replies(to: logger, format))
             (self.models, self.channels) = (models, channels)
             let environment = RuntimeEnvironment(
                 log: log, journal: journal,
                 handler: ModelTurnHandler(model: { models[$0] }, menuText: { routes.value[$0]?.menuText }),
                 channel: { channels[$0] },
-                observer: CompositeObserver([LoggingObserver(logger: logger), self.waiter, observer]), clock: clock)
+                observer: everyone, clock: clock)
             self.coordinator = Coordinator(
                 leases: storage.leases, configuration: configuration,
                 shards: loops.makeIterator().map { Shard(executor: $0.executor) }, environment: environment)
@@ -152,6 +159,7 @@ struct Server {
         ]
         if let coordinator = self.coordinator {
             services.append(CoordinatorService(server: self, coordinator: coordinator))
+            if let channels = self.channels { services.append(channels) }
         } else {
             self.health.enter(.ready)
         }
@@ -175,6 +183,12 @@ struct Server {
             let http = self.configuration.http
             throw CommandFailure(ServerFailure.describe(error, host: http.host, port: http.port))
         }
+    }
+
+    /// Hands changed settings on to the parts that use them. Called whenever the effective configuration has changed.
+    func apply(_ configuration: CardumeConfiguration) {
+        self.breakers.update(configuration.breakers)
+        self.channels?.update(configuration)
     }
 
     private func close() async {

@@ -33,27 +33,31 @@ public struct SendMachine {
         }
     }
 
-    /// What to do next. Where `intent` has changed since the last step, it is journaled first.
+    /// What to do next. Where `intent` has changed since the last step, it is journaled first, unless only a route is asked for.
     public enum Step: Hashable, Sendable {
+        /// Find a server that is none of these; report with ``routed(_:at:using:)``.
+        case route(avoiding: Set<String?>)
         /// Write the request; report with ``sent(_:at:using:)``.
         case send
         /// Ask the gateway; report with ``reconciled(_:at:using:)``.
         case reconcile
-        /// Wait, then ``waited(at:)``.
-        case wait(Duration)
+        /// Wait, for this reason, then ``waited(at:)``.
+        case wait(Duration, Blocker.Cause)
         /// The intent is final.
         case done
     }
 
     private enum State {
         case notBegun
-        /// Goes to `reconciling`, `retrying` or `finished`.
-        case sending
+        /// A server other than these, which certainly did not send it, is looked for. Goes to `sending`, `retrying` or `finished`.
+        case routing(tried: Set<String?>)
+        /// Goes to `reconciling`, `routing`, `retrying` or `finished`.
+        case sending(tried: Set<String?>)
         /// In doubt; the gateway is asked (again) after a wait.
         case reconciling(tries: Int)
         /// The gateway will not be asked any more; the policy decides once the request can no longer be working.
         case givingUpAsking
-        /// Certainly not sent; sent again after a wait.
+        /// No server took it, or could be asked; goes to `routing` after a wait.
         case retrying
         case finished
     }
@@ -88,9 +92,9 @@ public struct SendMachine {
         self.since = since
         switch self.intent.state {
         case .pending:
-            return self.beginAttempt(at: now)
+            return self.route(avoiding: [])
         case .sending where !isInherited:
-            self.state = .sending
+            self.state = .sending(tried: [])
             return .send
         case .sending:
             self.intent.state = .unknown
@@ -105,6 +109,25 @@ public struct SendMachine {
         }
     }
 
+    /// A server was looked for.
+    public mutating func routed(
+        _ route: SendRoute, at now: Timestamp, using generator: inout some RandomNumberGenerator
+    ) -> Step {
+        guard case .routing(let tried) = self.state else { preconditionFailure("\(self.intent.id): no route was asked for") }
+        switch route {
+        case .server(let server):
+            // The one resend after a doubt.
+            if self.intent.state == .unknown { self.intent.resends += 1 }
+            self.intent.server = server
+            return self.beginAttempt(avoiding: tried, at: now)
+        case .postponed(let cause, let delay):
+            return self.isTooLate(at: now) ? self.giveUp() : self.postpone(cause, delay)
+        case .exhausted:
+            let delay = self.policy.backoff.delay(afterAttempt: self.intent.attempts, using: &generator)
+            return self.postpone(.gateway(reason: self.intent.lastError ?? ""), delay)
+        }
+    }
+
     /// The request is written now, however long its journal entry took: what is asked of the gateway later, and when its
     /// silence is believed, count from here.
     public mutating func requestBegins(at now: Timestamp) {
@@ -112,24 +135,24 @@ public struct SendMachine {
         self.intent.attemptedAt = now
     }
 
-    /// The request came to an end.
-    public mutating func sent(
-        _ outcome: SendOutcome, at now: Timestamp, using generator: inout some RandomNumberGenerator
-    ) -> Step {
-        guard case .sending = self.state else { preconditionFailure("\(self.intent.id): no request was begun") }
+    /// The request came to an end, or was not even begun.
+    public mutating func sent(_ outcome: SendOutcome, at now: Timestamp) -> Step {
+        guard case .sending(let tried) = self.state else { preconditionFailure("\(self.intent.id): no request was begun") }
         switch outcome {
         case .accepted(let providerID):
             return self.accept(providerID)
         case .refused(let reason):
             return self.finish(.refused, error: reason)
         case .unavailable(let reason):
-            if now.elapsed(since: self.since ?? now) >= self.policy.giveUpAfter {
-                return self.finish(.refused, error: reason)
-            }
-            self.state = .retrying
-            self.intent.state = .pending
             self.intent.lastError = reason
-            return .wait(self.policy.backoff.delay(afterAttempt: self.intent.attempts, using: &generator))
+            if self.isTooLate(at: now) { return self.giveUp() }
+            self.intent.state = .pending
+            return self.route(avoiding: tried.union([self.intent.server]))
+        case .postponed(let cause, let delay):
+            self.intent.attempts -= 1
+            if self.isTooLate(at: now) { return self.giveUp() }
+            self.intent.state = .pending
+            return self.postpone(cause, delay)
         case .unknown(let reason):
             self.intent.state = .unknown
             self.intent.ambiguousAttempts += 1
@@ -147,19 +170,19 @@ public struct SendMachine {
         case .found(let providerID):
             return self.accept(providerID)
         case .absent where self.recordIsComplete(at: now):
-            return self.resendOrPark(at: now)
+            return self.resendOrPark()
         case .impossible(let reason):
             self.intent.lastError = reason
             return self.resendWhenComplete(at: now)
         case .absent:
             // The request may still be working, or its record not be written yet: absence means nothing so far.
             self.state = .reconciling(tries: tries)
-            return .wait(self.completeAt.elapsed(since: now))
+            return .wait(self.completeAt.elapsed(since: now), self.doubt)
         case .unavailable(let reason):
             self.intent.lastError = reason
             guard tries + 1 < self.policy.reconciliations else { return self.resendWhenComplete(at: now) }
             self.state = .reconciling(tries: tries + 1)
-            return .wait(self.policy.backoff.ceiling(afterAttempt: tries + 1))
+            return .wait(self.policy.backoff.ceiling(afterAttempt: tries + 1), self.doubt)
         }
     }
 
@@ -167,20 +190,39 @@ public struct SendMachine {
     public mutating func waited(at now: Timestamp) -> Step {
         switch self.state {
         case .retrying:
-            return self.beginAttempt(at: now)
+            return self.route(avoiding: [])
         case .givingUpAsking:
-            return self.resendOrPark(at: now)
+            return self.resendOrPark()
         case .reconciling where self.policy.onAmbiguous == .alwaysResend:
-            return self.resendOrPark(at: now)
+            return self.resendOrPark()
         case .reconciling:
             return .reconcile
-        case .notBegun, .sending, .finished:
+        case .notBegun, .routing, .sending, .finished:
             preconditionFailure("\(self.intent.id): nothing to wait for")
         }
     }
 
-    private mutating func beginAttempt(at now: Timestamp) -> Step {
-        self.state = .sending
+    private mutating func route(avoiding tried: Set<String?>) -> Step {
+        self.state = .routing(tried: tried)
+        return .route(avoiding: tried)
+    }
+
+    private mutating func postpone(_ cause: Blocker.Cause, _ delay: Duration) -> Step {
+        self.state = .retrying
+        return .wait(delay, cause)
+    }
+
+    private func isTooLate(at now: Timestamp) -> Bool {
+        now.elapsed(since: self.since ?? now) >= self.policy.giveUpAfter
+    }
+
+    private mutating func giveUp() -> Step {
+        let error = self.intent.lastError ?? "no server could be asked in time"
+        return self.finish(self.intent.state == .unknown ? .parked : .refused, error: error)
+    }
+
+    private mutating func beginAttempt(avoiding tried: Set<String?>, at now: Timestamp) -> Step {
+        self.state = .sending(tried: tried)
         self.intent.state = .sending
         self.intent.attempts += 1
         self.intent.attemptedAt = now
@@ -190,23 +232,24 @@ public struct SendMachine {
     private mutating func ask() -> Step {
         self.state = .reconciling(tries: 0)
         // The first question may be too early for an answer of "absent", but an early "found" ends the doubt at once.
-        return self.policy.onAmbiguous == .alwaysResend ? .wait(.zero) : .reconcile
+        return self.policy.onAmbiguous == .alwaysResend ? .wait(.zero, self.doubt) : .reconcile
     }
 
     /// While the request may still be working, a second one could overtake it.
     private mutating func resendWhenComplete(at now: Timestamp) -> Step {
-        guard !self.recordIsComplete(at: now) else { return self.resendOrPark(at: now) }
+        guard !self.recordIsComplete(at: now) else { return self.resendOrPark() }
         self.state = .givingUpAsking
-        return .wait(self.completeAt.elapsed(since: now))
+        return .wait(self.completeAt.elapsed(since: now), self.doubt)
     }
 
-    private mutating func resendOrPark(at now: Timestamp) -> Step {
+    private mutating func resendOrPark() -> Step {
         guard self.policy.onAmbiguous != .neverResend, self.intent.resends == 0 else {
             return self.finish(.parked, error: self.intent.lastError)
         }
-        self.intent.resends += 1
-        return self.beginAttempt(at: now)
+        return self.route(avoiding: [])
     }
+
+    private var doubt: Blocker.Cause { .doubt(reason: self.intent.lastError ?? "") }
 
     private mutating func accept(_ providerID: String?) -> Step {
         self.intent.providerID = providerID

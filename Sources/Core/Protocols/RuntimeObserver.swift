@@ -14,13 +14,18 @@ public enum RuntimeEvent: Sendable {
     case deadLettered(DeadLetter)
     /// A reply was taken by the gateway; `elapsed` since its message arrived.
     case replyAccepted(SendIntent, elapsed: Duration)
-    /// Certainly not sent; another attempt follows after `delay`.
-    case sendWillRetry(SendIntent, delay: Duration)
+    /// Not sent, or not even tried; another attempt follows after `delay`.
+    case sendWillRetry(SendIntent, Blocker.Cause, delay: Duration)
+    /// The server before certainly did not send it; another one is asked.
+    case sendFailedOver(SendIntent, from: String?)
     /// May have been sent.
     case sendInDoubt(SendIntent)
     /// A doubt ended: `accepted` (found), `sending` (sent again) or `parked`.
     case sendReconciled(SendIntent)
     case sendRefused(SendIntent)
+    case breakerChanged(name: String, CircuitBreaker.Change)
+    /// A gateway server's number has been found connected (`nil`), or not, and why.
+    case gatewayChanged(ChannelID, server: String?, problem: String?)
     /// The log or journal did not answer; the call is repeated after `delay`.
     case storeUnavailable(StoreError, delay: Duration)
     /// Running this message may have killed the process `marks` times.

@@ -49,14 +49,16 @@ public struct SendIntent: Hashable, Sendable {
     public var ambiguousAttempts: Int
     /// Requests repeated after an ambiguous attempt; at most 1.
     public var resends: Int
+    /// The gateway server that got the latest attempt; `nil` before the first, and where a channel has one without a name.
+    public var server: String?
     /// The gateway's id of the sent message.
     public var providerID: String?
     public var lastError: String?
 
     public init(
         id: ID, replyAddress: String, text: String, traceID: String, state: State = .pending, attempts: Int = 0,
-        attemptedAt: Timestamp? = nil, ambiguousAttempts: Int = 0, resends: Int = 0, providerID: String? = nil,
-        lastError: String? = nil
+        attemptedAt: Timestamp? = nil, ambiguousAttempts: Int = 0, resends: Int = 0, server: String? = nil,
+        providerID: String? = nil, lastError: String? = nil
     ) {
         self.id = id
         self.replyAddress = replyAddress
@@ -67,6 +69,7 @@ public struct SendIntent: Hashable, Sendable {
         self.attemptedAt = attemptedAt
         self.ambiguousAttempts = ambiguousAttempts
         self.resends = resends
+        self.server = server
         self.providerID = providerID
         self.lastError = lastError
     }
@@ -82,6 +85,8 @@ public enum SendOutcome: Hashable, Sendable {
     case refused(reason: String)
     /// May have been sent.
     case unknown(reason: String)
+    /// No request was begun; may be tried after the wait.
+    case postponed(cause: Blocker.Cause, delay: Duration)
 }
 
 /// What the gateway says about a send in doubt.

@@ -23,12 +23,18 @@ public struct TurnFailure: Error, Hashable, Sendable, CustomStringConvertible {
     public var isRetryable: Bool
     /// The wait the other side asked for.
     public var retryAfter: Duration?
+    /// Whether the other side is not well, rather than the request wrong or one too many: what a circuit breaker counts.
+    /// Defaults to whether it could not be reached or did not answer.
+    public var isOutage: Bool
 
-    public init(category: Category, message: String, isRetryable: Bool, retryAfter: Duration? = nil) {
+    public init(
+        category: Category, message: String, isRetryable: Bool, retryAfter: Duration? = nil, isOutage: Bool? = nil
+    ) {
         self.category = category
         self.message = message
         self.isRetryable = isRetryable
         self.retryAfter = retryAfter
+        self.isOutage = isOutage ?? (category == .timeout || category == .connection)
     }
 
     public var description: String { "\(self.category.rawValue): \(self.message)" }

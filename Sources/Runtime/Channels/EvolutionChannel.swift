@@ -83,12 +83,19 @@ public struct EvolutionChannel: MessageChannel {
     }
 
     private func post(_ path: String, _ body: some Encodable, timeout: Duration) async throws -> (Int, Data) {
+        try await self.call(.POST, path, JSONEncoder().encode(body), timeout: timeout)
+    }
+
+    /// - Parameter path: without the instance, which comes last.
+    func call(_ method: HTTPMethod, _ path: String, _ body: Data?, timeout: Duration) async throws -> (Int, Data) {
         // No query parameters: the server copies them over the instance in the path.
         var request = HTTPClientRequest(url: HTTPAddress.join(self.settings.baseURL, path + "/" + self.instance))
-        request.method = .POST
-        request.headers.add(name: "Content-Type", value: "application/json")
+        request.method = method
         request.headers.add(name: "apikey", value: self.settings.key)
-        request.body = .bytes(ByteBuffer(data: try JSONEncoder().encode(body)))
+        if let body {
+            request.headers.add(name: "Content-Type", value: "application/json")
+            request.body = .bytes(ByteBuffer(data: body))
+        }
         let (head, body) = try await self.client.fetch(request, within: timeout, upTo: 8 << 20)
         return (Int(head.status.code), body)
     }

@@ -54,6 +54,9 @@ public struct CardumeConfiguration: Sendable {
         public var route: ChannelRoute
         /// While it is set no turn and no send begins; `nil` for none.
         public var pause: Pause?
+        /// Empty when ``baseURL`` and ``key`` are the only server's.
+        public var servers: [ChannelServer]
+        public var gateways: GatewaySettings
     }
 
     public enum LogFormat: String, Sendable {
@@ -83,6 +86,7 @@ public struct CardumeConfiguration: Sendable {
     public var http: HTTPSettings
     public var assistants: [AssistantSettings]
     public var channels: [ChannelSettings]
+    public var breakers: BreakerSettings
     /// For `config print`.
     public var values: ConfigurationValues
 
@@ -135,6 +139,7 @@ public struct CardumeConfiguration: Sendable {
         self.channels = values.names(under: ["channels"]).map {
             ChannelSettings(id: ChannelID($0), root.section("channels").section($0), first)
         }
+        self.breakers = BreakerSettings(root)
         try self.crossCheck()
     }
 
@@ -167,8 +172,7 @@ public struct CardumeConfiguration: Sendable {
                         place: self.values.place(path + ["kind"]), key: (path + [key]).joined(separator: "."),
                         message: "required for a channel of kind \(channel.kind.rawValue)"))
             }
-            if channel.kind == .evolution, channel.baseURL.isEmpty { missing("base_url") }
-            if channel.kind != .console, channel.key.isEmpty { missing("key") }
+            for key in channel.missingKeys { missing(key) }
         }
         problems += self.timerProblems
         for settings in self.assistants {
@@ -341,6 +345,8 @@ extension CardumeConfiguration.ChannelSettings {
             },
             menuTitle: menu.text("title"))
         self.pause = section.pause
+        self.servers = Self.servers(section)
+        self.gateways = GatewaySettings(section)
     }
 }
 

@@ -30,15 +30,17 @@ enum OpenAIFailure {
     static func status(_ status: Int, _ body: Data, _ headers: HTTPHeaders) -> TurnFailure {
         let error = ErrorBody(body)
         let message = "model answered \(status)" + (error.text.map { ": \($0)" } ?? "")
-        func failure(_ category: TurnFailure.Category, retry: Bool) -> TurnFailure {
+        func failure(_ category: TurnFailure.Category, retry: Bool, isOutage: Bool? = nil) -> TurnFailure {
             let override = headers.first(name: "x-should-retry").flatMap { ["true": true, "false": false][$0.lowercased()] }
             return TurnFailure(
-                category: category, message: message, isRetryable: override ?? retry, retryAfter: self.retryAfter(headers))
+                category: category, message: message, isRetryable: override ?? retry, retryAfter: self.retryAfter(headers),
+                isOutage: isOutage)
         }
         switch status {
         case 401, 403: return failure(.auth, retry: false)
         case 408, 504: return failure(.timeout, retry: true)
-        case 409, 500...: return failure(.other, retry: true)
+        case 409: return failure(.other, retry: true)
+        case 500...: return failure(.other, retry: true, isOutage: true)
         case 429 where error.code.map(self.quotaCodes.contains) ?? false:
             return TurnFailure(category: .quota, message: message, isRetryable: false)
         case 429 where error.text?.hasPrefix("Request too large") ?? false:

@@ -183,7 +183,7 @@ package final class PostgresJournal: Journal {
             replyAddress: row.text(2) ?? "", text: row.text(3) ?? "", traceID: row.text(4) ?? "",
             state: row.text(5).flatMap { SendIntent.State(rawValue: $0) } ?? .unknown, attempts: Int(row.int(6) ?? 0),
             attemptedAt: row.time(7), ambiguousAttempts: Int(row.int(8) ?? 0), resends: Int(row.int(9) ?? 0),
-            providerID: row.text(10), lastError: row.text(11))
+            server: row.text(12), providerID: row.text(10), lastError: row.text(11))
     }
 }
 

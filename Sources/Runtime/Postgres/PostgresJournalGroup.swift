@@ -134,6 +134,7 @@ struct PostgresJournalGroup {
             .text(intent.replyAddress), .text(intent.text), .text(intent.traceID), .text(intent.state.rawValue),
             .int(Int64(intent.attempts)), .optional(intent.attemptedAt), .int(Int64(intent.ambiguousAttempts)),
             .int(Int64(intent.resends)), .optional(intent.providerID), .optional(intent.lastError),
+            .optional(intent.server),
         ]
     }
 

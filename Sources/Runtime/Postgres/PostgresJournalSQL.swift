@@ -31,11 +31,11 @@ enum PostgresJournalSQL {
     private static let commits = Mutex<[Parts: PostgresStatement.SQL]>([:])
 
     static let sendTypes: [PostgresType] = [
-        .int8, .text, .text, .int8, .text, .bytea, .text, .text, .int8, .timestamptz, .int8, .int8, .text, .text,
+        .int8, .text, .text, .int8, .text, .bytea, .text, .text, .int8, .timestamptz, .int8, .int8, .text, .text, .text,
     ]
     static let sendColumns = """
         conversation, turn, part, reply_address, text, trace_id, state, attempts, attempted_at, ambiguous_attempts, resends, \
-        provider_id, last_error
+        provider_id, last_error, server
         """
 
     private static func composed(_ parts: Parts) -> PostgresStatement.SQL {
@@ -64,7 +64,7 @@ enum PostgresJournalSQL {
     }
 
     private static func part(_ part: Parts, _ rows: (String, String) -> String) -> String {
-        let sends = "int8 text text int8 text bytea text text int8 timestamptz int8 int8 text text"
+        let sends = "int8 text text int8 text bytea text text int8 timestamptz int8 int8 text text text"
         let send = "(fence, \(Self.sendColumns))"
         switch part {
         case .turns:
@@ -107,7 +107,7 @@ enum PostgresJournalSQL {
                     ON CONFLICT (conversation, turn, part) DO UPDATE SET state = excluded.state,
                         attempts = excluded.attempts, attempted_at = excluded.attempted_at,
                         ambiguous_attempts = excluded.ambiguous_attempts, resends = excluded.resends,
-                        provider_id = excluded.provider_id, last_error = excluded.last_error
+                        provider_id = excluded.provider_id, last_error = excluded.last_error, server = excluded.server
                 )
                 """
         case .letters:
@@ -202,7 +202,7 @@ enum PostgresJournalSQL {
     static let sendsOfTurns = PostgresStatement.SQL(
         """
         SELECT number, part, reply_address, text, trace_id, state, attempts, attempted_at, ambiguous_attempts, resends,
-            provider_id, last_error
+            provider_id, last_error, server
         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY e (conversation, turn, number)
         JOIN cardume.sends s ON s.conversation = e.conversation AND s.turn = e.turn ORDER BY number, part
         """)

@@ -19,6 +19,9 @@ package enum PostgresSchema {
                 """, down: "DROP TABLE cardume.lane_histories;"),
         PostgresMigration(version: 3, name: "merged turns", up: Self.mergedTurns, down: Self.mergedTurnsDown),
         PostgresMigration(version: 4, name: "live settings", up: Self.settings, down: Self.settingsDown),
+        PostgresMigration(
+            version: 5, name: "gateway servers", up: "ALTER TABLE cardume.sends ADD COLUMN server text COLLATE \"C\";",
+            down: "ALTER TABLE cardume.sends DROP COLUMN server;"),
     ]
 
     /// Names are compared byte for byte (`"C"`). What people write is UTF-8 in `bytea`, because `text` cannot hold a NUL.

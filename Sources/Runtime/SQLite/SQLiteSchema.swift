@@ -22,6 +22,7 @@ enum SQLiteSchema {
         }
         migrator.registerMigration("4 merged turns") { db in try db.execute(sql: Self.version4) }
         migrator.registerMigration("5 settings") { db in try db.execute(sql: Self.version5) }
+        migrator.registerMigration("6 gateways") { db in try db.execute(sql: Self.version6) }
         return migrator
     }
 
@@ -112,5 +113,10 @@ enum SQLiteSchema {
         CREATE INDEX setting_changes_by_path ON setting_changes (path, id);
         -- What is set: the change that did it.
         CREATE TABLE setting_overrides (path TEXT PRIMARY KEY, change INTEGER NOT NULL) WITHOUT ROWID;
+        """
+
+    private static let version6 = """
+        -- The gateway server that got the latest attempt.
+        ALTER TABLE sends ADD COLUMN server TEXT;
         """
 }

@@ -163,15 +163,15 @@ extension SQLiteStore: Journal {
     private static func write(_ intent: SendIntent, _ db: Database) throws {
         let statement = try db.cachedStatement(
             sql: """
-                INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+                INSERT INTO sends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
                 state = excluded.state, attempts = excluded.attempts, attempted_at = excluded.attempted_at,
                 ambiguous_attempts = excluded.ambiguous_attempts, resends = excluded.resends,
-                provider_id = excluded.provider_id, last_error = excluded.last_error
+                provider_id = excluded.provider_id, last_error = excluded.last_error, server = excluded.server
                 """)
         statement.setUncheckedArguments([
             intent.id.conversation.rawValue, intent.id.turn.rawValue, intent.id.part, intent.replyAddress,
             WholeText(intent.text), intent.traceID, intent.state.rawValue, intent.attempts, intent.attemptedAt?.milliseconds,
-            intent.ambiguousAttempts, intent.resends, intent.providerID, intent.lastError,
+            intent.ambiguousAttempts, intent.resends, intent.providerID, intent.lastError, intent.server,
         ])
         try statement.execute()
     }
@@ -245,7 +245,7 @@ extension SQLiteStore: Journal {
             replyAddress: row["reply_address"], text: (row["text"] as WholeText).text, traceID: row["trace_id"],
             state: SendIntent.State(rawValue: row["state"]) ?? .unknown, attempts: row["attempts"],
             attemptedAt: (row["attempted_at"] as Int64?).map { Timestamp(milliseconds: $0) },
-            ambiguousAttempts: row["ambiguous_attempts"], resends: row["resends"], providerID: row["provider_id"],
-            lastError: row["last_error"])
+            ambiguousAttempts: row["ambiguous_attempts"], resends: row["resends"], server: row["server"],
+            providerID: row["provider_id"], lastError: row["last_error"])
     }
 }

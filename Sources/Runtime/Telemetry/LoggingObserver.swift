@@ -46,10 +46,18 @@ public struct LoggingObserver: RuntimeObserver {
                 "reply sent",
                 metadata: Self.fields(
                     intent, ["provider_id": "\(intent.providerID ?? "")", "elapsed_ms": "\(elapsed.milliseconds)"]))
-        case .sendWillRetry(let intent, let delay):
+        case .sendWillRetry(let intent, .gateway, let delay):
             logger.warning(
                 "reply not sent, will be tried again",
                 metadata: Self.fields(intent, ["delay_ms": "\(delay.milliseconds)"]))
+        case .sendWillRetry(let intent, let cause, let delay):
+            // Thousands may wait for one breaker, whose change is logged.
+            logger.debug(
+                "reply waits", metadata: Self.fields(intent, ["cause": "\(cause)", "delay_ms": "\(delay.milliseconds)"]))
+        case .sendFailedOver(let intent, let earlier):
+            logger.warning(
+                "reply goes to another server",
+                metadata: Self.fields(intent, ["from": "\(earlier ?? "")", "to": "\(intent.server ?? "")"]))
         case .sendInDoubt(let intent):
             logger.warning("reply may or may not have been sent", metadata: Self.fields(intent))
         case .sendReconciled(let intent):
@@ -58,6 +66,16 @@ public struct LoggingObserver: RuntimeObserver {
             logger.notice(message, metadata: Self.fields(intent, ["state": "\(intent.state.rawValue)"]))
         case .sendRefused(let intent):
             logger.error("reply refused by the gateway", metadata: Self.fields(intent))
+        case .breakerChanged(let name, let change):
+            logger.log(
+                level: change.to == .open ? .warning : .notice, "circuit breaker changed",
+                metadata: ["breaker": "\(name)", "from": "\(change.from.rawValue)", "to": "\(change.to.rawValue)"])
+        case .gatewayChanged(let channel, let server, let problem):
+            var fields: Logger.Metadata = ["channel": "\(channel)", "server": "\(server ?? "")"]
+            if let problem { fields["reason"] = "\(problem)" }
+            logger.log(
+                level: problem == nil ? .notice : .warning, problem == nil ? "gateway is up" : "gateway is down",
+                metadata: fields)
         case .storeUnavailable(let error, let delay):
             guard let suppressed = self.storeLimit.admit() else { return }
             logger.error(

@@ -31,7 +31,8 @@ public struct JournalConformance {
             SendIntent(
                 id: SendIntent.ID(conversation: message.conversation, turn: message.id, part: part),
                 replyAddress: message.replyAddress, text: text, traceID: message.traceID,
-                state: part == 0 ? .sending : .pending, attempts: part == 0 ? 1 : 0, attemptedAt: part == 0 ? self.now : nil)
+                state: part == 0 ? .sending : .pending, attempts: part == 0 ? 1 : 0, attemptedAt: part == 0 ? self.now : nil,
+                server: part == 0 ? "servidor-1" : nil)
         }
         return TurnCommit(
             turn: message.id, conversation: message.conversation, assistant: Sample.assistant, messages: [message],
@@ -101,7 +102,9 @@ public struct JournalConformance {
         let message = Sample.message("send", from: "2")
         let turn = self.turn(message, replies: ["oi"])
         _ = try await self.journal.commit(.turn(turn), fence)
+        try expect(try await self.standing(message) == .committed(turn.intents), "a send's server is kept with its turn")
         var intent = turn.intents[0]
+        intent.server = "servidor-2"
         intent.state = .accepted
         intent.providerID = "3EB0"
         intent.ambiguousAttempts = 1

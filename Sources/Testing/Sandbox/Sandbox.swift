@@ -30,6 +30,10 @@ public struct Sandbox: Sendable {
         router.post("/v1/chat/completions") { request, context in try await self.complete(request, context) }
         router.post("/message/sendText/:instance") { request, context in try await self.sendText(request, context) }
         router.post("/chat/findMessages/:instance") { request, context in try await self.findMessages(request, context) }
+        router.get("/instance/connectionState/:instance") { request, context in
+            try await self.connectionState(request, context)
+        }
+        router.post("/chat/sendPresence/:instance") { request, context in try await self.sendPresence(request, context) }
         router.post("/:version/:number/messages") { request, context in try await self.sendMeta(request, context) }
         router.get("/sandbox/sends") { _, _ in try Self.json(self.state.sends) }
         return Application(
@@ -281,13 +285,13 @@ public struct Sandbox: Sendable {
 
     // MARK: Both
 
-    private func denied(_ header: String?, _ prefix: String) throws -> Response? {
+    func denied(_ header: String?, _ prefix: String) throws -> Response? {
         let key = self.state.settings.key
         guard !key.isEmpty, header != prefix + key else { return nil }
         return try Self.evolutionError(.unauthorized, "Unauthorized", ["Unauthorized"])
     }
 
-    private static func decode<Body: Decodable>(_ type: Body.Type, _ request: Request) async throws -> Body {
+    static func decode<Body: Decodable>(_ type: Body.Type, _ request: Request) async throws -> Body {
         let buffer = try await request.body.collect(upTo: 8 << 20)
         do {
             return try JSONDecoder().decode(type, from: Data(buffer.readableBytesView))
@@ -305,7 +309,7 @@ public struct Sandbox: Sendable {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: try JSONSerialization.data(withJSONObject: body))))
     }
 
-    private static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
+    static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
         Response(
             status: status, headers: [.contentType: "application/json"],
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: try JSONEncoder().encode(value))))

@@ -26,6 +26,8 @@ public struct SandboxSettings: Sendable {
     public var sendFault = SendFault.errorAfterSend
     /// How long a hanging answer hangs.
     public var hang: Duration = .seconds(120)
+    /// What the Evolution server says of every instance: `open`, `connecting` or `close`. Sends do not depend on it.
+    public var connectionState = "open"
     /// How long a sent message is missing in `findMessages`.
     public var recordDelay: Duration = .zero
     /// Required of callers; empty for none.

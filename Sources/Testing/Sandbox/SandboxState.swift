@@ -15,6 +15,8 @@ public struct SandboxSend: Hashable, Sendable, Codable {
 public final class SandboxState: Sendable {
     private struct Memory {
         var sends: [SandboxSend] = []
+        var presences: [SandboxPresence] = []
+        var checks = 0
         var modelCalls = 0
         var runningModelCalls = 0
         var sendRequests = 0
@@ -40,6 +42,10 @@ public final class SandboxState: Sendable {
 
     /// Every message sent so far, in order.
     public var sends: [SandboxSend] { self.memory.withLock { $0.sends } }
+    /// Every presence shown so far, in order.
+    public var presences: [SandboxPresence] { self.memory.withLock { $0.presences } }
+    /// Questions whether an instance is connected.
+    public var checks: Int { self.memory.withLock { $0.checks } }
     public var modelCalls: Int { self.memory.withLock { $0.modelCalls } }
     /// Those that have not been answered yet.
     public var runningModelCalls: Int { self.memory.withLock { $0.runningModelCalls } }
@@ -77,6 +83,21 @@ public final class SandboxState: Sendable {
             let send = SandboxSend(instance: instance, number: number, text: text, id: id, at: at)
             memory.sends.append(send)
             return send
+        }
+    }
+
+    func record(instance: String, number: String, presence: String, delay: Int64) {
+        self.memory.withLock { memory in
+            memory.presences.append(
+                SandboxPresence(
+                    instance: instance, number: number, presence: presence, delay: delay, sendsBefore: memory.sends.count))
+        }
+    }
+
+    func beginCheck() -> String {
+        self.memory.withLock { memory in
+            memory.checks += 1
+            return memory.settings.connectionState
         }
     }
 

@@ -52,7 +52,7 @@ struct PostgresMigrationTests {
         _ = try await pool.query(
             PostgresStatement(
                 """
-                INSERT INTO cardume.sends SELECT 'c', 't', part, '', '', '', state, 0, NULL, 0, 0, NULL, NULL
+                INSERT INTO cardume.sends SELECT 'c', 't', part, '', '', '', state, 0, NULL, 0, 0, NULL, NULL, NULL
                 FROM (VALUES (0, 'dropped'), (1, 'accepted')) s (part, state)
                 """))
         _ = try await migrator.down(to: 1)
