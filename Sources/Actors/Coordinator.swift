@@ -57,6 +57,11 @@ public final class Coordinator: Sendable {
     /// Partitions owned, those that are being handed back included.
     public var ownedCount: Int { self.state.withLock { $0.machine.count } }
 
+    /// Turns running and turns waiting for a slot here.
+    public var load: [AssistantID: TurnLoad] {
+        self.dispatcher.load.mapValues { TurnLoad(running: $0.running, waiting: $0.waiting) }
+    }
+
     /// Takes part until ``shutDown(within:)``. Called once.
     ///
     /// - Parameter onReady: called once, when the first partitions that fell to this member are open.
@@ -129,7 +134,8 @@ public final class Coordinator: Sendable {
     private func look(_ group: inout DiscardingTaskGroup) async throws(StoreError) -> Bool {
         // Who cannot reach the log must let others have it.
         if self.leases.timeToLive != nil { self.look(at: try await self.environment.log.check(), &group) }
-        let (member, isStopping) = self.state.withLock { ($0.member, $0.isStopping) }
+        var (member, isStopping) = self.state.withLock { ($0.member, $0.isStopping) }
+        member.load = self.load
         let began = self.environment.clock.uptime
         let view = try await self.leases.renew(member)
         let decision = self.state.withLock { state in

@@ -18,6 +18,8 @@ final class ClusterDeployment: Doorway {
         var isDatabaseBehindProxy = false
         /// Whether Redis is a cluster of three masters with a replica each.
         var isRedisCluster = false
+        /// Lines of the configuration about load, rates and the spool.
+        var door = Deployment.openDoor
         var postgres = PostgresServer.Options()
     }
 
@@ -55,6 +57,7 @@ final class ClusterDeployment: Doorway {
             lease: { ttl: \(Self.timeToLive.components.seconds)s, interval: 200ms }
             shutdown_deadline: 10s
             http: { port: 0 }
+            \(options.door)
             api: { token: \(Deployment.token) }
             evolution_webhook: { key: \(Deployment.key) }
             model: { base_url: "http://127.0.0.1:\(self.servers.port)/v1", keyless: true }

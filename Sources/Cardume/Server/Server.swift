@@ -28,6 +28,9 @@ struct Server {
     private let client: SharedHTTPClient
     private let coordinator: Coordinator?
     private let gateway: HTTPGateway
+    private let meter: LoadMeter
+    private let door: FrontDoor
+    private let spool: MessageSpool?
     private let health: HealthMonitor
     private let waiter: ReplyWaiter
     private let loops: MultiThreadedEventLoopGroup
@@ -52,17 +55,19 @@ struct Server {
         self.loops = loops
         let storage: any Storage =
             if let cluster = configuration.cluster {
-                try ClusterStorage(cluster, configuration, loops: Array(loops.makeIterator()), logger: logger)
+                try ClusterStorage(
+                    cluster, configuration, loops: Array(loops.makeIterator()), hasDoors: role.hasDoors,
+                    isLogOptional: role == .gateway && configuration.frontDoor.spoolFolder != nil, logger: logger)
             } else {
                 try EmbeddedStorage(configuration, clock: { clock.wallTime })
             }
         self.storage = storage
+        self.spool = try role.hasDoors && configuration.cluster != nil ? Self.spool(configuration, storage, logger) : nil
         // After what may fail: a client must not be dropped without being shut down.
         let client = SharedHTTPClient()
         self.client = client
         // Whoever answers may be another process.
         self.waiter = ReplyWaiter(journal: configuration.cluster == nil ? nil : storage.journal)
-        self.health = HealthMonitor(version: Cardume.version, components: storage.components)
         let (log, journal) = (storage.log, storage.journal)
         if role.hasConversations {
             let models = Models(configuration, client: client)
@@ -79,9 +84,23 @@ struct Server {
         } else {
             self.coordinator = nil
         }
+        let coordinator = self.coordinator
+        let isCluster = configuration.cluster != nil
+        self.meter = LoadMeter(configuration.frontDoor.capacities, depths: { try await log.depths() }) {
+            // One process has all conversations; of several, each says what it is doing.
+            isCluster ? try await storage.leases.members().inFlight : coordinator?.load.mapValues(\.inFlight) ?? [:]
+        }
+        self.health = HealthMonitor(
+            version: Cardume.version, components: storage.components, load: self.meter, spool: self.spool)
+        self.door = FrontDoor(configuration.frontDoor, meter: self.meter, limiter: storage.limiter)
+        let spool = self.spool
+        let intake = MessageIntake(routes: configuration.routes, door: self.door) { messages in
+            if let spool { return try await spool.append(messages) }
+            return try await log.append(messages).map(IntakeOutcome.init)
+        }
         let assistants = configuration.assistants.map(\.assistant.id)
         self.gateway = HTTPGateway(
-            settings: configuration.http, intake: MessageIntake(log: log, routes: configuration.routes), journal: journal,
+            settings: configuration.http, door: self.door, intake: intake, journal: journal,
             waiter: self.waiter, health: self.health,
             conversations: ConversationOperations(
                 assistants: assistants,
@@ -91,6 +110,25 @@ struct Server {
                 },
                 transfer: { try await log.transfer(LogTransfer(of: $0, to: $1, at: clock.wallTime)) }),
             clock: { clock.wallTime }, logger: logger)
+    }
+
+    private static func spool(
+        _ configuration: CardumeConfiguration, _ storage: any Storage, _ logger: Logger
+    ) throws -> MessageSpool? {
+        guard let folder = configuration.frontDoor.spoolFolder else { return nil }
+        do throws(StoreError) {
+            return try MessageSpool(
+                folder: folder, limit: configuration.frontDoor.spoolBytes, log: storage.log, logger: logger
+            ) { try await storage.prepareLog() }
+        } catch {
+            throw CommandFailure("spool.folder: \(error.message)")
+        }
+    }
+
+    /// Hands on what may change while the program runs.
+    func apply(_ configuration: CardumeConfiguration) {
+        self.door.update(configuration.frontDoor)
+        self.spool?.update(limit: configuration.frontDoor.spoolBytes)
     }
 
     /// Serves until a signal, or until something fails for good.
@@ -117,7 +155,8 @@ struct Server {
         var quiet = self.logger
         quiet.logLevel = .critical
         // Shut down in reverse order: first say so, then close the doors, then finish the work.
-        var services: [any Service] = [Housekeeping(storage: self.storage, logger: self.logger)]
+        var services: [any Service] = [Housekeeping(storage: self.storage, logger: self.logger), LoadWatch(meter: self.meter)]
+        if let spool = self.spool { services.append(SpoolReplay(spool: spool)) }
         if let coordinator = self.coordinator {
             services.append(CoordinatorService(server: self, coordinator: coordinator))
         } else {
@@ -146,6 +185,7 @@ struct Server {
     }
 
     private func close() async {
+        self.spool?.close()
         try? await self.client.shutDown()
         try? await self.loops.shutdownGracefully()
     }

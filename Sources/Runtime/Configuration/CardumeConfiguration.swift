@@ -74,6 +74,7 @@ public struct CardumeConfiguration: Sendable {
     /// `nil` for the embedded deployment.
     public var cluster: ClusterSettings?
     public var http: HTTPSettings
+    public var frontDoor: FrontDoorSettings
     public var assistants: [AssistantSettings]
     public var channels: [ChannelSettings]
     /// For `config print`.
@@ -120,6 +121,7 @@ public struct CardumeConfiguration: Sendable {
         if self.assistants.isEmpty {
             self.assistants = [AssistantSettings(default: "atendimento", model)]
         }
+        self.frontDoor = FrontDoorSettings(root, assistants: self.assistants.map(\.assistant.id))
         let first = self.assistants[0].assistant.id
         self.channels = values.names(under: ["channels"]).map {
             ChannelSettings(id: ChannelID($0), root.section("channels").section($0), first)
@@ -191,6 +193,7 @@ public struct CardumeConfiguration: Sendable {
                     place: self.values.place(path), key: path.joined(separator: "."),
                     message: "must have at least 32 bytes (RFC 7518, section 3.2)"))
         }
+        problems += FrontDoorSettings.problems(self.values)
         problems += ClusterSettings.problems(self.values, assistants: known)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
     }

@@ -6,7 +6,7 @@ extension ConfigurationKey {
 
     /// All keys there are, in the order in which documents show them.
     public static let all: [ConfigurationKey] =
-        Self.process + Self.cluster + Self.doors + Self.model("model") + Self.assistants + Self.channels
+        Self.process + Self.cluster + Self.doors + Self.model("model") + Self.assistants + Self.channels + Self.frontDoor
 
     private static let process: [ConfigurationKey] = [
         .init("data_folder", .text, default: "./data", "Where the embedded log and journal are kept."),

@@ -10,7 +10,8 @@ package enum PostgresSchema {
         """
 
     package static let migrations = [
-        PostgresMigration(version: 1, name: "journal and ownership", up: Self.version1, down: Self.version1Down)
+        PostgresMigration(version: 1, name: "journal and ownership", up: Self.version1, down: Self.version1Down),
+        PostgresTurnLoad.migration,
     ]
 
     /// Names are compared byte for byte (`"C"`). What people write is UTF-8 in `bytea`, because `text` cannot hold a NUL.

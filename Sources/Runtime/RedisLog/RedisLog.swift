@@ -145,6 +145,23 @@ extension RedisLog: PartitionLog {
         return try await self.lane(partition.number).send(command, partition.number).root.integer ?? 0
     }
 
+    public func depths() async throws(StoreError) -> [AssistantID: Int] {
+        let assistants = self.settings.assistants
+        var commands: [(RedisCommand, RedisSlot)] = []
+        commands.reserveCapacity(self.partitionCount * assistants.count)
+        for number in 0..<self.partitionCount {
+            let slot = self.keys.slot(of: number)
+            for assistant in assistants {
+                commands.append((RedisCommand("XLEN", self.keys.log(Partition.ID(assistant: assistant, number: number))), slot))
+            }
+        }
+        var depths: [AssistantID: Int] = [:]
+        for (index, result) in try await self.lane(0).send(commands).enumerated() {
+            depths[assistants[index % assistants.count], default: 0] += result.root.integer ?? 0
+        }
+        return depths
+    }
+
     public func announceLift(of conversation: Conversation.ID, to assistants: [AssistantID]) async throws(StoreError) {
         let number = conversation.partitionNumber(of: self.partitionCount)
         let more = try RedisLogEntry.json(InboundMessage.Details(notice: .lift))
