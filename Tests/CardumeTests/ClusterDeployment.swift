@@ -98,11 +98,19 @@ final class ClusterDeployment: Doorway {
     }
 
     /// Requests go to it from now on.
-    func startGateway() async throws {
-        let process = try await self.start("gateway")
+    @discardableResult
+    func startGateway(environment: [String: String] = [:]) async throws -> CardumeProcess {
+        let process = try await self.start("gateway", environment: environment)
         let port = try await process.port()
         self.door.withLock { $0 = port }
+        return process
     }
+
+    /// Where the processes run.
+    var workingFolder: String { self.folder.path }
+
+    /// A folder for a spool of this name.
+    func spoolFolder(_ name: String = "spool") -> String { "\(self.folder.path)/\(name)" }
 
     /// Starts `count` workers and a gateway, and waits until the workers share all partitions.
     func startAll(workers count: Int, environment: [String: String] = [:]) async throws -> [CardumeProcess] {

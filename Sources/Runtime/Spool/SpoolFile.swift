@@ -1,6 +1,7 @@
 import CardumeCore
 import FoundationEssentials
 import GRDB
+import Synchronization
 
 /// Messages on disk, in the order of their numbers. One SQLite file in a folder that no other process may use at the time.
 ///
@@ -25,12 +26,12 @@ final class SpoolFile: Sendable {
 
     private let pool: DatabasePool
     private let committer: GroupCommitter
-    private let lock: FolderLock
+    private let lock: Mutex<FolderLock?>
     let path: String
 
     /// Creates folder and file when they are missing.
     init(folder: String) throws(StoreError) {
-        self.lock = try FolderLock(folder: folder)
+        let lock = try FolderLock(folder: folder)
         let path = "\(folder)/\(Self.fileName)"
         do {
             let pool = try SQLiteStore.openPool(path: path)
@@ -51,6 +52,7 @@ final class SpoolFile: Sendable {
         } catch {
             throw StoreError(sqlite: error)
         }
+        self.lock = Mutex(lock)
         self.path = path
         self.committer = GroupCommitter(pool: self.pool)
     }
@@ -129,6 +131,9 @@ final class SpoolFile: Sendable {
         }
     }
 
-    /// No call may be in progress.
-    func close() { try? self.pool.close() }
+    /// Closes the file and gives up the folder. No call may be in progress.
+    func close() {
+        try? self.pool.close()
+        self.lock.withLock { $0 = nil }
+    }
 }
