@@ -118,7 +118,8 @@ struct Server {
         guard let folder = configuration.frontDoor.spoolFolder else { return nil }
         do throws(StoreError) {
             return try MessageSpool(
-                folder: folder, limit: configuration.frontDoor.spoolBytes, log: storage.log, logger: logger
+                folder: folder, limit: configuration.frontDoor.spoolBytes, patience: configuration.frontDoor.spoolPatience,
+                log: storage.log, logger: logger
             ) { try await storage.prepareLog() }
         } catch {
             throw CommandFailure("spool.folder: \(error.message)")
@@ -128,7 +129,7 @@ struct Server {
     /// Hands on what may change while the program runs.
     func apply(_ configuration: CardumeConfiguration) {
         self.door.update(configuration.frontDoor)
-        self.spool?.update(limit: configuration.frontDoor.spoolBytes)
+        self.spool?.update(limit: configuration.frontDoor.spoolBytes, patience: configuration.frontDoor.spoolPatience)
     }
 
     /// Serves until a signal, or until something fails for good.

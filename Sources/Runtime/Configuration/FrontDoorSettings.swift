@@ -29,6 +29,7 @@ public struct FrontDoorSettings: Sendable {
     /// `nil` for no spool.
     public var spoolFolder: String?
     public var spoolBytes: Int
+    public var spoolPatience: Duration
 
     init(_ root: ConfigurationSection, assistants: [AssistantID]) {
         let (load, limits) = (root.section("load"), root.section("rate_limits"))
@@ -55,6 +56,7 @@ public struct FrontDoorSettings: Sendable {
         self.forwardedHeader = ForwardedHeader(rawValue: http.text("forwarded_header")) ?? .xForwardedFor
         self.spoolFolder = root.section("spool").optional("folder")
         self.spoolBytes = root.section("spool").integer("max_bytes")
+        self.spoolPatience = root.section("spool").duration("patience")
     }
 
     private static func names(_ text: String) -> [Substring] { text.split { $0 == "," || $0 == " " } }

@@ -1,4 +1,6 @@
 public import CardumeCore
+import Crypto
+import Foundation
 import HTTPTypes
 import Synchronization
 
@@ -6,6 +8,8 @@ import Synchronization
 public final class FrontDoor: Sendable {
     /// Conversations whose assistant is remembered, a few MB.
     private static let holderLimit = 20_000
+    /// Longer names of conversations and callers are not kept as they are.
+    private static let longestName = 128
     /// What refused senders are told to wait for.
     private static let retryAfter: Duration = .seconds(5)
 
@@ -55,6 +59,7 @@ public final class FrontDoor: Sendable {
 
     /// Remembers who has a conversation.
     func note(_ assistant: AssistantID, _ conversation: Conversation.ID) {
+        guard conversation.rawValue.utf8.count <= Self.longestName else { return }
         self.holders.withLock { $0[conversation] = assistant }
     }
 
@@ -90,6 +95,12 @@ public final class FrontDoor: Sendable {
         return pass
     }
 
+    /// Of any length, in little memory.
+    static func name(_ name: String) -> String {
+        guard name.utf8.count > Self.longestName else { return name }
+        return "sha256:" + SHA256.hash(data: Data(name.utf8)).map { String($0, radix: 16) }.joined(separator: ".")
+    }
+
     /// The request has come to nothing.
     func giveBack(_ pass: Pass) async {
         for (key, decision) in pass.taken { await self.limiter.giveBack(key, decision) }
@@ -102,7 +113,9 @@ public final class FrontDoor: Sendable {
         let settings = self.settings.value
         let address = ClientAddress(trusted: settings.trustedProxies, header: settings.forwardedHeader)
         return [
-            headers[.authorization].map { RateKey(.apiKey, $0) }, headers[.clientID].map { RateKey(.client, $0) },
+            // Without the scheme, which may be written in many ways.
+            headers[.authorization].map { RateKey(.apiKey, Self.name(String($0.drop { $0 != " " }))) },
+            headers[.clientID].map { RateKey(.client, Self.name($0)) },
             address.find(peer: peer, headers).map { RateKey(.ip, $0.callerName) },
         ].compactMap(\.self)
     }

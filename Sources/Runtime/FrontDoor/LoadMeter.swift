@@ -5,9 +5,10 @@ import Synchronization
 public final class LoadMeter: Sendable {
     private struct State {
         var board: LoadBoard
-        /// Since the last attempt, whoever did not answer then.
-        var failure: String?
-        var isMeasured = false
+        var depths: [AssistantID: Int] = [:]
+        var inFlight: [AssistantID: Int] = [:]
+        /// Who did not answer at the last look.
+        var failure: String? = "not measured yet"
     }
 
     private static let interval: Duration = .seconds(1)
@@ -43,7 +44,7 @@ public final class LoadMeter: Sendable {
 
     /// Why the figures are not those of the latest second; `nil` when they are.
     public var staleness: String? {
-        self.state.withLock { $0.failure ?? ($0.isMeasured ? nil : "not measured yet") }
+        self.state.withLock { $0.failure }
     }
 
     // MARK: What it does
@@ -62,19 +63,27 @@ public final class LoadMeter: Sendable {
         }
     }
 
-    /// Looks once.
+    /// Looks once. Of those who do not answer, what they said last stands; the others count: a queue may grow because nobody
+    /// works.
     public func measure() async {
+        var failure: String?
         do {
             let depths = try await self.depths()
-            let inFlight = try await self.inFlight()
-            var demands = depths.mapValues { LoadDemand(depth: $0) }
-            for (assistant, turns) in inFlight { demands[assistant, default: LoadDemand()].inFlight = turns }
-            self.state.withLock { state in
-                state.board.measured(demands)
-                (state.failure, state.isMeasured) = (nil, true)
-            }
+            self.state.withLock { $0.depths = depths }
         } catch {
-            self.state.withLock { $0.failure = "\(error)" }
+            failure = "\(error)"
+        }
+        do {
+            let inFlight = try await self.inFlight()
+            self.state.withLock { $0.inFlight = inFlight }
+        } catch {
+            failure = failure ?? "\(error)"
+        }
+        self.state.withLock { state in
+            var demands = state.depths.mapValues { LoadDemand(depth: $0) }
+            for (assistant, turns) in state.inFlight { demands[assistant, default: LoadDemand()].inFlight = turns }
+            state.board.measured(demands)
+            state.failure = failure
         }
     }
 }

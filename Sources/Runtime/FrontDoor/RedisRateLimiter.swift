@@ -39,7 +39,8 @@ package final class RedisRateLimiter: RateLimiter {
         command.append(limit.burst)
         guard let reply = try? await self.client.run(Self.script, command, slot: RedisSlot(key: name)) else { return nil }
         let values = reply.root.array.map(\.integer)
-        guard values.count == 4, let isAllowed = values[0], let remaining = values[1], let wait = values[2], let stamp = values[3]
+        guard values.count == 4, let isAllowed = values[0], let remaining = values[1], let wait = values[2],
+            let stamp = values[3]
         else { return nil }
         return RateDecision(
             isAllowed: isAllowed == 1, limit: limit, remaining: remaining, wait: .microseconds(wait), stamp: Int64(stamp))

@@ -42,7 +42,7 @@ public struct MessageIntake: Sendable {
         // A conversation counts once, however many messages a gateway brings of it at a time.
         for conversation in appends.conversations {
             do {
-                passes.append(try await self.door.take([RateKey(.phone, conversation.contact.rawValue)]))
+                passes.append(try await self.door.take([RateKey(.phone, FrontDoor.name(conversation.contact.rawValue))]))
             } catch {
                 refused.insert(conversation)
                 refusal = refusal ?? error

@@ -25,6 +25,7 @@ public final class MessageSpool: Sendable {
     private let file: SpoolFile
     private let log: any PartitionLog
     private let limit: Live<Int>
+    private let patience: Live<Duration>
     private let prepare: @Sendable () async throws -> Void
     private let logger: Logger
     private let state: Mutex<State>
@@ -33,16 +34,18 @@ public final class MessageSpool: Sendable {
     /// - Parameters:
     ///   - folder: created when missing; used by one process at a time.
     ///   - limit: bytes that messages may take there.
+    ///   - patience: how long the log may take before it counts as away.
     ///   - prepare: looks whether the log is what it should be. Called until it returns, before anything is appended.
     /// - Throws: a ``StoreError`` when the folder cannot be used.
     public init(
-        folder: String, limit: Int, log: any PartitionLog, logger: Logger,
+        folder: String, limit: Int, patience: Duration, log: any PartitionLog, logger: Logger,
         prepare: @escaping @Sendable () async throws -> Void = {}
     ) throws(StoreError) {
         self.file = try SpoolFile(folder: folder)
         let contents = try self.file.contents()
         self.log = log
         self.limit = Live(limit)
+        self.patience = Live(patience)
         self.prepare = prepare
         self.logger = logger
         let gate = SpoolGate(
@@ -56,8 +59,11 @@ public final class MessageSpool: Sendable {
 
     public var maximumBytes: Int { self.limit.value }
 
-    /// With less than there is, nothing is lost; nothing more is taken.
-    public func update(limit: Int) { self.limit.set(limit) }
+    /// With less room than there is in use, nothing is lost; nothing more is taken.
+    public func update(limit: Int, patience: Duration) {
+        self.limit.set(limit)
+        self.patience.set(patience)
+    }
 
     /// Gives up the folder. No call may be in progress.
     public func close() { self.file.close() }
@@ -77,7 +83,7 @@ public final class MessageSpool: Sendable {
             case .spool: return try await self.store(messages, number)
             case .log:
                 do throws(StoreError) {
-                    let outcomes = try await self.log.append(messages)
+                    let outcomes = try await self.tryLog(messages)
                     self.state.withLock { $0.gate.ended(number) }
                     return outcomes.map(IntakeOutcome.init)
                 } catch {
@@ -89,6 +95,41 @@ public final class MessageSpool: Sendable {
                     return try await self.store(messages, number)
                 }
             }
+        }
+    }
+
+    /// A log that takes too long is asked no more, though it may still do what it was asked: it will know the messages when they
+    /// come again.
+    private func tryLog(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome] {
+        let patience = self.patience.value
+        let result = await withCheckedContinuation { continuation in
+            let first = FirstResult(continuation)
+            let timer = Task {
+                guard (try? await ContinuousClock().sleep(for: patience)) != nil else { return }
+                first.resume(.failure(StoreError(.unavailable, "the log has not answered for \(patience.seconds) s")))
+            }
+            Task {
+                do throws(StoreError) {
+                    first.resume(.success(try await self.log.append(messages)))
+                } catch {
+                    first.resume(.failure(error))
+                }
+                timer.cancel()
+            }
+        }
+        return try result.get()
+    }
+
+    /// Of two that race, the one that is told second is not heard.
+    private final class FirstResult: Sendable {
+        typealias Waiter = CheckedContinuation<Result<[AppendOutcome], StoreError>, Never>
+
+        private let waiter: Mutex<Waiter?>
+
+        init(_ waiter: Waiter) { self.waiter = Mutex(waiter) }
+
+        func resume(_ result: Result<[AppendOutcome], StoreError>) {
+            self.waiter.withLock { $0.take() }?.resume(returning: result)
         }
     }
 

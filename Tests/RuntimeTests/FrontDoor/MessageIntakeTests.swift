@@ -1,5 +1,6 @@
 import CardumeCore
 import CardumeTesting
+import HTTPTypes
 import Synchronization
 import Testing
 
@@ -116,6 +117,26 @@ import Testing
         bed.demands.set(nil)
         await bed.meter.measure()
         #expect(bed.meter.staleness == "away" && bed.meter.level == .high)
+    }
+
+    /// When nobody knows what the workers do, the queues they leave behind count all the same.
+    @Test func aQueueIsSeenWithoutTheDatabase() async {
+        let meter = LoadMeter(LoadCapacities(assistants: ["a": LoadCapacity()]), depths: { ["a": 20_000] }) {
+            throw StoreError(.unavailable, "no database")
+        }
+        await meter.measure()
+        #expect(meter.board["a"].isFull && meter.staleness == "no database")
+    }
+
+    @Test func longNamesTakeLittleRoom() throws {
+        let long = String(repeating: "x", count: 100_000)
+        #expect(FrontDoor.name(long).utf8.count < 128 && FrontDoor.name(long) != FrontDoor.name(long + "y"))
+        let door = try Bed("").door
+        let keys = ["Bearer abc", "bearer abc", "BEARER abc"].map {
+            door.callers(peer: "192.0.2.1", [.authorization: $0, .clientID: long])
+        }
+        #expect(Set(keys).count == 1, "one caller")
+        #expect(keys[0].map(\.dimension) == [.apiKey, .client, .ip])
     }
 
     @Test func aContactThatWritesTooMuchIsToldToWait() async throws {

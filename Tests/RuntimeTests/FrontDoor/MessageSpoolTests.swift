@@ -21,11 +21,11 @@ import Testing
     }
 
     private static func spool(
-        _ folder: TemporaryFolder, _ log: any PartitionLog, limit: Int = 1 << 20,
+        _ folder: TemporaryFolder, _ log: any PartitionLog, limit: Int = 1 << 20, patience: Duration = .seconds(20),
         prepare: @escaping @Sendable () async throws -> Void = {}
     ) throws -> MessageSpool {
         try MessageSpool(
-            folder: folder.path, limit: limit, log: log, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            folder: folder.path, limit: limit, patience: patience, log: log, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             prepare: prepare)
     }
 
@@ -166,6 +166,37 @@ import Testing
             }
             print("spool: \(spooled) of 2,400 messages went over the disk, all in order")
             #expect(spooled > 100)
+        }
+        spool.close()
+    }
+
+    /// A log that does not answer until it is told to; what it was asked is done then.
+    private final class SlowLog: ForwardingLog {
+        let store: MemoryStore
+        let isStuck = Mutex(false)
+
+        init(_ store: MemoryStore) { self.store = store }
+
+        var log: any PartitionLog { self.store }
+
+        func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome] {
+            while self.isStuck.withLock({ $0 }) { try? await ContinuousClock().sleep(for: .milliseconds(5)) }
+            return try await self.store.append(messages)
+        }
+    }
+
+    /// Those who wait are told within the patience, and what the log does late is done once.
+    @Test func nobodyWaitsForASilentLog() async throws {
+        let (folder, store) = (TemporaryFolder(), MemoryStore())
+        let log = SlowLog(store)
+        let spool = try Self.spool(folder, log, patience: .milliseconds(100))
+        try await Self.running(spool) {
+            #expect(try await spool.append([Self.append(0)]) == [.appended("suporte")])
+            log.isStuck.withLock { $0 = true }
+            for number in 1..<5 { #expect(try await spool.append([Self.append(number)]) == [.spooled]) }
+            log.isStuck.withLock { $0 = false }
+            try await Self.empty(spool)
+            #expect(try await Self.entries(store).map(\.id) == (0..<5).map { MessageID("m\($0)") })
         }
         spool.close()
     }

@@ -46,7 +46,8 @@ extension ConfigurationKey {
 
     private static let rateLimits: [ConfigurationKey] =
         [
-            .init("rate_limits.per_minute", perMinute, default: "120", isLive: true, "Requests in any 60 seconds. 0: no limit."),
+            .init(
+                "rate_limits.per_minute", perMinute, default: "120", isLive: true, "Requests in any 60 seconds. 0: no limit."),
             .init(
                 "rate_limits.burst", perSecond, default: "20", isLive: true,
                 "Of them, in any one second. 0: as many as in 60."),
@@ -87,5 +88,8 @@ extension ConfigurationKey {
         .init(
             "spool.max_bytes", .integer(1 << 20...1 << 40), default: "1073741824", isLive: true,
             "Messages there at most, in bytes; then they are refused."),
+        .init(
+            "spool.patience", .duration(.milliseconds(10)...(.seconds(60))), default: "1s", isLive: true,
+            "How long a message waits for Redis before it goes there."),
     ]
 }
