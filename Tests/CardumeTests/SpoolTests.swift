@@ -61,7 +61,8 @@ import Testing
         #expect(comparison.disordered.isEmpty, "\(comparison.disordered)")
         print(
             "spool, gateway killed: \(isKilled): \(traffic.accepted) webhooks accepted, at least \(held) over the disk, "
-                + "\(traffic.refusals.byStatus) refused by status, \(comparison.answered) answered, \(comparison.repeats) repeats")
+                + "\(traffic.refusals.byStatus) refused by status, \(comparison.answered) answered, \(comparison.repeats) repeats"
+        )
     }
 
     /// What the spool is for.

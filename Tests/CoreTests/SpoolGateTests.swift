@@ -164,6 +164,16 @@ private struct SpoolRun {
         #expect(next == (.log, 7))
     }
 
+    /// Nobody waits for a log that has not shown itself.
+    @Test func whileTheFirstIsBeingStoredOthersGoBehindIt() {
+        var gate = SpoolGate()
+        let (_, number) = gate.arrived(1)
+        gate.failed(number)
+        let isOpen = gate.replayed(messages: 0, bytes: 0, isLast: true)
+        let next = gate.arrived(1)
+        #expect(!isOpen && next.way == .spool)
+    }
+
     @Test func newcomersWaitForTheLastOnes() {
         var gate = SpoolGate(messages: 1, bytes: 1, nextNumber: 2)
         let (_, number) = gate.arrived(1)

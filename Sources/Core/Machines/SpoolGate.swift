@@ -93,10 +93,13 @@ public struct SpoolGate: Sendable {
         self.messages -= messages
         self.bytes -= bytes
         guard isLast, self.phase != .open else { return false }
-        self.phase = .closing
-        guard self.messages == 0, self.onTheWay.isEmpty else { return false }
-        self.phase = .open
-        return true
+        if self.messages == 0, self.onTheWay.isEmpty {
+            self.phase = .open
+            return true
+        }
+        // Not before the log has taken something: newcomers would wait for one that is away.
+        if messages > 0 { self.phase = .closing }
+        return false
     }
 
     /// The log is away, again or still. Those who wait are to ask again.

@@ -24,7 +24,8 @@ public struct HTTPGateway: Sendable {
 
     /// - Parameter clock: wall time.
     public init(
-        settings: HTTPSettings, door: FrontDoor, intake: MessageIntake, journal: any Journal, waiter: ReplyWaiter, health: HealthMonitor,
+        settings: HTTPSettings, door: FrontDoor, intake: MessageIntake, journal: any Journal, waiter: ReplyWaiter,
+        health: HealthMonitor,
         conversations: ConversationOperations, clock: @escaping @Sendable () -> Timestamp, logger: Logger
     ) {
         self.settings = settings

@@ -238,7 +238,7 @@ public final class MessageSpool: Sendable {
             let horizon = self.state.withLock { $0.gate.horizon }
             let rows = try await self.file.read(below: horizon, limit: Self.batch)
             if !rows.isEmpty {
-                _ = try await self.log.append(rows.map(\.append))
+                _ = try await self.tryLog(rows.map(\.append))
                 try await self.file.remove(rows)
             }
             let size = rows.reduce(0) { $0 + $1.size }

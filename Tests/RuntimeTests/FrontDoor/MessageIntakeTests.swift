@@ -101,7 +101,8 @@ import Testing
         let bed = try Bed("")
         _ = try await bed.accept(["loja/1/a"])
         let given = LogTransfer(
-            of: Conversation.ID(channel: "loja", contact: "1"), to: "financeiro", at: Timestamp(milliseconds: 1_795_176_000_000))
+            of: Conversation.ID(channel: "loja", contact: "1"), to: "financeiro", at: Timestamp(milliseconds: 1_795_176_000_000)
+        )
         _ = try await bed.store.transfer(given)
         await bed.measure(["financeiro": 10_000])
         #expect(try await bed.accept(["loja/1/b"]) == [.appended("financeiro")], "learned with the first that passes")

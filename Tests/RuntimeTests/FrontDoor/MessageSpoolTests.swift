@@ -25,7 +25,8 @@ import Testing
         prepare: @escaping @Sendable () async throws -> Void = {}
     ) throws -> MessageSpool {
         try MessageSpool(
-            folder: folder.path, limit: limit, patience: patience, log: log, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            folder: folder.path, limit: limit, patience: patience, log: log,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             prepare: prepare)
     }
 
@@ -180,7 +181,7 @@ import Testing
         var log: any PartitionLog { self.store }
 
         func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome] {
-            while self.isStuck.withLock({ $0 }) { try? await ContinuousClock().sleep(for: .milliseconds(5)) }
+            while self.isStuck.withLock({ $0 }), !Task.isCancelled { try? await ContinuousClock().sleep(for: .milliseconds(5)) }
             return try await self.store.append(messages)
         }
     }

@@ -48,7 +48,9 @@ import Testing
         // Each with a window of its own: four times as many.
         let separate = await Self.passed((0..<4).map { _ in LocalRateLimiter() }, requests: 2_000, RateLimit(perMinute: 120))
         #expect(separate == 480)
-        print("rate limits: 120 a minute, 2,000 at once on 4 limiters: \(shared) passed with Redis, \(separate) with windows apart")
+        print(
+            "rate limits: 120 a minute, 2,000 at once on 4 limiters: \(shared) passed with Redis, \(separate) with windows apart"
+        )
     }
 
     @Test func callersAndDimensionsAreApart() async throws {
