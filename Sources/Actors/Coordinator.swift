@@ -59,10 +59,13 @@ public final class Coordinator: Sendable {
     /// Partitions owned, those that are being handed back included.
     public var ownedCount: Int { self.state.withLock { $0.machine.count } }
 
-    /// From now on these count, also for conversations that run.
-    public func update(_ assistants: [Assistant]) async { await self.dispatcher.update(assistants) }
     /// Counts for partitions that are handed over from now on.
     public func update(handoverDeadline: Duration) { self.handoverDeadline.set(handoverDeadline) }
+
+    /// Turns running and turns waiting for a slot here.
+    public var load: [AssistantID: TurnLoad] {
+        self.dispatcher.load.mapValues { TurnLoad(running: $0.running, waiting: $0.waiting) }
+    }
 
     /// Takes part until ``shutDown(within:)``. Called once.
     ///
@@ -136,7 +139,8 @@ public final class Coordinator: Sendable {
     private func look(_ group: inout DiscardingTaskGroup) async throws(StoreError) -> Bool {
         // Who cannot reach the log must let others have it.
         if self.leases.timeToLive != nil { self.look(at: try await self.environment.log.check(), &group) }
-        let (member, isStopping) = self.state.withLock { ($0.member, $0.isStopping) }
+        var (member, isStopping) = self.state.withLock { ($0.member, $0.isStopping) }
+        member.load = self.load
         let began = self.environment.clock.uptime
         let view = try await self.leases.renew(member)
         let decision = self.state.withLock { state in

@@ -18,6 +18,8 @@ final class ClusterDeployment: Doorway {
         var isDatabaseBehindProxy = false
         /// Whether Redis is a cluster of three masters with a replica each.
         var isRedisCluster = false
+        /// Lines of the configuration about load, rates and the spool.
+        var door = Deployment.openDoor
         var postgres = PostgresServer.Options()
     }
 
@@ -55,6 +57,7 @@ final class ClusterDeployment: Doorway {
             lease: { ttl: \(Self.timeToLive.components.seconds)s, interval: 200ms }
             shutdown_deadline: 10s
             http: { port: 0 }
+            \(options.door)
             api: { token: \(Deployment.token) }
             evolution_webhook: { key: \(Deployment.key) }
             model: { base_url: "http://127.0.0.1:\(self.servers.port)/v1", keyless: true }
@@ -95,11 +98,19 @@ final class ClusterDeployment: Doorway {
     }
 
     /// Requests go to it from now on.
-    func startGateway() async throws {
-        let process = try await self.start("gateway")
+    @discardableResult
+    func startGateway(environment: [String: String] = [:]) async throws -> CardumeProcess {
+        let process = try await self.start("gateway", environment: environment)
         let port = try await process.port()
         self.door.withLock { $0 = port }
+        return process
     }
+
+    /// Where the processes run.
+    var workingFolder: String { self.folder.path }
+
+    /// A folder for a spool of this name.
+    func spoolFolder(_ name: String = "spool") -> String { "\(self.folder.path)/\(name)" }
 
     /// Starts `count` workers and a gateway, and waits until the workers share all partitions.
     func startAll(workers count: Int, environment: [String: String] = [:]) async throws -> [CardumeProcess] {

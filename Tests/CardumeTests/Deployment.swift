@@ -17,10 +17,18 @@ final class Deployment: Doorway {
     private let servers: RunningSandbox
     private let current = Mutex<(process: CardumeProcess, port: Int)?>(nil)
 
-    /// - Parameter extra: added to the configuration.
+    /// Doors that take whatever comes.
+    static let openDoor = """
+        load: { queue_threshold: 0, pending_threshold: 0, max_queue_length: 0 }
+        rate_limits: { per_minute: 0 }
+        """
+
+    /// - Parameters:
+    ///   - door: lines of the configuration about load, rates and the spool.
+    ///   - extra: added to the configuration.
     init(
         _ settings: SandboxSettings = SandboxSettings(), assistant: String = "", others: [String: String] = [:],
-        extra: String = ""
+        door: String = Deployment.openDoor, extra: String = ""
     ) async throws {
         self.servers = try await RunningSandbox(settings)
         let sandboxPort = self.servers.port
@@ -28,6 +36,7 @@ final class Deployment: Doorway {
             data_folder: \(self.folder.path)/data
             shutdown_deadline: 10s
             http: { port: 0 }
+            \(door)
             api: { token: \(Self.token) }
             evolution_webhook: { key: \(Self.key) }
             meta_webhook: { app_secret: \(Self.metaSecret), verify_token: TOKEN }

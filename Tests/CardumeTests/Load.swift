@@ -7,6 +7,13 @@ import Synchronization
 struct Answer: Sendable {
     let status: Int
     let body: String
+    /// By their names in lower case.
+    var headers: [String: String] = [:]
+}
+
+/// A process that is addressed by itself.
+struct SingleDoor: Doorway {
+    let port: Int
 }
 
 /// Something that takes webhooks, perhaps not at the moment.
@@ -52,7 +59,10 @@ extension Doorway {
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
         let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
         let answer = try await response.body.collect(upTo: 1 << 20)
-        return Answer(status: Int(response.status.code), body: String(buffer: answer))
+        let fields = response.headers.map { ($0.name.lowercased(), $0.value) }
+        return Answer(
+            status: Int(response.status.code), body: String(buffer: answer),
+            headers: Dictionary(fields) { first, _ in first })
     }
 
     /// Posts like the real gateway: repeats, ever more slowly, until it is told that the message is safe.

@@ -28,6 +28,8 @@ final class MemoryJournal: Journal, LeaseStore {
         ClusterView(members: [member], leases: self.leases.withLock { $0 })
     }
 
+    func members() async throws(StoreError) -> [Member] { [] }
+
     func claim(
         _ partitions: [Partition.ID], for member: Member.ID
     ) async throws(StoreError) -> [Partition.ID: Ownership] {

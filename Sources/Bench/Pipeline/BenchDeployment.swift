@@ -9,10 +9,19 @@ final class BenchDeployment: Sendable {
     private let folder: String
     private let configuration: String
 
+    /// Doors that take whatever comes.
+    static let openDoor = [
+        "load: { queue_threshold: 0, pending_threshold: 0, max_queue_length: 0 }", "rate_limits: { per_minute: 0 }",
+    ]
+
     /// - Parameters:
     ///   - model: how long a model call takes.
     ///   - assistants: at least one; the first answers.
-    init(model: Duration, assistants: [String] = ["suporte"]) async throws {
+    ///   - slots: of each assistant, in each process.
+    ///   - door: lines of the configuration about load, rates and the spool.
+    init(
+        model: Duration, assistants: [String] = ["suporte"], slots: Int = 20_000, door: [String] = BenchDeployment.openDoor
+    ) async throws {
         self.servers = try await BenchServers.start(database: true)
         self.sandbox = try await BenchSandbox(model: model)
         self.folder = self.servers.redis.folder
@@ -26,8 +35,7 @@ final class BenchDeployment: Sendable {
                 "log: { format: json }",
                 "evolution_webhook: { key: \(WebhookClient.key) }",
                 "model: { base_url: \"\(gateway)/v1\", keyless: true }",
-                "assistants:",
-            ] + assistants.map { "  \($0): { slots: 20000 }" } + [
+            ] + door + ["assistants:"] + assistants.map { "  \($0): { slots: \(slots) }" } + [
                 "channels:",
                 "  \"*\": { kind: evolution, base_url: \"\(gateway)\", key: qualquer, assistant: \(assistants[0]) }",
             ]

@@ -26,7 +26,24 @@ final class WebhookClient: Sendable {
         Conversation.ID(channel: ChannelID(Self.instance), contact: ContactID(String(Self.firstContact + index)))
     }
 
+    /// What a door said to one post.
+    struct Answer: Sendable {
+        /// `nil` when there was none.
+        var status: Int?
+        var hasRetryAfter = false
+        /// What it says of the depth of its queues.
+        var depth: Int?
+    }
+
     func deliver(_ index: Int, of conversations: Int, to port: Int) async throws {
+        while await self.post(index, of: conversations, to: port).status != 200 {
+            self.repetitions.add(1, ordering: .relaxed)
+            try await ContinuousClock().sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// Posts once.
+    func post(_ index: Int, of conversations: Int, to port: Int) async -> Answer {
         let contact = Self.firstContact + index % conversations
         let body = """
             {"event":"messages.upsert","instance":"\(Self.instance)","data":{"key":{"remoteJid":"\(contact)@s.whatsapp.net",\
@@ -39,10 +56,18 @@ final class WebhookClient: Sendable {
         request.headers.add(name: "apikey", value: Self.key)
         request.headers.add(name: "Content-Type", value: "application/json")
         request.body = .bytes(ByteBuffer(string: body))
-        while await self.status(request) != 200 {
-            self.repetitions.add(1, ordering: .relaxed)
-            try await ContinuousClock().sleep(for: .milliseconds(100))
-        }
+        guard let response = try? await self.client.execute(request, timeout: .seconds(20)) else { return Answer() }
+        _ = try? await response.body.collect(upTo: 1 << 20)
+        return Answer(
+            status: Int(response.status.code), hasRetryAfter: response.headers.contains(name: "Retry-After"),
+            depth: response.headers.first(name: "X-Queue-Depth").flatMap { Int($0) })
+    }
+
+    /// How long `/health` takes, in nanoseconds; `nil` when it does not answer.
+    func health(port: Int) async -> Int64? {
+        let begin = MonotonicTime.now
+        let request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/health")
+        return await self.status(request) == nil ? nil : MonotonicTime.now - begin
     }
 
     func isReady(port: Int) async -> Bool {

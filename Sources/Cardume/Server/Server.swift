@@ -33,10 +33,14 @@ struct Server {
     let logLevel: Live<Logger.Level>
     let doors: Live<HTTPSettings>
     let routes: Live<RouteTable>
+    let timeLimits: Live<TimeLimits>
     /// `nil` without conversations.
     let models: Models?
     let channels: Channels?
     private let gateway: HTTPGateway
+    let meter: LoadMeter
+    let door: FrontDoor
+    let spool: MessageSpool?
     private let health: HealthMonitor
     private let waiter: ReplyWaiter
     private let loops: MultiThreadedEventLoopGroup
@@ -66,22 +70,33 @@ struct Server {
         self.loops = loops
         let storage: any Storage =
             if let cluster = configuration.cluster {
-                try ClusterStorage(cluster, configuration, loops: Array(loops.makeIterator()), logger: logger)
+                try ClusterStorage(
+                    cluster, configuration, loops: Array(loops.makeIterator()), hasDoors: role.hasDoors,
+                    isLogOptional: role == .gateway && configuration.frontDoor.spoolFolder != nil, logger: logger)
             } else {
                 try EmbeddedStorage(configuration, clock: { clock.wallTime })
             }
         self.storage = storage
+        self.spool = try role.hasDoors && configuration.cluster != nil ? Self.spool(configuration, storage, logger) : nil
         // After what may fail: a client must not be dropped without being shut down.
         let client = SharedHTTPClient()
         self.client = client
         // Whoever answers may be another process.
         self.waiter = ReplyWaiter(journal: configuration.cluster == nil ? nil : storage.journal)
-        self.health = HealthMonitor(version: Cardume.version, components: storage.components)
         let (log, journal) = (storage.log, storage.journal)
         self.live = LiveConfiguration(
             configuration, store: storage.overrides, isShared: configuration.cluster != nil, logger: logger,
             uptime: { clock.uptime })
         let everyone = CompositeObserver([LoggingObserver(logger: logger), self.waiter, observer])
+        let isCluster = configuration.cluster != nil
+        let ownLoad = Live<@Sendable () -> [AssistantID: Int]>({ [:] })
+        let meter = LoadMeter(configuration.frontDoor.capacities, depths: { try await log.depths().byAssistant }) {
+            // One process has all conversations; of several, each says what it is doing.
+            isCluster ? try await storage.leases.members().inFlight : ownLoad.value()
+        }
+        self.meter = meter
+        let timeLimits = Live(configuration.timeLimits)
+        self.timeLimits = timeLimits
         let breakers = Breakers(settings: configuration.breakers, clock: clock, observer: everyone)
         self.breakers = breakers
         if role.hasConversations {
@@ -90,11 +105,12 @@ struct Server {
                 configuration, client: client, breakers: breakers, clock: clock, observer: everyone,
                 console: .replies(to: logger, format))
             (self.models, self.channels) = (models, channels)
-            let environment = RuntimeEnvironment(
+            var environment = RuntimeEnvironment(
                 log: log, journal: journal,
                 handler: ModelTurnHandler(model: { models[$0] }, menuText: { routes.value[$0]?.menuText }),
                 channel: { channels[$0] },
                 observer: everyone, clock: clock)
+            environment.timeLimit = { timeLimits.value[meter.level(of: $0)] }
             self.coordinator = Coordinator(
                 leases: storage.leases, configuration: configuration,
                 shards: loops.makeIterator().map { Shard(executor: $0.executor) }, environment: environment)
@@ -102,10 +118,19 @@ struct Server {
             (self.coordinator, self.models, self.channels) = (nil, nil, nil)
         }
         let dispatcher = self.coordinator?.dispatcher
+        if let coordinator = self.coordinator { ownLoad.set { coordinator.load.mapValues(\.inFlight) } }
+        self.health = HealthMonitor(
+            version: Cardume.version, components: storage.components, load: self.meter, spool: self.spool)
+        self.door = FrontDoor(configuration.frontDoor, meter: self.meter, limiter: storage.limiter)
+        let spool = self.spool
+        let intake = MessageIntake(routes: routes, door: self.door) { messages in
+            if let spool { return try await spool.append(messages) }
+            return try await log.append(messages).map(IntakeOutcome.init)
+        }
         let assistants = configuration.assistants.map(\.assistant.id)
         let queues = configuration.assistants.flatMap(\.assistant.queues)
         self.gateway = HTTPGateway(
-            settings: self.doors, intake: MessageIntake(log: log, routes: routes), journal: journal,
+            settings: self.doors, door: self.door, intake: intake, journal: journal,
             waiter: self.waiter, health: self.health,
             conversations: ConversationOperations(
                 assistants: assistants,
@@ -116,6 +141,20 @@ struct Server {
                 transfer: { try await log.transfer(LogTransfer(of: $0, to: QueueID($1), at: clock.wallTime)) }),
             admin: AdminAPI(live: self.live) { AdminStatus(role: role, dispatcher: dispatcher) },
             clock: { clock.wallTime }, logger: logger)
+    }
+
+    private static func spool(
+        _ configuration: CardumeConfiguration, _ storage: any Storage, _ logger: Logger
+    ) throws -> MessageSpool? {
+        guard let folder = configuration.frontDoor.spoolFolder else { return nil }
+        do throws(StoreError) {
+            return try MessageSpool(
+                folder: folder, limit: configuration.frontDoor.spoolBytes, patience: configuration.frontDoor.spoolPatience,
+                log: storage.log, logger: logger
+            ) { try await storage.prepareLog() }
+        } catch {
+            throw CommandFailure("spool.folder: \(error.message)")
+        }
     }
 
     /// Serves until a signal, or until something fails for good.
@@ -155,8 +194,9 @@ struct Server {
         quiet.logLevel = .critical
         // Shut down in reverse order: first say so, then close the doors, then finish the work.
         var services: [any Service] = [
-            Housekeeping(storage: self.storage, logger: self.logger), Tuning(live: self.live),
+            Housekeeping(storage: self.storage, logger: self.logger), LoadWatch(meter: self.meter), Tuning(live: self.live),
         ]
+        if let spool = self.spool { services.append(SpoolReplay(spool: spool)) }
         if let coordinator = self.coordinator {
             services.append(CoordinatorService(server: self, coordinator: coordinator))
             if let channels = self.channels { services.append(channels) }
@@ -185,13 +225,8 @@ struct Server {
         }
     }
 
-    /// Hands changed settings on to the parts that use them. Called whenever the effective configuration has changed.
-    func apply(_ configuration: CardumeConfiguration) {
-        self.breakers.update(configuration.breakers)
-        self.channels?.update(configuration)
-    }
-
     private func close() async {
+        self.spool?.close()
         try? await self.client.shutDown()
         try? await self.loops.shutdownGracefully()
     }

@@ -56,6 +56,30 @@ struct DrainNotice: Service {
     }
 }
 
+/// Looks at the load until shutdown.
+struct LoadWatch: Service {
+    let meter: LoadMeter
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await self.meter.run() }
+    }
+}
+
+/// Replays the spool until shutdown; what is left then waits on disk.
+struct SpoolReplay: Service {
+    let spool: MessageSpool
+
+    func run() async throws {
+        try await cancelWhenGracefulShutdown {
+            do {
+                try await self.spool.run()
+            } catch let error as StoreError {
+                throw CommandFailure("cannot go on: \(error.message)")
+            }
+        }
+    }
+}
+
 /// Keeps the stores small.
 struct Housekeeping: Service {
     let storage: any Storage

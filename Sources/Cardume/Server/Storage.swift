@@ -4,6 +4,7 @@ import Foundation
 import Logging
 import NIOCore
 import ServiceLifecycle
+import Synchronization
 
 /// Where a deployment keeps its log, its journal and its leases.
 protocol Storage: Sendable {
@@ -11,6 +12,8 @@ protocol Storage: Sendable {
     var journal: any Journal { get }
     var leases: any LeaseStore { get }
     var overrides: any OverrideStore { get }
+    /// Counts requests for all doors of the deployment.
+    var limiter: any RateLimiter { get }
     /// Looked at by `/health`: name and check.
     var components: [(name: String, check: @Sendable () async throws -> Void)] { get }
     /// For the first line of the log.
@@ -21,12 +24,16 @@ protocol Storage: Sendable {
     /// - Throws: a ``CommandFailure`` when nothing can be done here, or what `body` throws.
     func whileOpen(_ body: () async throws -> Void) async throws
 
+    /// Looks whether the log is as it should be. Called by who appends after ``whileOpen(_:)`` began without it.
+    func prepareLog() async throws(StoreError)
+
     /// Does now and then what keeps the stores small. Called every ten minutes, and once at start.
     func clean() async throws
 }
 
 /// One SQLite file.
 struct EmbeddedStorage: Storage {
+    let limiter: any RateLimiter = LocalRateLimiter()
     private let store: SQLiteStore
     private let folder: String
     private let clock: @Sendable () -> Timestamp
@@ -60,28 +67,38 @@ struct EmbeddedStorage: Storage {
         try await body()
     }
 
+    func prepareLog() async throws(StoreError) {}
+
     func clean() async throws {
         try await self.store.purgeSeen(at: self.clock())
     }
 }
 
 /// Redis and PostgreSQL.
-struct ClusterStorage: Storage {
+final class ClusterStorage: Storage {
     private let redis: RedisLog
     private let pool: PostgresPool
     /// Renewals of leases must not queue behind commits.
     private let leasePool: PostgresPool
     private let maintenance: PostgresMaintenance
+    private let redisLimiter: RedisRateLimiter?
+    /// Whether it opens without Redis.
+    private let isLogOptional: Bool
+    private let isLogPrepared = Mutex(false)
     private let logger: Logger
     let journal: any Journal
     let leases: any LeaseStore
     let overrides: any OverrideStore
     let description: String
 
-    /// - Parameter loops: those of the shards, in their order.
+    /// - Parameters:
+    ///   - loops: those of the shards, in their order.
+    ///   - hasDoors: whether requests are to be counted.
+    ///   - isLogOptional: whether it opens while Redis is away, for doors with a spool.
     /// - Throws: a ``CommandFailure`` when an address is wrong.
     init(
-        _ settings: ClusterSettings, _ configuration: CardumeConfiguration, loops: [any EventLoop], logger: Logger
+        _ settings: ClusterSettings, _ configuration: CardumeConfiguration, loops: [any EventLoop], hasDoors: Bool,
+        isLogOptional: Bool, logger: Logger
     ) throws {
         let node: String
         do throws(RedisError) {
@@ -96,6 +113,10 @@ struct ClusterStorage: Storage {
             self.redis = RedisLog(settings: log, connector: try RedisConnector(redis), eventLoops: loops) {
                 Self.report($0, to: logger, limit)
             }
+            self.redisLimiter =
+                hasDoors
+                ? try RedisRateLimiter(redis, prefix: settings.redisPrefix, on: loops[0]) { Self.report($0, to: logger, limit) }
+                : nil
             node = "\(redis.node)"
         } catch {
             throw CommandFailure("redis.url: \(error.message)")
@@ -114,10 +135,12 @@ struct ClusterStorage: Storage {
         self.journal = PostgresJournal(self.pool)
         self.leases = PostgresLeaseStore(self.leasePool, timeToLive: settings.timeToLive)
         self.overrides = PostgresOverrideStore(self.pool, polling: self.leasePool)
+        self.isLogOptional = isLogOptional
         self.logger = logger
     }
 
     var log: any PartitionLog { self.redis }
+    var limiter: any RateLimiter { self.redisLimiter ?? LocalRateLimiter() }
     var components: [(name: String, check: @Sendable () async throws -> Void)] {
         let pool = self.pool
         return [
@@ -134,14 +157,33 @@ struct ClusterStorage: Storage {
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             group.addTask { await self.redis.run() }
+            if let limiter = self.redisLimiter {
+                group.addTask { await limiter.run() }
+                await limiter.settled()
+            }
             do throws(StoreError) {
-                for warning in try await self.redis.start() { self.logger.warning("\(warning)") }
+                try await self.prepareLogIfThere()
                 try await PostgresMigrator(self.pool).requireCurrent()
             } catch {
                 throw CommandFailure(error.message)
             }
             try await body()
         }
+    }
+
+    private func prepareLogIfThere() async throws(StoreError) {
+        do {
+            try await self.prepareLog()
+        } catch {
+            guard self.isLogOptional, error.code == .unavailable else { throw error }
+            self.logger.warning("starting without the log; messages go to the spool", metadata: ["error": "\(error)"])
+        }
+    }
+
+    func prepareLog() async throws(StoreError) {
+        guard !self.isLogPrepared.withLock({ $0 }) else { return }
+        for warning in try await self.redis.start() { self.logger.warning("\(warning)") }
+        self.isLogPrepared.withLock { $0 = true }
     }
 
     func clean() async throws {

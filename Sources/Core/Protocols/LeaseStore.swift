@@ -12,6 +12,9 @@ public protocol LeaseStore: Sendable {
     /// A member whose time has run out is one again, with those of its leases that nobody has taken.
     func renew(_ member: Member) async throws(StoreError) -> ClusterView
 
+    /// Those whose time has not run out, as they said last. Changes nothing; for those who are no members themselves.
+    func members() async throws(StoreError) -> [Member]
+
     /// Gives `member` those of `partitions` that no live member but itself holds, each with a new epoch. The rest are missing
     /// in the result. A live member's lease is never taken.
     func claim(

@@ -148,6 +148,10 @@ public protocol PartitionLog: Sendable {
     /// Unsettled entries of a partition, in flight included. Timers are none.
     func depth(of partition: Partition.ID) async throws(StoreError) -> Int
 
+    /// Unsettled entries by queue, in flight included. One that has none may be missing. Called about once a second by every
+    /// process: entries are not read.
+    func depths() async throws(StoreError) -> [QueueID: Int]
+
     /// Returns when the log answers. Called before each renewal of a lease, because an owner that cannot reach its log must
     /// let others have it.
     ///

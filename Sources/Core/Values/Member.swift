@@ -6,11 +6,28 @@ public struct Member: Hashable, Sendable {
     public var id: ID
     /// The queues whose partitions it may own. None while it is going down.
     public var queues: Set<QueueID>
+    /// What it was doing when it renewed itself last.
+    public var load: [AssistantID: TurnLoad]
 
-    public init(id: ID, queues: Set<QueueID>) {
+    public init(id: ID, queues: Set<QueueID>, load: [AssistantID: TurnLoad] = [:]) {
         self.id = id
         self.queues = queues
+        self.load = load
     }
+}
+
+/// The turns of one assistant in one process.
+public struct TurnLoad: Hashable, Sendable, Codable {
+    public var running: Int
+    /// For a slot.
+    public var waiting: Int
+
+    public init(running: Int, waiting: Int) {
+        self.running = running
+        self.waiting = waiting
+    }
+
+    public var inFlight: Int { self.running + self.waiting }
 }
 
 /// The right to work on a partition.

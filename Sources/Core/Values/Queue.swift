@@ -44,3 +44,10 @@ extension QueueID {
         return Lane(rawValue: String(self.rawValue[self.rawValue.index(after: index)...])) ?? .light
     }
 }
+
+extension [QueueID: Int] {
+    /// The sums over each assistant's queues.
+    public var byAssistant: [AssistantID: Int] {
+        self.reduce(into: [:]) { $0[$1.key.assistant, default: 0] += $1.value }
+    }
+}

@@ -84,6 +84,7 @@ public struct CardumeConfiguration: Sendable {
     /// `nil` for the embedded deployment.
     public var cluster: ClusterSettings?
     public var http: HTTPSettings
+    public var frontDoor: FrontDoorSettings
     public var assistants: [AssistantSettings]
     public var channels: [ChannelSettings]
     public var breakers: BreakerSettings
@@ -135,6 +136,7 @@ public struct CardumeConfiguration: Sendable {
         self.assistants = values.names(under: ["assistants"]).map {
             AssistantSettings(id: AssistantID($0), root.section("assistants").section($0), model)
         }
+        self.frontDoor = FrontDoorSettings(root, assistants: self.assistants.map(\.assistant.id))
         let first = self.assistants[0].assistant.id
         self.channels = values.names(under: ["channels"]).map {
             ChannelSettings(id: ChannelID($0), root.section("channels").section($0), first)
@@ -206,6 +208,7 @@ public struct CardumeConfiguration: Sendable {
                     message: "must have at least 32 bytes (RFC 7518, section 3.2)"))
         }
         problems += BulkheadSettings.problems(self.values, self.assistants.map(\.assistant))
+        problems += FrontDoorSettings.problems(self.values)
         problems += ClusterSettings.problems(self.values, assistants: known)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
     }

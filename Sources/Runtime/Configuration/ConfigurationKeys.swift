@@ -6,8 +6,8 @@ extension ConfigurationKey {
 
     /// All keys there are, in the order in which documents show them.
     public static let all: [ConfigurationKey] =
-        Self.process + Self.cluster + Self.doors + Self.model("model") + Self.assistants + Self.bulkheads + Self.turns
-        + Self.channels + Self.routing + Self.tuning
+        Self.process + Self.cluster + Self.doors + Self.frontDoor + Self.model("model") + Self.assistants + Self.bulkheads
+        + Self.turns + Self.channels + Self.routing + Self.tuning
 
     private static let process: [ConfigurationKey] = [
         .init("data_folder", .text, default: "./data", "Where the embedded log and journal are kept."),

@@ -31,24 +31,28 @@ extension HTTPGateway {
 
     func releaseConversation(_ request: Request, _ context: Context) async throws -> Response {
         let conversation = try self.conversation(request, context)
-        try await self.attempt("released", conversation) { try await self.conversations.release(conversation) }
-        return try self.answer("released", conversation, request, context)
+        return try await self.limited(request, context) {
+            try await self.attempt("released", conversation) { try await self.conversations.release(conversation) }
+            return try self.answer("released", conversation, request, context)
+        }
     }
 
     func transferConversation(_ request: Request, _ context: Context) async throws -> Response {
         let conversation = try self.conversation(request, context)
-        let body = Data(try await request.bytes(upTo: self.settings.bodyLimit))
-        guard let to = try? JSONDecoder().decode(Transfer.self, from: body).to else {
-            throw APIError.badRequest("the body must be {\"to\": \"<assistant>\"}")
+        return try await self.limited(request, context) {
+            let body = Data(try await request.bytes(upTo: self.settings.bodyLimit))
+            guard let to = try? JSONDecoder().decode(Transfer.self, from: body).to else {
+                throw APIError.badRequest("the body must be {\"to\": \"<assistant>\"}")
+            }
+            let assistant = AssistantID(to)
+            guard self.conversations.assistants.contains(assistant) else {
+                throw APIError.badRequest("there is no assistant \"\(to)\"")
+            }
+            let outcome = try await self.attempt("transferred", conversation) {
+                try await self.conversations.transfer(conversation, assistant)
+            }
+            return try self.answer(outcome == .unchanged ? "unchanged" : "transferred", conversation, request, context)
         }
-        let assistant = AssistantID(to)
-        guard self.conversations.assistants.contains(assistant) else {
-            throw APIError.badRequest("there is no assistant \"\(to)\"")
-        }
-        let outcome = try await self.attempt("transferred", conversation) {
-            try await self.conversations.transfer(conversation, assistant)
-        }
-        return try self.answer(outcome == .unchanged ? "unchanged" : "transferred", conversation, request, context)
     }
 
     private func conversation(_ request: Request, _ context: Context) throws -> Conversation.ID {

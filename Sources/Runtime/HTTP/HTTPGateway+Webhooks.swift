@@ -19,6 +19,7 @@ extension HTTPGateway {
             await self.authenticator.allowsEvolution(
                 apikey: request.headers[.apikey], authorization: request.headers[.authorization])
         else { throw APIError.unauthorized }
+        try self.door.enter(.evolution)
         let body = try await request.bytes(upTo: self.settings.bodyLimit)
         let arrival = Arrival(receivedAt: self.clock(), traceID: context.traceID)
         let webhook: NormalisedWebhook
@@ -28,11 +29,13 @@ extension HTTPGateway {
             try await self.recordRejected(body, "evolution", error.reason, arrival)
             throw APIError.badRequest(error.reason)
         }
-        return try await self.receipt(webhook, "evolution", request, context)
+        return try await self.receipt(webhook, .evolution, request, context)
     }
 
     /// Meta repeats whatever is not answered with 200 for days, so a signed body that makes no sense is recorded instead.
     func meta(_ request: Request, _ context: Context) async throws -> Response {
+        // Before the signature, which is over the body.
+        try self.door.enter(.meta)
         let body = try await request.bytes(upTo: self.settings.bodyLimit)
         guard self.authenticator.allowsMeta(signature: request.headers[.hubSignature], body: body) else {
             throw APIError.unauthorized
@@ -46,7 +49,7 @@ extension HTTPGateway {
             return try JSONAnswer(Receipt(status: "recorded", reason: error.reason)).response(from: request, context: context)
         }
         if let reason = webhook.dropped { try await self.recordRejected(body, "meta", reason, arrival) }
-        return try await self.receipt(webhook, "meta", request, context)
+        return try await self.receipt(webhook, .meta, request, context)
     }
 
     func verifyMeta(_ request: Request, _ context: Context) async throws -> Response {
@@ -59,7 +62,7 @@ extension HTTPGateway {
     }
 
     private func receipt(
-        _ webhook: NormalisedWebhook, _ source: String, _ request: Request, _ context: Context
+        _ webhook: NormalisedWebhook, _ source: FrontDoorSettings.Source, _ request: Request, _ context: Context
     ) async throws -> Response {
         let outcomes = try await self.accept(webhook.messages, from: source)
         for notice in webhook.notices { self.log(notice) }

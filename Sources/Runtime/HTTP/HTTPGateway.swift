@@ -13,6 +13,7 @@ public struct HTTPGateway: Sendable {
 
     private let live: Live<HTTPSettings>
     private let admin: AdminAPI?
+    let door: FrontDoor
     let intake: MessageIntake
     let journal: any Journal
     let waiter: ReplyWaiter
@@ -29,12 +30,13 @@ public struct HTTPGateway: Sendable {
     ///   - admin: `nil` for none.
     ///   - clock: wall time.
     public init(
-        settings: Live<HTTPSettings>, intake: MessageIntake, journal: any Journal, waiter: ReplyWaiter, health: HealthMonitor,
-        conversations: ConversationOperations, admin: AdminAPI? = nil, clock: @escaping @Sendable () -> Timestamp,
-        logger: Logger
+        settings: Live<HTTPSettings>, door: FrontDoor, intake: MessageIntake, journal: any Journal, waiter: ReplyWaiter,
+        health: HealthMonitor, conversations: ConversationOperations, admin: AdminAPI? = nil,
+        clock: @escaping @Sendable () -> Timestamp, logger: Logger
     ) {
         self.live = settings
         self.admin = admin
+        self.door = door
         self.intake = intake
         self.journal = journal
         self.waiter = waiter
@@ -67,7 +69,7 @@ public struct HTTPGateway: Sendable {
 
     private func router(doors: Bool) -> Router<Context> {
         let router = Router(context: Context.self)
-        router.add(middleware: AnswerMiddleware(logger: self.logger))
+        router.add(middleware: AnswerMiddleware(logger: self.logger, door: doors ? self.door : nil))
         self.serve(router, "/health", [.get: self.health.summary])
         self.serve(router, "/health/live", [.get: self.health.live])
         self.serve(router, "/health/ready", [.get: self.health.ready])
@@ -101,41 +103,49 @@ public struct HTTPGateway: Sendable {
         }
     }
 
-    private func log(_ message: InboundMessage, _ outcome: AppendOutcome, _ source: String) {
+    private func log(_ message: InboundMessage, _ outcome: IntakeOutcome, _ source: FrontDoorSettings.Source) {
         var metadata: Logger.Metadata = [
             "trace_id": "\(message.traceID)", "message_id": "\(message.id)", "conversation": "\(message.conversation)",
-            "source": "\(source)",
+            "source": "\(source.rawValue)",
         ]
         switch outcome {
-        case .appended(let partition, _):
-            metadata["assistant"] = "\(partition.queue)"
+        case .appended(let assistant):
+            metadata["assistant"] = "\(assistant)"
             self.logger.info("message queued", metadata: metadata)
+        case .spooled:
+            self.logger.info("message spooled", metadata: metadata)
         case .duplicate:
             self.logger.debug("message seen before", metadata: metadata)
         }
     }
 
     /// Appends what a webhook brought. Its sender hears of success only when all of it is durable.
-    func accept(_ messages: [InboundMessage], from source: String) async throws -> [AppendOutcome] {
+    func accept(
+        _ messages: [InboundMessage], from source: FrontDoorSettings.Source
+    ) async throws -> [IntakeOutcome] {
         do {
-            let outcomes = try await self.intake.accept(messages)
+            let outcomes = try await self.intake.accept(messages, from: source)
             for (message, outcome) in zip(messages, outcomes) { self.log(message, outcome, source) }
             return outcomes
+        } catch let error as APIError {
+            throw error
         } catch let error as UnknownChannel {
             self.logger.error(
                 "message for a channel that is not configured",
-                metadata: ["channel": "\(error.channel)", "source": "\(source)"])
+                metadata: ["channel": "\(error.channel)", "source": "\(source.rawValue)"])
             throw APIError.unavailable("channel \(error.channel) is not configured")
         } catch {
-            self.logger.error("message not accepted", metadata: ["error": "\(error)", "source": "\(source)"])
+            self.logger.error("message not accepted", metadata: ["error": "\(error)", "source": "\(source.rawValue)"])
             throw APIError.unavailable("the message could not be stored; send it again")
         }
     }
 }
 
-/// Gives every answer its trace id, turns every error into JSON, and logs what fails.
+/// Gives every answer its trace id, and at the doors the load; turns every error into JSON, and logs what fails.
 private struct AnswerMiddleware: RouterMiddleware {
     let logger: Logger
+    /// `nil` where there are no doors.
+    let door: FrontDoor?
 
     @concurrent func handle(
         _ request: Request, context: GatewayContext,
@@ -161,6 +171,7 @@ private struct AnswerMiddleware: RouterMiddleware {
                 .response(from: request, context: context)
         }
         response.headers[.traceID] = traceID
+        if let door, response.headers[.systemLoad] == nil { response.headers.append(contentsOf: door.headers) }
         if response.status.code >= 400 {
             self.logger.notice(
                 "request refused",

@@ -16,11 +16,21 @@ public final class HealthMonitor: Sendable {
     private let startedAt = ContinuousClock.now
     private let version: String
     private let components: [(name: String, check: @Sendable () async throws -> Void)]
+    private let load: LoadMeter?
+    private let spool: MessageSpool?
 
-    /// - Parameter components: what the process cannot work without, each with a quick look whether it answers.
-    public init(version: String, components: [(name: String, check: @Sendable () async throws -> Void)]) {
+    /// - Parameters:
+    ///   - components: what the process cannot work without, each with a quick look whether it answers.
+    ///   - load: shown, too. Defaults to `nil`.
+    ///   - spool: shown, too. Defaults to `nil`.
+    public init(
+        version: String, components: [(name: String, check: @Sendable () async throws -> Void)], load: LoadMeter? = nil,
+        spool: MessageSpool? = nil
+    ) {
         self.version = version
         self.components = components
+        self.load = load
+        self.spool = spool
     }
 
     public func enter(_ phase: Phase) {
@@ -39,6 +49,44 @@ public final class HealthMonitor: Sendable {
         let version: String
         let uptime_seconds: Int
         let components: [String: Component]
+        let load: Load?
+        let spool: Spool?
+
+        struct Load: Encodable {
+            struct Queue: Encodable {
+                let level: String
+                let depth: Int
+                let in_flight: Int
+            }
+            let level: String
+            let queues: [String: Queue]
+            /// Why these are not the latest figures.
+            let stale: String?
+
+            init(_ meter: LoadMeter) {
+                let board = meter.board
+                self.level = board.overall.level.rawValue
+                self.stale = meter.staleness
+                self.queues = Dictionary(
+                    board.demands.map { assistant, demand in
+                        (
+                            assistant.rawValue,
+                            Queue(level: board[assistant].level.rawValue, depth: demand.depth, in_flight: demand.inFlight)
+                        )
+                    }, uniquingKeysWith: { first, _ in first })
+            }
+        }
+
+        struct Spool: Encodable {
+            let messages: Int
+            let bytes: Int
+            let max_bytes: Int
+
+            init(_ spool: MessageSpool) {
+                (self.messages, self.bytes) = spool.contents
+                self.max_bytes = spool.maximumBytes
+            }
+        }
     }
 
     /// `GET /health`: the process and its components. 503 when a component is unhealthy.
@@ -53,7 +101,7 @@ public final class HealthMonitor: Sendable {
                 phase: self.phase.withLock { $0.rawValue },
                 version: self.version,
                 uptime_seconds: Int(self.startedAt.duration(to: .now).components.seconds),
-                components: components)
+                components: components, load: self.load.map(Summary.Load.init), spool: self.spool.map(Summary.Spool.init))
         ).response(from: request, context: context)
     }
 

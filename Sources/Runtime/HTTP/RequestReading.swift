@@ -16,9 +16,12 @@ struct GatewayContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     /// 32 lower-case hex digits.
     var traceID = ""
+    /// The address of who is connected; `nil` for a socket without one.
+    let peer: String?
 
     init(source: Source) {
         self.coreContext = CoreRequestContextStorage(source: source)
+        self.peer = source.channel.remoteAddress?.ipAddress
     }
 }
 

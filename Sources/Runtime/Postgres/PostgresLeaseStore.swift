@@ -24,18 +24,23 @@ package final class PostgresLeaseStore: LeaseStore {
             PostgresStatement(SQL.shareOwnership),
             PostgresStatement(
                 SQL.renew,
-                [.text(member.id.rawValue), .texts(member.queues.sorted().map(\.rawValue)), .double(self.lifetime.seconds)]),
+                [
+                    .text(member.id.rawValue), .texts(member.queues.sorted().map(\.rawValue)), .double(self.lifetime.seconds),
+                    .text(PostgresTurnLoad.text(member.load)),
+                ]),
             // Statements of their own, whose snapshots come after the lock.
             PostgresStatement(SQL.members),
             PostgresStatement(SQL.leases),
         ])
-        let members = results[2].map { row in
-            Member(id: Member.ID(row.text(0) ?? ""), queues: Set((row.texts(1) ?? []).map { QueueID($0) }))
-        }
+        let members = results[2].map(Self.member)
         let leases = results[3].map { row in
             (Self.partition(row), Lease(holder: Member.ID(row.text(3) ?? ""), epoch: Epoch(rawValue: row.int(2) ?? 0)))
         }
         return ClusterView(members: members, leases: Dictionary(uniqueKeysWithValues: leases))
+    }
+
+    package func members() async throws(StoreError) -> [Member] {
+        try await self.run([PostgresStatement(SQL.members)])[0].map(Self.member)
     }
 
     package func claim(
@@ -85,6 +90,12 @@ package final class PostgresLeaseStore: LeaseStore {
         [.texts(partitions.map(\.queue.rawValue)), .ints(partitions.map { Int64($0.number) })]
     }
 
+    private static func member(_ row: PostgresRow) -> Member {
+        Member(
+            id: Member.ID(row.text(0) ?? ""), queues: Set((row.texts(1) ?? []).map { QueueID($0) }),
+            load: PostgresTurnLoad.load(row.text(2) ?? ""))
+    }
+
     private static func partition(_ row: PostgresRow) -> Partition.ID {
         Partition.ID(QueueID(row.text(0) ?? ""), number: Int(row.int(1) ?? 0))
     }
@@ -96,12 +107,12 @@ package final class PostgresLeaseStore: LeaseStore {
         static let changeOwnership = PostgresStatement.SQL("SELECT pg_advisory_xact_lock(\(Self.lock))")
 
         static let renew: PostgresStatement.SQL = """
-            INSERT INTO cardume.members (id, queues, expires_at)
-            VALUES ($1, $2::text[], clock_timestamp() + make_interval(secs => $3))
-            ON CONFLICT (id) DO UPDATE SET queues = excluded.queues, expires_at = excluded.expires_at
+            INSERT INTO cardume.members (id, queues, expires_at, load)
+            VALUES ($1, $2::text[], clock_timestamp() + make_interval(secs => $3), $4::jsonb)
+            ON CONFLICT (id) DO UPDATE SET queues = excluded.queues, expires_at = excluded.expires_at, load = excluded.load
             """
         static let members: PostgresStatement.SQL =
-            "SELECT id, queues FROM cardume.members WHERE expires_at > clock_timestamp() ORDER BY id"
+            "SELECT id, queues, load::text FROM cardume.members WHERE expires_at > clock_timestamp() ORDER BY id"
         static let leases: PostgresStatement.SQL =
             "SELECT assistant, partition, epoch, member FROM cardume.leases WHERE member IS NOT NULL"
 

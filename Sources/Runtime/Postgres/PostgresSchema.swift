@@ -22,6 +22,7 @@ package enum PostgresSchema {
         PostgresMigration(
             version: 5, name: "gateway servers", up: "ALTER TABLE cardume.sends ADD COLUMN server text COLLATE \"C\";",
             down: "ALTER TABLE cardume.sends DROP COLUMN server;"),
+        PostgresTurnLoad.migration,
     ]
 
     /// Names are compared byte for byte (`"C"`). What people write is UTF-8 in `bytea`, because `text` cannot hold a NUL.

@@ -172,6 +172,34 @@ package final class RedisClient: Sendable {
         }
     }
 
+    /// Sends commands of different slots, those for one server with one write. Commands that only look: the whole is repeated
+    /// by whoever called when one of them fails.
+    ///
+    /// - Returns: the replies, in the order of `commands`.
+    package func send(_ commands: [(RedisCommand, RedisSlot)]) async throws(RedisError) -> [RedisReply] {
+        if let single = self.single {
+            var replies: [RedisReply] = []
+            for result in try await single.send(commands.map(\.0)) { replies.append(try result.get()) }
+            return replies
+        }
+        var replies = [RedisReply?](repeating: nil, count: commands.count)
+        for (node, indices) in Dictionary(grouping: commands.indices, by: { self.node(of: commands[$0].1) }) {
+            // A node that answers with a redirection, or none at all, is the business of the call for one command.
+            guard let node else { continue }
+            let results = (try? await self.link(to: node).send(indices.map { commands[$0].0 })) ?? []
+            for (index, result) in zip(indices, results) { replies[index] = try? result.get() }
+        }
+        var complete: [RedisReply] = []
+        for (index, (command, slot)) in commands.enumerated() {
+            if let reply = replies[index] {
+                complete.append(reply)
+            } else {
+                complete.append(try await self.send(command, slot: slot))
+            }
+        }
+        return complete
+    }
+
     /// Calls a script, by its source where the server does not know it.
     ///
     /// Several calls that one caller makes without waiting may then be carried out in another order.

@@ -145,6 +145,23 @@ extension RedisLog: PartitionLog {
         return try await self.lane(partition.number).send(command, partition.number).root.integer ?? 0
     }
 
+    public func depths() async throws(StoreError) -> [QueueID: Int] {
+        let queues = self.settings.queues
+        var commands: [(RedisCommand, RedisSlot)] = []
+        commands.reserveCapacity(self.partitionCount * queues.count)
+        for number in 0..<self.partitionCount {
+            let slot = self.keys.slot(of: number)
+            for queue in queues {
+                commands.append((RedisCommand("XLEN", self.keys.log(Partition.ID(queue, number: number))), slot))
+            }
+        }
+        var depths: [QueueID: Int] = [:]
+        for (index, result) in try await self.lane(0).send(commands).enumerated() {
+            depths[queues[index % queues.count], default: 0] += result.root.integer ?? 0
+        }
+        return depths
+    }
+
     public func announceLift(of conversation: Conversation.ID, to queues: [QueueID]) async throws(StoreError) {
         let number = conversation.partitionNumber(of: self.partitionCount)
         let more = try RedisLogEntry.json(InboundMessage.Details(notice: .lift))

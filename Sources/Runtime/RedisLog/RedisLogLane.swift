@@ -47,6 +47,15 @@ final class RedisLogLane: Sendable {
         }
     }
 
+    /// Commands for several partitions, each to where its slot is.
+    func send(_ commands: [(RedisCommand, RedisSlot)]) async throws(StoreError) -> [RedisReply] {
+        do {
+            return try await self.client.send(commands)
+        } catch {
+            throw StoreError(redis: error)
+        }
+    }
+
     func run(_ script: RedisScript, _ command: RedisCommand, _ number: Int) async throws(StoreError) -> RedisReply {
         do {
             return try await self.client.run(script, command, slot: self.slot(number))

@@ -11,6 +11,9 @@ extension SQLiteStore: LeaseStore {
             members: [member], leases: Dictionary(uniqueKeysWithValues: acquired.map { ($0, lease) }))
     }
 
+    /// Nobody else knows who has the lock.
+    public func members() async throws(StoreError) -> [Member] { [] }
+
     public func claim(
         _ partitions: [Partition.ID], for member: Member.ID
     ) async throws(StoreError) -> [Partition.ID: Ownership] {

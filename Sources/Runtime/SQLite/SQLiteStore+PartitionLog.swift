@@ -77,6 +77,16 @@ extension SQLiteStore: PartitionLog {
         }
     }
 
+    /// Walks over all that is queued: a millisecond for some thousand messages.
+    public func depths() async throws(StoreError) -> [QueueID: Int] {
+        let counts = try await self.reading { db in
+            try Row.fetchAll(db, sql: "SELECT lane >> 16, count(*) FROM queue GROUP BY 1")
+                .map { ($0[0] as Int64, $0[1] as Int) }
+        }
+        let queues = self.state.withLock { Dictionary($0.queues.map { ($0.value, $0.key) }) { first, _ in first } }
+        return Dictionary(counts.compactMap { id, count in queues[id].map { ($0, count) } }) { $0 + $1 }
+    }
+
     public func check() async throws(StoreError) -> Int {
         try await self.reading { db in try db.execute(sql: "SELECT 1") }
         return 0

@@ -215,20 +215,20 @@ public final class SQLiteStore: Sendable {
     }
 }
 
-/// An advisory lock on the data folder, held for as long as the object, or the process, lives.
-private final class FolderLock: Sendable {
+/// An advisory lock on a folder, held for as long as the object, or the process, lives.
+final class FolderLock: Sendable {
     private let descriptor: Int32
 
     init(folder: String) throws(StoreError) {
         do {
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         } catch {
-            throw StoreError(.unavailable, "cannot create the data folder \(folder): \(String(cString: strerror(errno)))")
+            throw StoreError(.unavailable, "cannot create the folder \(folder): \(String(cString: strerror(errno)))")
         }
         let path = folder + "/cardume.lock"
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw StoreError(.unavailable, "cannot write to the data folder \(folder): \(String(cString: strerror(errno)))")
+            throw StoreError(.unavailable, "cannot write to the folder \(folder): \(String(cString: strerror(errno)))")
         }
         // Patient for a moment: a process that has just ended may have had a child between `fork` and `exec`, which still
         // holds the lock.

@@ -21,6 +21,12 @@ public struct LeaseStoreConformance {
         try expect(first.values.allSatisfy { !$0.followsCrash }, "what nobody ever held follows no crash")
         view = try await self.leases.renew(b)
         try expect(Set(view.members) == [a, b], "members see each other")
+        var busy = a
+        busy.load = ["suporte": TurnLoad(running: 3, waiting: 40), "vendas": TurnLoad(running: 0, waiting: 1)]
+        _ = try await self.leases.renew(busy)
+        try expect(Set(try await self.leases.members()) == [busy, b], "a member's load is known to those who are none")
+        _ = try await self.leases.renew(a)
+        try expect(Set(try await self.leases.members()) == [a, b], "and changes with each renewal")
         try expect(view.leases.allSatisfy { $0.value == Lease(holder: "a", epoch: first[$0.key]!.epoch) }, "and the leases")
         try expect(try await self.leases.claim(self.partitions, for: "b").isEmpty, "a live member's lease is never taken")
 

@@ -17,6 +17,7 @@ public struct PartitionLogConformance {
         try await self.readsInOrder()
         try await self.dropsDuplicates()
         try await self.settles()
+        try await self.countsByAssistant()
         try await self.fences()
         try await self.keepsTheHolder()
         try await self.letsAMenuChoose()
@@ -60,6 +61,16 @@ public struct PartitionLogConformance {
         let latest = try await self.log.open(self.fence(partition)).latest
         try expect(latest >= places[24].1, "who opens a partition is told its latest entry")
         try await self.settle(places.map(\.1), in: partition)
+    }
+
+    private func countsByAssistant() async throws {
+        let before = try await self.log.depths()[Sample.queue] ?? 0
+        let messages = (0..<7).map { Sample.append(Sample.message("counted", from: "55349\($0)")) }
+        let places = try (try await self.log.append(messages)).map(Sample.partition)
+        let depths = try await self.log.depths()
+        try expect(depths[Sample.queue] == before + 7, "depths count what is unsettled, over all partitions")
+        for (partition, offset) in places { try await self.settle([offset], in: partition) }
+        try expect(try await self.log.depths()[Sample.queue] ?? 0 == before, "and no longer what was settled")
     }
 
     private func dropsDuplicates() async throws {

@@ -56,5 +56,7 @@ extension ForwardingLog {
 
     public func depth(of partition: Partition.ID) async throws(StoreError) -> Int { try await self.log.depth(of: partition) }
 
+    public func depths() async throws(StoreError) -> [QueueID: Int] { try await self.log.depths() }
+
     public func check() async throws(StoreError) -> Int { try await self.log.check() }
 }

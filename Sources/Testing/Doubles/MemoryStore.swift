@@ -172,6 +172,12 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
         try self.access { $0.queues[partition]?.count ?? 0 }
     }
 
+    public func depths() async throws(StoreError) -> [QueueID: Int] {
+        try self.access { state in
+            state.queues.reduce(into: [:]) { $0[$1.key.queue, default: 0] += $1.value.count }
+        }
+    }
+
     public func check() async throws(StoreError) -> Int {
         try self.access { $0.incarnation }
     }
@@ -289,6 +295,8 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
                 leases: state.leases.compactMapValues { lease in lease.holder.map { Lease(holder: $0, epoch: lease.epoch) } })
         }
     }
+
+    public func members() async throws(StoreError) -> [Member] { try self.access { Array($0.members.values) } }
 
     public func claim(
         _ partitions: [Partition.ID], for member: Member.ID

@@ -1,0 +1,139 @@
+import CardumeCore
+import FoundationEssentials
+import GRDB
+import Synchronization
+
+/// Messages on disk, in the order of their numbers. One SQLite file in a folder that no other process may use at the time.
+///
+/// What a call has stored is on disk when it returns (`synchronous = FULL`); the calls of concurrent callers share one `fsync`.
+final class SpoolFile: Sendable {
+    static let fileName = "spool.sqlite"
+    /// `CSPL`: marks a file as ours.
+    private static let applicationID: Int32 = 0x4353_504C
+
+    struct Contents: Sendable {
+        var messages: Int
+        var bytes: Int
+        var lastNumber: Int64
+    }
+
+    /// A message as it is stored.
+    struct Row: Sendable {
+        let number: Int64
+        let append: LogAppend
+        let size: Int
+    }
+
+    private let pool: DatabasePool
+    private let committer: GroupCommitter
+    private let lock: Mutex<FolderLock?>
+    let path: String
+
+    /// Creates folder and file when they are missing.
+    init(folder: String) throws(StoreError) {
+        let lock = try FolderLock(folder: folder)
+        let path = "\(folder)/\(Self.fileName)"
+        do {
+            let pool = try SQLiteStore.openPool(path: path)
+            try pool.write { db in
+                let isEmpty = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_master") == 0
+                let applicationID = try Int32.fetchOne(db, sql: "PRAGMA application_id")
+                guard isEmpty || applicationID == Self.applicationID else {
+                    throw StoreError(.corrupt, "\(path) is a database of another program")
+                }
+                try db.execute(sql: "PRAGMA application_id = \(Self.applicationID)")
+                try db.execute(
+                    sql: """
+                        CREATE TABLE IF NOT EXISTS messages (
+                            number INTEGER PRIMARY KEY, assistant TEXT NOT NULL, is_chosen INTEGER NOT NULL, message BLOB NOT NULL)
+                        """)
+            }
+            self.pool = pool
+        } catch {
+            throw StoreError(sqlite: error)
+        }
+        self.lock = Mutex(lock)
+        self.path = path
+        self.committer = GroupCommitter(pool: self.pool)
+    }
+
+    func contents() throws(StoreError) -> Contents {
+        do {
+            return try self.pool.read { db in
+                guard
+                    let row = try GRDB.Row.fetchOne(
+                        db, sql: "SELECT count(*), coalesce(sum(length(message)), 0), coalesce(max(number), 0) FROM messages")
+                else { return Contents(messages: 0, bytes: 0, lastNumber: 0) }
+                return Contents(messages: row[0], bytes: row[1], lastNumber: row[2])
+            }
+        } catch {
+            throw StoreError(sqlite: error)
+        }
+    }
+
+    /// The messages as they will be stored.
+    ///
+    /// - Parameter number: of the first.
+    static func encode(_ messages: [LogAppend]) throws(StoreError) -> [Data] {
+        do {
+            let encoder = JSONEncoder()
+            return try messages.map { try encoder.encode($0.message) }
+        } catch {
+            throw StoreError(.incompatible, "a message cannot be written as JSON: \(error)")
+        }
+    }
+
+    /// Stores messages, all or none.
+    ///
+    /// - Parameters:
+    ///   - number: of the first; the others have the next ones.
+    ///   - encoded: ``encode(_:)`` of them.
+    func store(_ messages: [LogAppend], _ encoded: [Data], from number: Int64) async throws(StoreError) {
+        try await self.committer.write { db in
+            let statement = try db.cachedStatement(sql: "INSERT INTO messages VALUES (?, ?, ?, ?)")
+            for (index, append) in messages.enumerated() {
+                statement.setUncheckedArguments([
+                    number + Int64(index), append.route.assistant.rawValue, append.route.isChosen, encoded[index],
+                ])
+                try statement.execute()
+            }
+        }
+    }
+
+    /// The first messages with numbers below `horizon`.
+    func read(below horizon: Int64, limit: Int) async throws(StoreError) -> [Row] {
+        do {
+            return try await self.pool.read { db in
+                let rows = try GRDB.Row.fetchAll(
+                    db, sql: "SELECT * FROM messages WHERE number < ? ORDER BY number LIMIT ?", arguments: [horizon, limit])
+                return try rows.map { row in
+                    let data: Data = row[3]
+                    let message = try JSONDecoder().decode(InboundMessage.self, from: data)
+                    let route = Route(assistant: AssistantID(row[1] as String), isChosen: row[2])
+                    return Row(number: row[0], append: LogAppend(message: message, route: route), size: data.count)
+                }
+            }
+        } catch let error as DecodingError {
+            throw StoreError(.corrupt, "\(self.path) holds what is no message: \(error)")
+        } catch {
+            throw StoreError(sqlite: error)
+        }
+    }
+
+    func remove(_ rows: [Row]) async throws(StoreError) {
+        let numbers = rows.map(\.number)
+        try await self.committer.write { db in
+            let statement = try db.cachedStatement(sql: "DELETE FROM messages WHERE number = ?")
+            for number in numbers {
+                statement.setUncheckedArguments([number])
+                try statement.execute()
+            }
+        }
+    }
+
+    /// Closes the file and gives up the folder. No call may be in progress.
+    func close() {
+        try? self.pool.close()
+        self.lock.withLock { $0 = nil }
+    }
+}
