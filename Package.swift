@@ -73,7 +73,7 @@ let package = Package(
                 .embedInCode("RedisLog/Scripts/set-timers.lua"), .embedInCode("RedisLog/Scripts/fire-timers.lua"),
                 .embedInCode("RedisLog/Scripts/end-sessions.lua"), .embedInCode("RedisLog/Scripts/transfer.lua"),
                 .embedInCode("RedisLog/Scripts/move.lua"),
-                .embedInCode("RedisLog/Scripts/settle.lua"),
+                .embedInCode("RedisLog/Scripts/settle.lua"), .embedInCode("Budgets/Scripts/lease.lua"),
             ]
         ),
         .target(

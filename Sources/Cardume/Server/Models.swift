@@ -1,26 +1,121 @@
+import CardumeActors
 import CardumeCore
 import CardumeRuntime
+import Foundation
+import ServiceLifecycle
+import Synchronization
 
-/// The model of each assistant.
-struct Models: Sendable {
-    private let models: [AssistantID: any LanguageModel]
+/// The model of each assistant, with the budgets that its calls share.
+final class Models: Sendable {
+    private struct State {
+        var models: [AssistantID: any LanguageModel] = [:]
+        /// By name. One that is no longer used keeps its state for the day it is used again.
+        var gates: [String: ModelBudgetGate] = [:]
+        var meters: [String: TokenMeter] = [:]
+    }
 
-    init(_ configuration: CardumeConfiguration, client: SharedHTTPClient) {
-        let pairs = configuration.assistants.map { settings -> (AssistantID, any LanguageModel) in
-            let model: any LanguageModel =
-                settings.model.map { OpenAIModel(settings: $0, client: client) }
-                ?? OfflineModel(rules: settings.offline, fallback: settings.offlineDefault)
-            #if DEBUG
-            return (settings.assistant.id, CrashingModel.wrap(model))
-            #else
-            return (settings.assistant.id, model)
-            #endif
-        }
-        self.models = Dictionary(uniqueKeysWithValues: pairs)
+    private let client: SharedHTTPClient
+    private let counter: any BudgetCounter
+    private let clock: any RuntimeClock
+    private let totals: CostTotals
+    private let isLoadHigh: @Sendable () -> Bool
+    /// This process, as the counter knows it.
+    private let worker = String(UUID().uuidString.lowercased().prefix(8))
+    private let state = Mutex(State())
+    /// New gates, which ``run()`` runs.
+    private let born = AsyncStream<ModelBudgetGate>.makeStream()
+
+    /// - Parameter isLoadHigh: while it says so, turns go to smaller models.
+    init(
+        _ configuration: CardumeConfiguration, client: SharedHTTPClient, counter: any BudgetCounter,
+        usage: any UsageReader, clock: any RuntimeClock, isLoadHigh: @escaping @Sendable () -> Bool = { false }
+    ) {
+        self.client = client
+        self.counter = counter
+        self.clock = clock
+        self.totals = CostTotals(usage, clock: clock)
+        self.isLoadHigh = isLoadHigh
+        self.apply(configuration)
     }
 
     /// Every assistant that has a queue has a model.
     subscript(assistant: AssistantID) -> any LanguageModel {
-        self.models[assistant] ?? OfflineModel(rules: [], fallback: nil)
+        self.state.withLock { $0.models[assistant] } ?? OfflineModel(rules: [], fallback: nil)
+    }
+
+    /// Puts limits, prices, tiers and ceilings in force. Calls that have begun end as they are.
+    func apply(_ configuration: CardumeConfiguration) {
+        let uses = configuration.modelUses
+        self.totals.update(
+            uses.mapValues { use in CostTotals.Rule(limit: use.dailyCostLimit, calendar: { use.day.day(at: $0) }) })
+        self.state.withLock { state in
+            for settings in configuration.assistants {
+                let id = settings.assistant.id
+                guard let use = uses[id], use.model != nil || !use.tiers.isEmpty else {
+                    state.models[id] = Self.wrap(OfflineModel(rules: settings.offline, fallback: settings.offlineDefault))
+                    continue
+                }
+                let own = self.gate("assistant \(id)", use.limits, &state)
+                let model: any LanguageModel =
+                    if let only = use.model {
+                        self.budgeted(only, own, &state)
+                    } else {
+                        TieredModel(
+                            use.tiers.mapValues { self.budgeted($0, own, &state) }, rule: use.rule, isLoadHigh: self.isLoadHigh)
+                    }
+                state.models[id] = Self.wrap(
+                    CostLimitedModel(model, totals: self.totals, policy: use.onCostLimit, message: use.costLimitMessage))
+            }
+        }
+    }
+
+    /// Keeps budgets and totals up to date until shutdown.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.totals.run() }
+            for await gate in self.born.stream { group.addTask { await gate.run() } }
+            group.cancelAll()
+        }
+    }
+
+    private func budgeted(
+        _ settings: BudgetedModelSettings, _ own: ModelBudgetGate, _ state: inout State
+    ) -> any LanguageModel {
+        let gate = self.gate(settings.budget, settings.limits, &state)
+        let meter = state.meters[settings.budget] ?? TokenMeter()
+        state.meters[settings.budget] = meter
+        // The assistant's own trouble comes first: who waits for it takes nothing of what all share.
+        return BudgetedModel(
+            OpenAIModel(settings: settings.model, client: self.client, onLimits: { gate.learned($0) }),
+            terms: BudgetedModel.Terms(price: settings.price, maximumTokens: settings.model.maximumTokens), gates: [own, gate],
+            meter: meter)
+    }
+
+    private func gate(_ name: String, _ limits: BudgetLimits, _ state: inout State) -> ModelBudgetGate {
+        if let gate = state.gates[name] {
+            gate.update(limits)
+            return gate
+        }
+        let gate = ModelBudgetGate(name: name, limits: limits, worker: self.worker, counter: self.counter, clock: self.clock)
+        state.gates[name] = gate
+        self.born.continuation.yield(gate)
+        return gate
+    }
+
+    private static func wrap(_ model: any LanguageModel) -> any LanguageModel {
+        #if DEBUG
+        CrashingModel.wrap(model)
+        #else
+        model
+        #endif
+    }
+}
+
+/// Runs ``Models`` for as long as turns may call them.
+struct ModelsService: Service {
+    let models: Models
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await self.models.run() }
     }
 }

@@ -27,6 +27,7 @@ struct Server {
     private let storage: any Storage
     private let client: SharedHTTPClient
     private let coordinator: Coordinator?
+    private let models: Models?
     private let gateway: HTTPGateway
     private let health: HealthMonitor
     private let waiter: ReplyWaiter
@@ -65,7 +66,9 @@ struct Server {
         self.health = HealthMonitor(version: Cardume.version, components: storage.components)
         let (log, journal) = (storage.log, storage.journal)
         if role.hasConversations {
-            let models = Models(configuration, client: client)
+            let models = Models(
+                configuration, client: client, counter: storage.budgets, usage: storage.usage, clock: clock)
+            self.models = models
             let channels = Channels(configuration, client: client, logger: logger, format: format)
             let routes = configuration.routes
             let environment = RuntimeEnvironment(
@@ -78,6 +81,7 @@ struct Server {
                 shards: loops.makeIterator().map { Shard(executor: $0.executor) }, environment: environment)
         } else {
             self.coordinator = nil
+            self.models = nil
         }
         let assistants = configuration.assistants.map(\.assistant.id)
         self.gateway = HTTPGateway(
@@ -118,6 +122,8 @@ struct Server {
         quiet.logLevel = .critical
         // Shut down in reverse order: first say so, then close the doors, then finish the work.
         var services: [any Service] = [Housekeeping(storage: self.storage, logger: self.logger)]
+        // Before the conversations, so that it ends after them.
+        if let models = self.models { services.append(ModelsService(models: models)) }
         if let coordinator = self.coordinator {
             services.append(CoordinatorService(server: self, coordinator: coordinator))
         } else {
@@ -145,14 +151,23 @@ struct Server {
         }
     }
 
+    /// Puts changed settings in force while the server runs.
+    func apply(_ configuration: CardumeConfiguration) {
+        self.models?.apply(configuration)
+    }
+
     private func close() async {
         try? await self.client.shutDown()
         try? await self.loops.shutdownGracefully()
     }
 
     private func announce() {
+        let uses = self.configuration.modelUses
         let names = self.configuration.assistants.map { settings in
-            "\(settings.assistant.id) (\(settings.model.map { "\($0.name) at \($0.baseURL)" } ?? "offline"))"
+            let use = uses[settings.assistant.id]
+            let models = use.map { $0.tiers.sorted { $0.key < $1.key }.map(\.value) + [$0.model].compactMap(\.self) } ?? []
+            let described = models.map { "\($0.model.name) at \($0.model.baseURL)" }.joined(separator: ", ")
+            return "\(settings.assistant.id) (\(described.isEmpty ? "offline" : described))"
         }
         self.logger.notice(
             "starting",

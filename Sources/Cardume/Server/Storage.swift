@@ -10,6 +10,10 @@ protocol Storage: Sendable {
     var log: any PartitionLog { get }
     var journal: any Journal { get }
     var leases: any LeaseStore { get }
+    /// What all processes have used.
+    var usage: any UsageReader { get }
+    /// What all processes may use.
+    var budgets: any BudgetCounter { get }
     /// Looked at by `/health`: name and check.
     var components: [(name: String, check: @Sendable () async throws -> Void)] { get }
     /// For the first line of the log.
@@ -43,11 +47,15 @@ struct EmbeddedStorage: Storage {
         }
         self.folder = configuration.dataFolder
         self.clock = clock
+        let origin = ContinuousClock.now
+        self.budgets = LocalBudgetCounter { .now - origin }
     }
 
     var log: any PartitionLog { self.store }
     var journal: any Journal { self.store }
     var leases: any LeaseStore { self.store }
+    var usage: any UsageReader { self.store }
+    let budgets: any BudgetCounter
     var components: [(name: String, check: @Sendable () async throws -> Void)] {
         [("store", { _ = try await self.store.check() })]
     }
@@ -71,6 +79,8 @@ struct ClusterStorage: Storage {
     private let leasePool: PostgresPool
     private let maintenance: PostgresMaintenance
     private let logger: Logger
+    private let counter: RedisBudgetCounter
+    let usage: any UsageReader
     let journal: any Journal
     let leases: any LeaseStore
     let description: String
@@ -90,7 +100,11 @@ struct ClusterStorage: Storage {
             log.session = configuration.session
             // Each event loop has connections of its own, and all of them fail together.
             let limit = LineLimit()
-            self.redis = RedisLog(settings: log, connector: try RedisConnector(redis), eventLoops: loops) {
+            let connector = try RedisConnector(redis)
+            self.redis = RedisLog(settings: log, connector: connector, eventLoops: loops) {
+                Self.report($0, to: logger, limit)
+            }
+            self.counter = RedisBudgetCounter(connector: connector, prefix: settings.redisPrefix, on: loops[0]) {
                 Self.report($0, to: logger, limit)
             }
             node = "\(redis.node)"
@@ -108,12 +122,15 @@ struct ClusterStorage: Storage {
             throw CommandFailure("database.url: \(error.message)")
         }
         self.maintenance = PostgresMaintenance(self.pool, retention: settings.retention)
-        self.journal = PostgresJournal(self.pool)
+        let journal = PostgresJournal(self.pool)
+        self.journal = journal
+        self.usage = journal
         self.leases = PostgresLeaseStore(self.leasePool, timeToLive: settings.timeToLive)
         self.logger = logger
     }
 
     var log: any PartitionLog { self.redis }
+    var budgets: any BudgetCounter { self.counter }
     var components: [(name: String, check: @Sendable () async throws -> Void)] {
         let pool = self.pool
         return [
@@ -130,6 +147,7 @@ struct ClusterStorage: Storage {
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
             group.addTask { await self.redis.run() }
+            group.addTask { await self.counter.run() }
             do throws(StoreError) {
                 for warning in try await self.redis.start() { self.logger.warning("\(warning)") }
                 try await PostgresMigrator(self.pool).requireCurrent()

@@ -14,6 +14,10 @@ public struct ModelRequest: Sendable {
     public var traceID: String
     /// Whom the model may give the conversation to; empty when it has to answer itself.
     public var transfers: [TransferOption]
+    /// Whether a place is kept for it where calls have to queue; not when another model would do.
+    public var keepsPlace = true
+    /// The largest model it may go to, where there are several.
+    public var largestTier = ModelTier.large
 
     public init(
         assistant: AssistantID, conversation: Conversation.ID, prompt: String, messages: [ContextMessage],

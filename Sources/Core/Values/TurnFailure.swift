@@ -23,8 +23,13 @@ public struct TurnFailure: Error, Hashable, Sendable, CustomStringConvertible {
     public var isRetryable: Bool
     /// The wait the other side asked for.
     public var retryAfter: Duration?
+    /// Whether the other side may have begun to work on it; `false` only where the request certainly did not reach it.
+    public var mayHaveBegun: Bool
 
-    public init(category: Category, message: String, isRetryable: Bool, retryAfter: Duration? = nil) {
+    public init(
+        category: Category, message: String, isRetryable: Bool, retryAfter: Duration? = nil, mayHaveBegun: Bool = true
+    ) {
+        self.mayHaveBegun = mayHaveBegun
         self.category = category
         self.message = message
         self.isRetryable = isRetryable

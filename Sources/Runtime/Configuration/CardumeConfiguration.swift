@@ -192,6 +192,7 @@ public struct CardumeConfiguration: Sendable {
                     message: "must have at least 32 bytes (RFC 7518, section 3.2)"))
         }
         problems += ClusterSettings.problems(self.values, assistants: known)
+        problems += ModelUseSettings.problems(self.values)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
     }
 
@@ -302,7 +303,7 @@ extension TimerRule {
 
 extension CardumeConfiguration.Model {
     /// `nil` when there is no key and the server is not said to need none.
-    fileprivate init?(_ own: ConfigurationSection, else common: ConfigurationSection) {
+    init?(_ own: ConfigurationSection, else common: ConfigurationSection) {
         func value(_ key: String) -> String? { own.optional(key) ?? common.optional(key) }
         // A server that needs no key must not be shown that of another.
         let key = own.flag("keyless") ? own.optional("key") : value("key")

@@ -10,8 +10,14 @@ public struct OpenAIModel: LanguageModel {
     private let settings: CardumeConfiguration.Model
     private let client: SharedHTTPClient
     private let url: String
+    private let onLimits: @Sendable (ModelLimitReport) -> Void
 
-    public init(settings: CardumeConfiguration.Model, client: SharedHTTPClient) {
+    /// - Parameter onLimits: told what each answer says of the server's limits.
+    public init(
+        settings: CardumeConfiguration.Model, client: SharedHTTPClient,
+        onLimits: @escaping @Sendable (ModelLimitReport) -> Void = { _ in }
+    ) {
+        self.onLimits = onLimits
         self.settings = settings
         self.client = client
         self.url = HTTPAddress.join(settings.baseURL, "chat/completions")
@@ -48,6 +54,7 @@ public struct OpenAIModel: LanguageModel {
             try Task.checkCancellation()
             throw OpenAIFailure.transport(error)
         }
+        self.onLimits(ModelLimitReport { head.headers.first(name: $0) })
         guard head.status == .ok else {
             let failure = OpenAIFailure.status(Int(head.status.code), body, head.headers)
             if OpenAIFailure.isContextOverflow(body) { throw ContextOverflow(failure: failure) }

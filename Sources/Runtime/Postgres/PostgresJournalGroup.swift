@@ -35,6 +35,7 @@ struct PostgresJournalGroup {
     private var marks = PostgresColumns(.int8, .text, .text, .int8)
     private var cleared = PostgresColumns(.int8, .text, .text)
     private var timers = PostgresColumns(.text, .text, .text, .text, .timestamptz)
+    private var usage = PostgresColumns(.text, .text, .text, .text, .int8, .int8, .int8)
 
     /// - Precondition: at most one item of a conversation, so that no row is written twice by one statement.
     init(_ items: [Item]) {
@@ -55,6 +56,7 @@ struct PostgresJournalGroup {
         let parts: [(PostgresJournalSQL.Parts, [PostgresColumns])] = [
             (.turns, [self.turns, self.lines]), (.intents, [self.intents]), (.sends, [self.sends]),
             (.letters, [self.letters]), (.marks, [self.marks]), (.cleared, [self.cleared]), (.timers, [self.timers]),
+            (.usage, [self.usage]),
         ]
         let present = parts.filter { !$0.1[0].isEmpty }
         return PostgresStatement(
@@ -105,6 +107,12 @@ struct PostgresJournalGroup {
             self.lines.add([
                 conversation, id, .time(message.receivedAt), .text(ContextMessage.Role.contact.rawValue),
                 .text(message.id.rawValue), .text(message.kind.rawValue), .optional(message.sentAt), .text(message.contextText),
+            ])
+        }
+        if let usage = turn.usage {
+            self.usage.add([
+                conversation, id, .text((usage.day ?? CivilDay(of: turn.finishedAt)).description), .text(usage.model),
+                .int(Int64(usage.prompt)), .int(Int64(usage.completion)), .int(usage.costMicros),
             ])
         }
         if let timer = turn.timer {

@@ -10,7 +10,8 @@ package enum PostgresSchema {
         """
 
     package static let migrations = [
-        PostgresMigration(version: 1, name: "journal and ownership", up: Self.version1, down: Self.version1Down)
+        PostgresMigration(version: 1, name: "journal and ownership", up: Self.version1, down: Self.version1Down),
+        PostgresMigration(version: 2, name: "usage", up: Self.usage, down: "DROP TABLE cardume.usage_daily;"),
     ]
 
     /// Names are compared byte for byte (`"C"`). What people write is UTF-8 in `bytea`, because `text` cannot hold a NUL.
@@ -101,5 +102,15 @@ package enum PostgresSchema {
             cardume.dead_letters, cardume.crash_marks, cardume.holds, cardume.rejected_webhooks, cardume.timers_audit,
             cardume.closings;
         DROP SEQUENCE cardume.message_ids;
+        """
+
+    private static let usage = """
+        -- What the journaled turns of a day used. Days are those of the assistant's time zone; costs are in millionths. A row
+        -- stays locked until its writer's commit is on disk: connections write rows of their own, and readers add them up.
+        CREATE TABLE cardume.usage_daily (
+            day date NOT NULL, assistant text COLLATE "C" NOT NULL, model text COLLATE "C" NOT NULL, writer smallint NOT NULL,
+            requests bigint NOT NULL, prompt_tokens bigint NOT NULL, completion_tokens bigint NOT NULL,
+            cost_micros bigint NOT NULL, PRIMARY KEY (day, assistant, model, writer)
+        ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
         """
 }

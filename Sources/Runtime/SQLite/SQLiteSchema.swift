@@ -13,6 +13,7 @@ enum SQLiteSchema {
             try db.execute(sql: Self.version1)
         }
         migrator.registerMigration("2 timers and transfers") { db in try db.execute(sql: Self.version2) }
+        migrator.registerMigration("6 usage") { db in try db.execute(sql: Self.usage) }
         return migrator
     }
 
@@ -87,5 +88,14 @@ enum SQLiteSchema {
         ALTER TABLE turns ADD COLUMN transfer_to TEXT;
         -- What stands before it is no longer shown to models.
         CREATE TABLE closings (conversation TEXT PRIMARY KEY, message_id INTEGER NOT NULL) WITHOUT ROWID;
+        """
+
+    private static let usage = """
+        -- What the journaled turns of a day used. Days are those of the assistant's time zone; costs are in millionths.
+        CREATE TABLE usage_daily (
+            day TEXT NOT NULL, assistant TEXT NOT NULL, model TEXT NOT NULL, requests INTEGER NOT NULL,
+            prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost_micros INTEGER NOT NULL,
+            PRIMARY KEY (day, assistant, model)
+        ) WITHOUT ROWID;
         """
 }

@@ -115,6 +115,7 @@ extension SQLiteStore: Journal {
             try Self.write(intent, db)
         }
         try Self.audit(turn, by: assistant, db)
+        try Self.countUsage(of: turn, db)
         return .committed
     }
 
