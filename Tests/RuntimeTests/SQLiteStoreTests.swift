@@ -14,6 +14,8 @@ import Testing
         }.run()
         let journal = MemoryStore()
         try await JournalConformance(journal, journal).run()
+        let usage = MemoryStore()
+        try await UsageConformance(usage, usage).run()
         let leases = MemoryStore(timeToLive: .seconds(1))
         try await LeaseStoreConformance(leases).run { leases.expire("a") }
     }
@@ -26,6 +28,9 @@ import Testing
         let journal = try SQLiteStore(settings: SQLiteStore.Settings(folder: folder.path + "/journal"))
         try await JournalConformance(journal, journal).run()
         journal.close()
+        let usage = try SQLiteStore(settings: SQLiteStore.Settings(folder: folder.path + "/usage"))
+        try await UsageConformance(usage, usage).run()
+        usage.close()
     }
 }
 

@@ -1,7 +1,8 @@
 public import CardumeCore
 import Synchronization
 
-/// A model whose calls reserve what they need before they begin, and settle afterwards.
+/// A model whose calls reserve what they need before they begin, and settle afterwards. A call that the server refuses because
+/// there were too many becomes a ``TurnPostponement``, like one for which there is no budget.
 public struct BudgetedModel: LanguageModel {
     /// What the model's settings say of its calls.
     public struct Terms: Sendable {
@@ -39,12 +40,13 @@ public struct BudgetedModel: LanguageModel {
         do {
             response = try await self.model.complete(request)
         } catch {
-            let end = Self.end(of: error)
-            self.settle(reservations, end)
-            if let failure = error as? TurnFailure, failure.category == .rateLimit {
-                self.gates.last?.refused(retryAfter: failure.retryAfter)
+            self.settle(reservations, Self.end(of: error))
+            guard let failure = error as? TurnFailure, failure.category == .rateLimit, let gate = self.gates.last else {
+                throw error
             }
-            throw error
+            // The model has done nothing: that is a wait, not an attempt.
+            gate.refused(retryAfter: failure.retryAfter)
+            throw TurnPostponement(.budget(gate.name), delay: max(failure.retryAfter ?? .zero, .seconds(1)))
         }
         let used = response.usage.map { max(0, $0.prompt) + max(0, $0.completion) }
         self.settle(reservations, .used(tokens: used))

@@ -26,12 +26,13 @@ final class WebhookClient: Sendable {
         Conversation.ID(channel: ChannelID(Self.instance), contact: ContactID(String(Self.firstContact + index)))
     }
 
-    func deliver(_ index: Int, of conversations: Int, to port: Int) async throws {
+    /// - Parameter padding: characters that the message has in addition.
+    func deliver(_ index: Int, of conversations: Int, to port: Int, padding: Int = 0) async throws {
         let contact = Self.firstContact + index % conversations
         let body = """
             {"event":"messages.upsert","instance":"\(Self.instance)","data":{"key":{"remoteJid":"\(contact)@s.whatsapp.net",\
             "fromMe":false,"id":"3EB0\(index)"},"pushName":"Marina Alves","message":{"conversation":\
-            "\(index) Oi, qual o prazo de entrega do meu pedido no Santa Mônica? Obrigada!"},\
+            "\(index) Oi, qual o prazo de entrega do meu pedido no Santa Mônica? Obrigada!\(String(repeating: "!", count: padding))"},\
             "messageType":"conversation","messageTimestamp":\(Int(Date().timeIntervalSince1970))}}
             """
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/webhook/evolution")

@@ -45,7 +45,7 @@ public struct ModelBudget: Sendable {
     static let longestStay = Duration.milliseconds(1_500)
     /// The longest time anybody is sent away: limits may rise meanwhile.
     static let longestAbsence = Duration.seconds(60)
-    /// Between two requests to the counter.
+    /// Between two requests to the counter, give or take a quarter: who always came just after another would always find less.
     static let interval = Duration.milliseconds(200)
     /// How long after a call blocks are still taken ahead.
     static let idleTime = Duration.seconds(2)
@@ -79,6 +79,7 @@ public struct ModelBudget: Sendable {
     private var returns: [Int64: BudgetAmount] = [:]
     private var latest: Answered?
     private var askedAt: Duration?
+    private var questions: UInt64 = 0
     private var closedUntil = Duration.zero
     private var refusals = 0
     private var failingSince: Duration?
@@ -184,13 +185,17 @@ public struct ModelBudget: Sendable {
         guard !self.limits.areNone || self.queue.hereCount > 0 else { return nil }
         let isActive = self.latestArrival.map { now - $0 <= Self.idleTime } ?? false
         guard isActive || self.queue.hereCount > 0 || !self.blocks.isEmpty || !self.returns.isEmpty else { return nil }
-        return self.askedAt.map { max(.zero, $0 + Self.interval - now) } ?? .zero
+        let seed = UInt64(StableHash.crc32(self.worker.utf8)) << 32
+        let jitter = (seed &+ self.questions &* 0x9E37_79B9_7F4A_7C15) >> 54
+        let interval = Self.interval * (768 + Int(jitter) / 2) / 1_024
+        return self.askedAt.map { max(.zero, $0 + interval - now) } ?? .zero
     }
 
     /// What to ask the counter. Followed by ``leased(_:askedAt:at:)`` or ``leaseFailed(at:)``.
     public mutating func leaseRequest(at now: Duration) -> BudgetLeaseRequest {
         self.expire(at: now)
         self.askedAt = now
+        self.questions &+= 1
         let here = self.queue.hereCount
         let isOpen = now >= self.closedUntil
         var request = BudgetLeaseRequest(worker: self.worker, limits: self.limits)
