@@ -12,6 +12,8 @@ struct BenchSandbox: Sendable {
         var requests: Int
         var tokens: Int
         var window: String
+        /// `0.0.0.0` for a server that can pass for several: it answers at every address that begins with 127.
+        var host = "127.0.0.1"
     }
 
     /// - Parameters:
@@ -20,7 +22,10 @@ struct BenchSandbox: Sendable {
     init(model: Duration, limits: Limits? = nil) async throws {
         let options =
             limits.map {
-                ["--requests-per-minute", "\($0.requests)", "--tokens-per-minute", "\($0.tokens)", "--window", $0.window]
+                [
+                    "--requests-per-minute", "\($0.requests)", "--tokens-per-minute", "\($0.tokens)", "--window", $0.window,
+                    "--host", $0.host,
+                ]
             } ?? []
         let child = try ChildProcess(
             [Program.this.path, "sandbox", "--model-milliseconds", "\(model.milliseconds)"] + options)

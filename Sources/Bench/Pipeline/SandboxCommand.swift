@@ -12,6 +12,7 @@ struct SandboxCommand: AsyncParsableCommand {
     @Option var requestsPerMinute = 0
     @Option var tokensPerMinute = 0
     @Option var window = "sliding"
+    @Option var host = "127.0.0.1"
 
     func run() async throws {
         var settings = SandboxSettings()
@@ -21,8 +22,7 @@ struct SandboxCommand: AsyncParsableCommand {
             settings.modelLimits = ModelRateLimiter.Limits(requests: self.requestsPerMinute, tokens: self.tokensPerMinute)
             settings.modelWindow = ModelRateLimiter.Window(rawValue: self.window) ?? .sliding
         }
-        // All of 127.0.0.0/8, so that one server can pass for several.
-        let sandbox = Sandbox(settings: settings, host: "0.0.0.0")
+        let sandbox = Sandbox(settings: settings, host: self.host)
         let service = sandbox.service { port in Self.say(Data("\(port)".utf8)) }
         Thread.detachNewThread {
             while let line = readLine() {

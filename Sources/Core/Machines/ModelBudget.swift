@@ -47,20 +47,6 @@ public struct ModelBudget: Sendable {
     static let longestAbsence = Duration.seconds(60)
     /// Between two requests to the counter, give or take a quarter: who always came just after another would always find less.
     static let interval = Duration.milliseconds(200)
-    /// How long after a call blocks are still taken ahead.
-    static let idleTime = Duration.seconds(2)
-    /// For how long the counter may not answer before the worker goes on without it.
-    static let outage = Duration.seconds(1)
-    /// Workers assumed when the counter has never answered.
-    static let assumedWorkers = 10
-
-    private struct Block {
-        var calls: Int
-        var tokens: Int
-        let stamp: Int64
-        let until: Duration
-    }
-
     /// What the counter said last.
     private struct Answered {
         var at: Duration
@@ -75,20 +61,15 @@ public struct ModelBudget: Sendable {
     private var configured: BudgetLimits
     private var learned = BudgetLimits()
     private var queue = BudgetQueue()
-    private var blocks: [Block] = []
-    private var returns: [Int64: BudgetAmount] = [:]
+    private var blocks = BudgetBlocks()
     private var latest: Answered?
     private var askedAt: Duration?
     private var questions: UInt64 = 0
     private var closedUntil = Duration.zero
     private var refusals = 0
-    private var failingSince: Duration?
-    /// What may begin while the counter is away, and since when that was computed.
-    private var alone: (requests: Double, tokens: Double, at: Duration) = (0, 0, .zero)
-    private var latestArrival: Duration?
-    /// Calls per second, and tokens of a call: recent means.
-    private var arrivals = 0.0
-    private var meanTokens: Double?
+    /// `nil` while the counter answers.
+    private var alone: LoneBudget?
+    private var calls = CallRate()
     private var sweptAt = Duration.zero
 
     /// Sums since the beginning, for tests and metrics: reserved = settled + returned + still out.
@@ -117,12 +98,11 @@ public struct ModelBudget: Sendable {
     public mutating func requested(
         _ key: String, caller: UInt64, tokens: Int, keepsPlace: Bool, at now: Duration
     ) -> Answer {
-        self.noteArrival(tokens, at: now)
+        self.calls.called(tokens, at: now)
         let isOpen = now >= self.closedUntil
         if self.limits.areNone, isOpen { return .granted(self.count(Reservation(stamp: nil, tokens: tokens))) }
         let need = self.need(tokens)
-        self.expire(at: now)
-        self.flowAlone(until: now)
+        self.flow(until: now)
         let rank = self.queue.came(key, caller: caller, tokens: need, until: now + Self.longestStay)
         if isOpen, self.queue.rank(ofCallerHere: caller) == 0, let reservation = self.take(need) {
             self.queue.left(caller)
@@ -147,7 +127,7 @@ public struct ModelBudget: Sendable {
         let rest = BudgetAmount(requests: 1, tokens: reservation.tokens) - spent
         self.settled += spent
         self.returned += rest
-        if let stamp = reservation.stamp { self.giveBack(rest, to: stamp) }
+        if let stamp = reservation.stamp, rest != .zero { self.blocks.giveBack(rest, to: stamp) }
     }
 
     /// The server refused a call because there were too many: nobody calls for as long as it says, or, when it does not say,
@@ -183,8 +163,7 @@ public struct ModelBudget: Sendable {
     /// When the counter is to be asked next, from now; `nil` while there is nothing to ask or to give back.
     public func nextLease(at now: Duration) -> Duration? {
         guard !self.limits.areNone || self.queue.hereCount > 0 else { return nil }
-        let isActive = self.latestArrival.map { now - $0 <= Self.idleTime } ?? false
-        guard isActive || self.queue.hereCount > 0 || !self.blocks.isEmpty || !self.returns.isEmpty else { return nil }
+        guard !self.calls.isIdle(at: now) || self.queue.hereCount > 0 || !self.blocks.isEmpty else { return nil }
         let seed = UInt64(StableHash.crc32(self.worker.utf8)) << 32
         let jitter = (seed &+ self.questions &* 0x9E37_79B9_7F4A_7C15) >> 54
         let interval = Self.interval * (768 + Int(jitter) / 2) / 1_024
@@ -193,7 +172,7 @@ public struct ModelBudget: Sendable {
 
     /// What to ask the counter. Followed by ``leased(_:askedAt:at:)`` or ``leaseFailed(at:)``.
     public mutating func leaseRequest(at now: Duration) -> BudgetLeaseRequest {
-        self.expire(at: now)
+        self.blocks.expire(at: now)
         self.askedAt = now
         self.questions &+= 1
         let here = self.queue.hereCount
@@ -206,44 +185,37 @@ public struct ModelBudget: Sendable {
             request.tokens = self.queue.first(here).reduce(0) { $0 + $1.tokens }
             request.firstTokens = self.queue.first?.tokens ?? 0
         } else if isOpen {
-            let ahead = Int((self.recentArrivals(at: now) * 2 * Self.interval.seconds).rounded(.up))
-            request.calls = max(0, ahead - self.blocks.reduce(0) { $0 + $1.calls })
-            request.firstTokens = self.need(Int(self.meanTokens ?? 0))
+            request.calls = max(0, self.calls.expected(in: Self.interval * 2, at: now) - self.blocks.calls)
+            request.firstTokens = self.need(Int(self.calls.tokens ?? 0))
             request.tokens = request.calls * request.firstTokens
         }
         request.demand = max(self.queue.count, request.calls)
-        request.returns = self.returns
-        self.returns = [:]
+        request.returns = self.blocks.takeReturns()
         return request
     }
 
     /// - Parameter start: when the counter was asked.
     /// - Returns: what became of those who waited here, in order.
     public mutating func leased(_ lease: BudgetLease, askedAt start: Duration, at now: Duration) -> [Resumption] {
-        self.failingSince = nil
+        self.alone = nil
         self.latest = Answered(
             at: now, share: lease.share, workers: max(1, lease.workers), opensAt: now + lease.opensIn)
         if lease.closedFor > .zero { self.close(for: lease.closedFor, at: now) }
-        if lease.calls > 0 {
-            self.blocks.append(
-                Block(calls: lease.calls, tokens: lease.tokens, stamp: lease.stamp, until: start + BudgetLedger.leaseLife))
-        }
+        self.blocks.add(lease, until: start + BudgetLedger.leaseLife)
         return self.elapsed(at: now)
     }
 
     /// The counter did not answer. What was returned with the question is lost rather than returned twice.
     public mutating func leaseFailed(at now: Duration) -> [Resumption] {
-        if self.failingSince == nil {
-            self.failingSince = now
-            self.alone = (0, 0, now)
+        if self.alone == nil {
+            self.alone = LoneBudget(since: now, share: self.latest?.share, workers: self.latest?.workers)
         }
         return self.elapsed(at: now)
     }
 
     /// Time has passed: serves and sends away.
     private mutating func elapsed(at now: Duration) -> [Resumption] {
-        self.expire(at: now)
-        self.flowAlone(until: now)
+        self.flow(until: now)
         if now - self.sweptAt > .seconds(5) {
             self.queue.forgetLost(at: now)
             self.sweptAt = now
@@ -271,7 +243,7 @@ public struct ModelBudget: Sendable {
         let closed = max(.zero, self.closedUntil - now)
         let isFresh = self.latest.map { now - $0.at <= .seconds(1) } ?? false
         let rate = self.rate
-        let place = isFresh || self.isAlone(at: now) ? Double(rank) + 0.5 : Double(rank)
+        let place = isFresh || self.alone?.isInForce(at: now) ?? false ? Double(rank) + 0.5 : Double(rank)
         let queue = Duration.seconds(min(86_400, place / max(rate, 1e-9)))
         let opens = isFresh ? (self.latest?.opensAt ?? now) - now : .zero
         return closed + max(queue, opens)
@@ -279,7 +251,7 @@ public struct ModelBudget: Sendable {
 
     /// Calls per second that this worker gets while it and others wait.
     private var rate: Double {
-        let share = self.failingSince == nil ? self.latest?.share ?? 1 : self.shareAlone
+        let share = self.alone?.share ?? self.latest?.share ?? 1
         return max(share, 1e-6) * self.wholeRate
     }
 
@@ -287,7 +259,8 @@ public struct ModelBudget: Sendable {
     private var wholeRate: Double {
         let seconds = Double(BudgetLedger.window) / 1_000
         let requests = self.limits.requests.map { Double($0) / seconds } ?? .greatestFiniteMagnitude
-        let tokens = self.limits.tokens.map { Double($0) / seconds / max(1, self.meanTokens ?? 1) } ?? .greatestFiniteMagnitude
+        let tokens =
+            self.limits.tokens.map { Double($0) / seconds / max(1, self.calls.tokens ?? 1) } ?? .greatestFiniteMagnitude
         return min(requests, tokens)
     }
 
@@ -299,18 +272,6 @@ public struct ModelBudget: Sendable {
         return delay
     }
 
-    private mutating func noteArrival(_ tokens: Int, at now: Duration) {
-        let since = self.latestArrival.map { (now - $0).seconds } ?? .greatestFiniteMagnitude
-        self.arrivals = self.arrivals / (1 + since) + 1
-        self.latestArrival = now
-        self.meanTokens = self.meanTokens.map { $0 + (Double(tokens) - $0) / 16 } ?? Double(tokens)
-    }
-
-    private func recentArrivals(at now: Duration) -> Double {
-        guard let latest = self.latestArrival, now - latest <= Self.idleTime else { return 0 }
-        return self.arrivals / (1 + (now - latest).seconds)
-    }
-
     // MARK: What is held
 
     /// A call larger than a quarter of the limit would have to wait until hardly anybody else calls: the rest is settled later.
@@ -320,19 +281,8 @@ public struct ModelBudget: Sendable {
     }
 
     private mutating func take(_ tokens: Int) -> Reservation? {
-        if let index = self.blocks.firstIndex(where: { $0.calls > 0 && $0.tokens >= tokens }) {
-            self.blocks[index].calls -= 1
-            self.blocks[index].tokens -= tokens
-            let stamp = self.blocks[index].stamp
-            if self.blocks[index].calls == 0 {
-                self.giveBack(BudgetAmount(tokens: self.blocks[index].tokens), to: stamp)
-                self.blocks.remove(at: index)
-            }
-            return self.count(Reservation(stamp: stamp, tokens: tokens))
-        }
-        guard self.failingSince != nil, self.alone.requests >= 1, self.alone.tokens > 0 else { return nil }
-        self.alone.requests -= 1
-        self.alone.tokens -= Double(tokens)
+        if let stamp = self.blocks.take(tokens) { return self.count(Reservation(stamp: stamp, tokens: tokens)) }
+        guard self.alone?.take(tokens) ?? false else { return nil }
         return self.count(Reservation(stamp: nil, tokens: tokens))
     }
 
@@ -341,36 +291,8 @@ public struct ModelBudget: Sendable {
         return reservation
     }
 
-    private mutating func expire(at now: Duration) {
-        for block in self.blocks where block.until <= now {
-            self.giveBack(BudgetAmount(requests: block.calls, tokens: block.tokens), to: block.stamp)
-        }
-        self.blocks.removeAll { $0.until <= now }
-    }
-
-    private mutating func giveBack(_ amount: BudgetAmount, to stamp: Int64) {
-        let sum = self.returns[stamp, default: .zero] + amount
-        self.returns[stamp] = sum == .zero ? nil : sum
-    }
-
-    // MARK: Without the counter
-
-    private func isAlone(at now: Duration) -> Bool { self.failingSince.map { now - $0 >= Self.outage } ?? false }
-
-    private var shareAlone: Double {
-        let equal = 1 / Double(self.latest?.workers ?? Self.assumedWorkers)
-        return max(self.latest?.share ?? 0, equal) / 2
-    }
-
-    private mutating func flowAlone(until now: Duration) {
-        guard self.isAlone(at: now) else { return }
-        let elapsed = (now - self.alone.at).seconds / (Double(BudgetLedger.window) / 1_000) * self.shareAlone
-        func raised(_ level: Double, _ limit: Int?) -> Double {
-            guard let limit else { return .greatestFiniteMagnitude }
-            return min(max(1, Double(limit) / 60 * self.shareAlone), level + elapsed * Double(limit))
-        }
-        self.alone = (
-            raised(self.alone.requests, self.limits.requests), raised(self.alone.tokens, self.limits.tokens), now
-        )
+    private mutating func flow(until now: Duration) {
+        self.blocks.expire(at: now)
+        self.alone?.flow(self.limits, until: now)
     }
 }
