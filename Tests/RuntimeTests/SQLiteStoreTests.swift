@@ -14,6 +14,8 @@ import Testing
         }.run()
         let journal = MemoryStore()
         try await JournalConformance(journal, journal).run()
+        let usage = MemoryStore()
+        try await UsageConformance(usage, usage).run()
         let leases = MemoryStore(timeToLive: .seconds(1))
         try await LeaseStoreConformance(leases).run { leases.expire("a") }
         let overrides = MemoryOverrideStore()
@@ -29,6 +31,9 @@ import Testing
         try await JournalConformance(journal, journal).run()
         try await OverrideStoreConformance(journal).run { try await ContinuousClock().sleep(for: $0) }
         journal.close()
+        let usage = try SQLiteStore(settings: SQLiteStore.Settings(folder: folder.path + "/usage"))
+        try await UsageConformance(usage, usage).run()
+        usage.close()
     }
 }
 

@@ -7,7 +7,7 @@ final class BenchDeployment: Sendable {
     let sandbox: BenchSandbox
     let client = WebhookClient()
     private let folder: String
-    private let configuration: String
+    private let lines: @Sendable (_ modelHost: String) -> [String]
 
     /// Doors that take whatever comes.
     static let openDoor = [
@@ -19,33 +19,40 @@ final class BenchDeployment: Sendable {
     ///   - assistants: at least one; the first answers.
     ///   - slots: of each assistant, in each process.
     ///   - door: lines of the configuration about load, rates and the spool.
+    ///   - limits: of the model's server; the workers are told them, too.
     init(
-        model: Duration, assistants: [String] = ["suporte"], slots: Int = 20_000, door: [String] = BenchDeployment.openDoor
+        model: Duration, assistants: [String] = ["suporte"], slots: Int = 20_000, door: [String] = BenchDeployment.openDoor,
+        limits: BenchSandbox.Limits? = nil
     ) async throws {
         self.servers = try await BenchServers.start(database: true)
-        self.sandbox = try await BenchSandbox(model: model)
+        self.sandbox = try await BenchSandbox(model: model, limits: limits)
         self.folder = self.servers.redis.folder
-        self.configuration = "\(self.folder)/cardume.yaml"
+        let budget = limits.map { ", requests_per_minute: \($0.requests), tokens_per_minute: \($0.tokens)" } ?? ""
         let gateway = "http://127.0.0.1:\(self.sandbox.port)"
-        let lines =
+        let (redis, database, port) = (self.servers.redis.url, try self.servers.databaseURL, self.sandbox.port)
+        self.lines = { host in
             [
-                "redis: { url: \"\(self.servers.redis.url)\" }",
-                "database: { url: \"\(try self.servers.databaseURL)\" }",
+                "redis: { url: \"\(redis)\" }",
+                "database: { url: \"\(database)\" }",
                 "http: { port: 0 }",
                 "log: { format: json }",
                 "evolution_webhook: { key: \(WebhookClient.key) }",
-                "model: { base_url: \"\(gateway)/v1\", keyless: true }",
+                "model: { base_url: \"http://\(host):\(port)/v1\", keyless: true\(budget) }",
             ] + door + ["assistants:"] + assistants.map { "  \($0): { slots: \(slots) }" } + [
                 "channels:",
                 "  \"*\": { kind: evolution, base_url: \"\(gateway)\", key: qualquer, assistant: \(assistants[0]) }",
             ]
-        try lines.joined(separator: "\n").write(toFile: self.configuration, atomically: true, encoding: .utf8)
+        }
     }
 
-    /// - Parameter role: `run`, `worker` or `gateway`.
-    func start(_ role: String, name: String) async throws -> CardumeInstance {
-        try await CardumeInstance(
-            role, name: name, configuration: self.configuration, folder: self.folder, client: self.client)
+    /// - Parameters:
+    ///   - role: `run`, `worker` or `gateway`.
+    ///   - modelHost: an address of this machine at which the process finds the model. Budgets belong to addresses.
+    func start(_ role: String, name: String, modelHost: String = "127.0.0.1") async throws -> CardumeInstance {
+        let configuration = "\(self.folder)/\(name).yaml"
+        try self.lines(modelHost).joined(separator: "\n").write(toFile: configuration, atomically: true, encoding: .utf8)
+        return try await CardumeInstance(
+            role, name: name, configuration: configuration, folder: self.folder, client: self.client)
     }
 
     /// Delivers messages at their intended times.

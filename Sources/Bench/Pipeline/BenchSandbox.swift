@@ -7,9 +7,28 @@ struct BenchSandbox: Sendable {
     let port: Int
     private let child: ChildProcess
 
-    /// - Parameter model: how long a model call takes.
-    init(model: Duration) async throws {
-        let child = try ChildProcess([Program.this.path, "sandbox", "--model-milliseconds", "\(model.milliseconds)"])
+    /// What the model allows in a minute.
+    struct Limits: Sendable {
+        var requests: Int
+        var tokens: Int
+        var window: String
+        /// `0.0.0.0` for a server that can pass for several: it answers at every address that begins with 127.
+        var host = "127.0.0.1"
+    }
+
+    /// - Parameters:
+    ///   - model: how long a model call takes.
+    ///   - limits: `nil`: everything is allowed.
+    init(model: Duration, limits: Limits? = nil) async throws {
+        let options =
+            limits.map {
+                [
+                    "--requests-per-minute", "\($0.requests)", "--tokens-per-minute", "\($0.tokens)", "--window", $0.window,
+                    "--host", $0.host,
+                ]
+            } ?? []
+        let child = try ChildProcess(
+            [Program.this.path, "sandbox", "--model-milliseconds", "\(model.milliseconds)"] + options)
         guard let port = await child.nextLine().flatMap({ Int($0) }) else { throw BenchFailure("the sandbox did not start") }
         self.child = child
         self.port = port
@@ -22,6 +41,13 @@ struct BenchSandbox: Sendable {
         self.child.write("count")
         guard let count = await self.child.nextLine().flatMap({ Int($0) }) else { throw BenchFailure("the sandbox ended") }
         return count
+    }
+
+    /// What the limits have done so far.
+    func use() async throws -> SandboxState.ModelUse {
+        self.child.write("use")
+        guard let line = await self.child.nextLine() else { throw BenchFailure("the sandbox ended") }
+        return try JSONDecoder().decode(SandboxState.ModelUse.self, from: Data(line.utf8))
     }
 
     func sends() async throws -> [SandboxSend] {

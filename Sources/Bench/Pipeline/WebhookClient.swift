@@ -35,20 +35,21 @@ final class WebhookClient: Sendable {
         var depth: Int?
     }
 
-    func deliver(_ index: Int, of conversations: Int, to port: Int) async throws {
-        while await self.post(index, of: conversations, to: port).status != 200 {
+    /// - Parameter padding: characters that the message has in addition.
+    func deliver(_ index: Int, of conversations: Int, to port: Int, padding: Int = 0) async throws {
+        while await self.post(index, of: conversations, to: port, padding: padding).status != 200 {
             self.repetitions.add(1, ordering: .relaxed)
             try await ContinuousClock().sleep(for: .milliseconds(100))
         }
     }
 
     /// Posts once.
-    func post(_ index: Int, of conversations: Int, to port: Int) async -> Answer {
+    func post(_ index: Int, of conversations: Int, to port: Int, padding: Int = 0) async -> Answer {
         let contact = Self.firstContact + index % conversations
         let body = """
             {"event":"messages.upsert","instance":"\(Self.instance)","data":{"key":{"remoteJid":"\(contact)@s.whatsapp.net",\
             "fromMe":false,"id":"3EB0\(index)"},"pushName":"Marina Alves","message":{"conversation":\
-            "\(index) Oi, qual o prazo de entrega do meu pedido no Santa Mônica? Obrigada!"},\
+            "\(index) Oi, qual o prazo de entrega do meu pedido no Santa Mônica? Obrigada!\(String(repeating: "!", count: padding))"},\
             "messageType":"conversation","messageTimestamp":\(Int(Date().timeIntervalSince1970))}}
             """
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/webhook/evolution")

@@ -8,6 +8,7 @@ struct Figure: Sendable {
         case seconds
         /// Percent of one core.
         case percentOfCore
+        case percent
         /// Shown as MiB.
         case bytes
         case count
@@ -41,6 +42,7 @@ struct Figure: Sendable {
         case .milliseconds: "\(Self.fixed(value, value < 100 ? 2 : 0)) ms"
         case .seconds: "\(Self.fixed(value, 2)) s"
         case .percentOfCore: "\(Self.fixed(value, 1)) % of a core"
+        case .percent: "\(Self.fixed(value, 2)) %"
         case .bytes: "\(Self.fixed(value / 1_048_576, 1)) MiB"
         case .count: Self.grouped(value)
         case .share: "\(Self.fixed(100 * value, 2)) %"

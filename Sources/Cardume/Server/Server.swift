@@ -100,7 +100,9 @@ struct Server {
         let breakers = Breakers(settings: configuration.breakers, clock: clock, observer: everyone)
         self.breakers = breakers
         if role.hasConversations {
-            let models = Models(configuration, client: client, breakers: breakers)
+            let models = Models(
+                configuration, client: client, breakers: breakers, counter: storage.budgets, usage: storage.usage, clock: clock,
+                isLoadHigh: { meter.level >= .high })
             let channels = Channels(
                 configuration, client: client, breakers: breakers, clock: clock, observer: everyone,
                 console: .replies(to: logger, format))
@@ -197,6 +199,8 @@ struct Server {
             Housekeeping(storage: self.storage, logger: self.logger), LoadWatch(meter: self.meter), Tuning(live: self.live),
         ]
         if let spool = self.spool { services.append(SpoolReplay(spool: spool)) }
+        // Before the conversations, so that it ends after them.
+        if let models = self.models { services.append(ModelsService(models: models)) }
         if let coordinator = self.coordinator {
             services.append(CoordinatorService(server: self, coordinator: coordinator))
             if let channels = self.channels { services.append(channels) }
@@ -232,8 +236,12 @@ struct Server {
     }
 
     private func announce() {
+        let uses = self.configuration.modelUses
         let names = self.configuration.assistants.map { settings in
-            "\(settings.assistant.id) (\(settings.model.map { "\($0.name) at \($0.baseURL)" } ?? "offline"))"
+            let use = uses[settings.assistant.id]
+            let models = use.map { $0.tiers.sorted { $0.key < $1.key }.map(\.value) + [$0.model].compactMap(\.self) } ?? []
+            let described = models.map { "\($0.model.name) at \($0.model.baseURL)" }.joined(separator: ", ")
+            return "\(settings.assistant.id) (\(described.isEmpty ? "offline" : described))"
         }
         self.logger.notice(
             "starting",

@@ -14,6 +14,10 @@ protocol Storage: Sendable {
     var overrides: any OverrideStore { get }
     /// Counts requests for all doors of the deployment.
     var limiter: any RateLimiter { get }
+    /// What all processes have used.
+    var usage: any UsageReader { get }
+    /// What all processes may use.
+    var budgets: any BudgetCounter { get }
     /// Looked at by `/health`: name and check.
     var components: [(name: String, check: @Sendable () async throws -> Void)] { get }
     /// For the first line of the log.
@@ -51,12 +55,16 @@ struct EmbeddedStorage: Storage {
         }
         self.folder = configuration.dataFolder
         self.clock = clock
+        let origin = ContinuousClock.now
+        self.budgets = LocalBudgetCounter { .now - origin }
     }
 
     var log: any PartitionLog { self.store }
     var journal: any Journal { self.store }
     var leases: any LeaseStore { self.store }
     var overrides: any OverrideStore { self.store }
+    var usage: any UsageReader { self.store }
+    let budgets: any BudgetCounter
     var components: [(name: String, check: @Sendable () async throws -> Void)] {
         [("store", { _ = try await self.store.check() })]
     }
@@ -86,6 +94,8 @@ final class ClusterStorage: Storage {
     private let isLogOptional: Bool
     private let isLogPrepared = Mutex(false)
     private let logger: Logger
+    private let counter: RedisBudgetCounter
+    let usage: any UsageReader
     let journal: any Journal
     let leases: any LeaseStore
     let overrides: any OverrideStore
@@ -110,7 +120,11 @@ final class ClusterStorage: Storage {
             log.session = configuration.session
             // Each event loop has connections of its own, and all of them fail together.
             let limit = LineLimit()
-            self.redis = RedisLog(settings: log, connector: try RedisConnector(redis), eventLoops: loops) {
+            let connector = try RedisConnector(redis)
+            self.redis = RedisLog(settings: log, connector: connector, eventLoops: loops) {
+                Self.report($0, to: logger, limit)
+            }
+            self.counter = RedisBudgetCounter(connector: connector, prefix: settings.redisPrefix, on: loops[0]) {
                 Self.report($0, to: logger, limit)
             }
             self.redisLimiter =
@@ -132,7 +146,9 @@ final class ClusterStorage: Storage {
             throw CommandFailure("database.url: \(error.message)")
         }
         self.maintenance = PostgresMaintenance(self.pool, retention: settings.retention)
-        self.journal = PostgresJournal(self.pool)
+        let journal = PostgresJournal(self.pool)
+        self.journal = journal
+        self.usage = journal
         self.leases = PostgresLeaseStore(self.leasePool, timeToLive: settings.timeToLive)
         self.overrides = PostgresOverrideStore(self.pool, polling: self.leasePool)
         self.isLogOptional = isLogOptional
@@ -141,6 +157,7 @@ final class ClusterStorage: Storage {
 
     var log: any PartitionLog { self.redis }
     var limiter: any RateLimiter { self.redisLimiter ?? LocalRateLimiter() }
+    var budgets: any BudgetCounter { self.counter }
     var components: [(name: String, check: @Sendable () async throws -> Void)] {
         let pool = self.pool
         return [
@@ -161,6 +178,7 @@ final class ClusterStorage: Storage {
                 group.addTask { await limiter.run() }
                 await limiter.settled()
             }
+            group.addTask { await self.counter.run() }
             do throws(StoreError) {
                 try await self.prepareLogIfThere()
                 try await PostgresMigrator(self.pool).requireCurrent()

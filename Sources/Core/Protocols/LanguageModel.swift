@@ -19,6 +19,10 @@ public struct ModelRequest: Sendable {
     /// When to give up with a ``TurnFailure`` of the category `timeout`, on the monotonic clock; `nil` for whenever the model
     /// does so by itself.
     public var deadline: Duration?
+    /// Whether a place is kept for it where calls have to queue; not when another model would do.
+    public var keepsPlace = true
+    /// The largest model it may go to, where there are several.
+    public var largestTier = ModelTier.large
 
     public init(
         assistant: AssistantID, conversation: Conversation.ID, prompt: String, messages: [ContextMessage],

@@ -81,10 +81,16 @@ public struct TokenUsage: Hashable, Sendable {
     public var model: String
     public var prompt: Int
     public var completion: Int
+    /// In millionths of the currency in which the model's price is given; 0 where none is.
+    public var costMicros: Int64
+    /// The day to which it counts, in the assistant's time zone; `nil`: the day of the turn's end, in UTC.
+    public var day: CivilDay?
 
-    public init(model: String, prompt: Int, completion: Int) {
+    public init(model: String, prompt: Int, completion: Int, costMicros: Int64 = 0, day: CivilDay? = nil) {
         self.model = model
         self.prompt = prompt
         self.completion = completion
+        self.costMicros = costMicros
+        self.day = day
     }
 }

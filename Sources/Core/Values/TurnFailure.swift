@@ -26,10 +26,14 @@ public struct TurnFailure: Error, Hashable, Sendable, CustomStringConvertible {
     /// Whether the other side is not well, rather than the request wrong or one too many: what a circuit breaker counts.
     /// Defaults to whether it could not be reached or did not answer.
     public var isOutage: Bool
+    /// Whether the other side may have begun to work on it; `false` only where the request certainly did not reach it.
+    public var mayHaveBegun: Bool
 
     public init(
-        category: Category, message: String, isRetryable: Bool, retryAfter: Duration? = nil, isOutage: Bool? = nil
+        category: Category, message: String, isRetryable: Bool, retryAfter: Duration? = nil, isOutage: Bool? = nil,
+        mayHaveBegun: Bool = true
     ) {
+        self.mayHaveBegun = mayHaveBegun
         self.category = category
         self.message = message
         self.isRetryable = isRetryable

@@ -210,6 +210,7 @@ public struct CardumeConfiguration: Sendable {
         problems += BulkheadSettings.problems(self.values, self.assistants.map(\.assistant))
         problems += FrontDoorSettings.problems(self.values)
         problems += ClusterSettings.problems(self.values, assistants: known)
+        problems += ModelUseSettings.problems(self.values)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
     }
 
@@ -314,7 +315,7 @@ extension TimerRule {
 
 extension CardumeConfiguration.Model {
     /// `nil` when there is no key and the server is not said to need none.
-    fileprivate init?(_ own: ConfigurationSection, else common: ConfigurationSection) {
+    init?(_ own: ConfigurationSection, else common: ConfigurationSection) {
         func value(_ key: String) -> String? { own.optional(key) ?? common.optional(key) }
         // A server that needs no key must not be shown that of another.
         let key = own.flag("keyless") ? own.optional("key") : value("key")

@@ -7,7 +7,7 @@ extension ConfigurationKey {
     /// All keys there are, in the order in which documents show them.
     public static let all: [ConfigurationKey] =
         Self.process + Self.cluster + Self.doors + Self.frontDoor + Self.model("model") + Self.assistants + Self.bulkheads
-        + Self.turns + Self.channels + Self.routing + Self.tuning
+        + Self.turns + Self.budgets + Self.channels + Self.routing + Self.tuning
 
     private static let process: [ConfigurationKey] = [
         .init("data_folder", .text, default: "./data", "Where the embedded log and journal are kept."),
@@ -111,7 +111,7 @@ extension ConfigurationKey {
         .init("meta_webhook.open", .flag, default: "false", "Accept Meta webhooks without a signature (for tests only)."),
     ]
 
-    private static func model(_ prefix: String) -> [ConfigurationKey] {
+    static func model(_ prefix: String) -> [ConfigurationKey] {
         let isDefault = prefix == "model"
         func value(_ text: String?) -> String? { isDefault ? text : nil }
         let scope = isDefault ? "" : " Overrides `model`."

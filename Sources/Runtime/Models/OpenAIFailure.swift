@@ -23,8 +23,10 @@ enum OpenAIFailure {
             [HTTPClientError.deadlineExceeded, .readTimeout, .connectTimeout, .writeTimeout].contains {
                 $0 == error as? HTTPClientError
             }
-        return TurnFailure(
+        var failure = TurnFailure(
             category: isTimeout ? .timeout : .connection, message: "model: \(HTTPAddress.describe(error))", isRetryable: true)
+        if case .unavailable = SendTransport.outcome(of: error) { failure.mayHaveBegun = false }
+        return failure
     }
 
     static func status(_ status: Int, _ body: Data, _ headers: HTTPHeaders) -> TurnFailure {

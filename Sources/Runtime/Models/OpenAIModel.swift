@@ -10,8 +10,18 @@ public struct OpenAIModel: LanguageModel {
     private let settings: CardumeConfiguration.Model
     private let client: SharedHTTPClient
     private let url: String
+    private let uptime: @Sendable () -> Duration
+    private let onLimits: @Sendable (ModelLimitReport) -> Void
 
-    public init(settings: CardumeConfiguration.Model, client: SharedHTTPClient) {
+    /// - Parameters:
+    ///   - uptime: the clock of ``ModelRequest/deadline``.
+    ///   - onLimits: told what each answer says of the server's limits.
+    public init(
+        settings: CardumeConfiguration.Model, client: SharedHTTPClient, uptime: @escaping @Sendable () -> Duration,
+        onLimits: @escaping @Sendable (ModelLimitReport) -> Void = { _ in }
+    ) {
+        self.uptime = uptime
+        self.onLimits = onLimits
         self.settings = settings
         self.client = client
         self.url = HTTPAddress.join(settings.baseURL, "chat/completions")
@@ -41,13 +51,20 @@ public struct OpenAIModel: LanguageModel {
     private func attempt(_ request: ModelRequest) async throws -> ModelResponse {
         let head: HTTPClientResponse
         let body: Data
+        let timeout = request.deadline.map { min($0 - self.uptime(), self.settings.timeout) } ?? self.settings.timeout
+        guard timeout > .zero else {
+            throw TurnFailure(
+                category: .timeout, message: "the turn's time was over before the model was called", isRetryable: true,
+                isOutage: false, mayHaveBegun: false)
+        }
         do {
             (head, body) = try await self.client.fetch(
-                try self.httpRequest(for: request), within: self.settings.timeout, upTo: 8 << 20)
+                try self.httpRequest(for: request), within: timeout, upTo: 8 << 20)
         } catch {
             try Task.checkCancellation()
             throw OpenAIFailure.transport(error)
         }
+        self.onLimits(ModelLimitReport { head.headers.first(name: $0) })
         guard head.status == .ok else {
             let failure = OpenAIFailure.status(Int(head.status.code), body, head.headers)
             if OpenAIFailure.isContextOverflow(body) { throw ContextOverflow(failure: failure) }

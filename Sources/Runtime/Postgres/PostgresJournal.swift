@@ -9,7 +9,7 @@ import Synchronization
 /// When the connection breaks between a commit and its answer, the caller is told ``StoreError/Code/unavailable`` and repeats
 /// the record: a turn comes back as ``CommitOutcome/duplicate``; sends, dead letters and holds are written again as they are;
 /// a crash mark is counted once, unless this process dies before it repeats it.
-package final class PostgresJournal: Journal {
+package final class PostgresJournal: Journal, UsageReader {
     private struct Loading: Sendable {
         let conversation: Conversation.ID
         let contextMessages: Int
@@ -90,6 +90,18 @@ package final class PostgresJournal: Journal {
                 .text(webhook.source), .text(webhook.reason), .bytes(Array(webhook.body.prefix(Self.rejectedBodyLimit))),
                 .time(webhook.receivedAt), .int(Self.rejectedWebhookLimit),
             ])
+    }
+
+    package func usage(since day: CivilDay) async throws(StoreError) -> [DailyUsage] {
+        let rows = try await self.query(PostgresJournalSQL.usage, [.text(day.description)])
+        return rows.compactMap { row in
+            guard let day = row.text(0).flatMap({ CivilDay($0) }), let assistant = row.text(1), let model = row.text(2) else {
+                return nil
+            }
+            return DailyUsage(
+                day: day, assistant: AssistantID(assistant), model: model, requests: Int(row.int(3) ?? 0),
+                promptTokens: Int(row.int(4) ?? 0), completionTokens: Int(row.int(5) ?? 0), costMicros: row.int(6) ?? 0)
+        }
     }
 
     private func query(

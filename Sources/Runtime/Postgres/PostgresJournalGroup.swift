@@ -37,6 +37,7 @@ struct PostgresJournalGroup {
     private var timers = PostgresColumns(.text, .text, .text, .text, .timestamptz)
     private var efforts = PostgresColumns(.text, .text, .text)
     private var merged = PostgresColumns(.text, .text, .text)
+    private var usage = PostgresColumns(.text, .text, .text, .text, .int8, .int8, .int8)
 
     /// - Precondition: at most one item of a conversation, so that no row is written twice by one statement.
     init(_ items: [Item]) {
@@ -59,6 +60,7 @@ struct PostgresJournalGroup {
             (.letters, [self.letters]), (.marks, [self.marks]), (.cleared, [self.cleared]), (.timers, [self.timers]),
             (.efforts, [self.efforts]),
             (.merged, [self.merged]),
+            (.usage, [self.usage]),
         ]
         let present = parts.filter { !$0.1[0].isEmpty }
         return PostgresStatement(
@@ -113,6 +115,12 @@ struct PostgresJournalGroup {
             ])
         }
         if let efforts = turn.efforts { self.efforts.add([conversation, id, .text(LaneHistory.text(efforts))]) }
+        if let usage = turn.usage {
+            self.usage.add([
+                conversation, id, .text((usage.day ?? CivilDay(of: turn.finishedAt)).description), .text(usage.model),
+                .int(Int64(usage.prompt)), .int(Int64(usage.completion)), .int(usage.costMicros),
+            ])
+        }
         if let timer = turn.timer {
             self.timers.add([
                 conversation, id, .text(timer.rule), .text(turn.timerOutcome.rawValue), .time(timer.dueAt),

@@ -15,6 +15,7 @@ enum PostgresJournalSQL {
         static let timers = Parts(rawValue: 64)
         static let efforts = Parts(rawValue: 128)
         static let merged = Parts(rawValue: 256)
+        static let usage = Parts(rawValue: 512)
     }
 
     /// Parameters are numbered in the order of the parts.
@@ -49,7 +50,7 @@ enum PostgresJournalSQL {
             return "unnest(\(columns.joined(separator: ", "))) \(name)"
         }
         let fences = rows("text int8 int8", "WITH ORDINALITY f")
-        let all: [Parts] = [.turns, .intents, .sends, .letters, .marks, .cleared, .timers, .efforts, .merged]
+        let all: [Parts] = [.turns, .intents, .sends, .letters, .marks, .cleared, .timers, .efforts, .merged, .usage]
         let body = all.filter(parts.contains).map { Self.part($0, rows) }.joined()
         return PostgresStatement.SQL(
             """
@@ -177,6 +178,22 @@ enum PostgresJournalSQL {
                     ORDER BY conversation, message_id ON CONFLICT DO NOTHING
                 )
                 """
+        case .usage:
+            // The modulus bounds how many rows a day has; two writers that share one wait for each other, no more.
+            return """
+                , used AS (
+                    INSERT INTO cardume.usage_daily AS d (day, assistant, model, writer, requests, prompt_tokens,
+                        completion_tokens, cost_micros)
+                    SELECT day::date, assistant, model, pg_backend_pid() % 16, count(*), sum(prompt), sum(completion), sum(cost)
+                    FROM \(rows("text text text text int8 int8 int8", "u")) (conversation, turn, day, model, prompt,
+                        completion, cost)
+                    JOIN inserted USING (conversation, turn) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+                    ON CONFLICT (day, assistant, model, writer) DO UPDATE SET requests = d.requests + excluded.requests,
+                        prompt_tokens = d.prompt_tokens + excluded.prompt_tokens,
+                        completion_tokens = d.completion_tokens + excluded.completion_tokens,
+                        cost_micros = d.cost_micros + excluded.cost_micros
+                )
+                """
         default:
             preconditionFailure("not a single part: \(part)")
         }
@@ -236,5 +253,11 @@ enum PostgresJournalSQL {
             INSERT INTO cardume.rejected_webhooks (source, reason, body, at) VALUES ($1, $2, $3, $4) RETURNING id
         )
         DELETE FROM cardume.rejected_webhooks r USING latest WHERE r.id <= latest.id - $5
+        """
+
+    static let usage: PostgresStatement.SQL = """
+        SELECT day::text, assistant, model, sum(requests)::int8, sum(prompt_tokens)::int8, sum(completion_tokens)::int8,
+            sum(cost_micros)::int8
+        FROM cardume.usage_daily WHERE day >= $1::text::date GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
         """
 }

@@ -23,6 +23,7 @@ package enum PostgresSchema {
             version: 5, name: "gateway servers", up: "ALTER TABLE cardume.sends ADD COLUMN server text COLLATE \"C\";",
             down: "ALTER TABLE cardume.sends DROP COLUMN server;"),
         PostgresTurnLoad.migration,
+        PostgresMigration(version: 7, name: "usage", up: Self.usage, down: "DROP TABLE cardume.usage_daily;"),
     ]
 
     /// Names are compared byte for byte (`"C"`). What people write is UTF-8 in `bytea`, because `text` cannot hold a NUL.
@@ -140,4 +141,13 @@ package enum PostgresSchema {
         """
 
     private static let settingsDown = "DROP TABLE cardume.setting_overrides, cardume.setting_changes;"
+    private static let usage = """
+        -- What the journaled turns of a day used. Days are those of the assistant's time zone; costs are in millionths. A row
+        -- stays locked until its writer's commit is on disk: connections write rows of their own, and readers add them up.
+        CREATE TABLE cardume.usage_daily (
+            day date NOT NULL, assistant text COLLATE "C" NOT NULL, model text COLLATE "C" NOT NULL, writer smallint NOT NULL,
+            requests bigint NOT NULL, prompt_tokens bigint NOT NULL, completion_tokens bigint NOT NULL,
+            cost_micros bigint NOT NULL, PRIMARY KEY (day, assistant, model, writer)
+        ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+        """
 }

@@ -23,6 +23,7 @@ enum SQLiteSchema {
         migrator.registerMigration("4 merged turns") { db in try db.execute(sql: Self.version4) }
         migrator.registerMigration("5 settings") { db in try db.execute(sql: Self.version5) }
         migrator.registerMigration("6 gateways") { db in try db.execute(sql: Self.version6) }
+        migrator.registerMigration("7 usage") { db in try db.execute(sql: Self.version7) }
         return migrator
     }
 
@@ -118,5 +119,14 @@ enum SQLiteSchema {
     private static let version6 = """
         -- The gateway server that got the latest attempt.
         ALTER TABLE sends ADD COLUMN server TEXT;
+        """
+
+    private static let version7 = """
+        -- What the journaled turns of a day used. Days are those of the assistant's time zone; costs are in millionths.
+        CREATE TABLE usage_daily (
+            day TEXT NOT NULL, assistant TEXT NOT NULL, model TEXT NOT NULL, requests INTEGER NOT NULL,
+            prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost_micros INTEGER NOT NULL,
+            PRIMARY KEY (day, assistant, model)
+        ) WITHOUT ROWID;
         """
 }

@@ -128,6 +128,7 @@ extension SQLiteStore: Journal {
                 arguments: [turn.conversation.rawValue, LaneHistory.text(efforts)])
         }
         try Self.audit(turn, by: assistant, db)
+        try Self.countUsage(of: turn, db)
         return .committed
     }
 

@@ -3,7 +3,7 @@ import Synchronization
 
 /// A log and a journal in memory, with the same contracts as the real ones. Survives as long as the object does: a second
 /// runtime over the same store is a restart.
-public final class MemoryStore: PartitionLog, Journal, LeaseStore {
+public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
     private struct Key: Hashable {
         let conversation: Conversation.ID
         let message: MessageID
@@ -413,6 +413,27 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore {
 
     public func lift(holdOn conversation: Conversation.ID) async throws(StoreError) {
         try self.access { _ = $0.holds.remove(conversation) }
+    }
+
+    public func usage(since day: CivilDay) async throws(StoreError) -> [DailyUsage] {
+        try self.access { state in
+            var totals: [String: DailyUsage] = [:]
+            for turn in state.turns.values {
+                guard let usage = turn.usage, case let used = usage.day ?? CivilDay(of: turn.finishedAt), used >= day else {
+                    continue
+                }
+                let empty = DailyUsage(
+                    day: used, assistant: turn.assistant, model: usage.model, requests: 0, promptTokens: 0,
+                    completionTokens: 0, costMicros: 0)
+                var total = totals["\(used) \(turn.assistant) \(usage.model)"] ?? empty
+                total.requests += 1
+                total.promptTokens += usage.prompt
+                total.completionTokens += usage.completion
+                total.costMicros += usage.costMicros
+                totals["\(used) \(turn.assistant) \(usage.model)"] = total
+            }
+            return totals.sorted { $0.key < $1.key }.map(\.value)
+        }
     }
 
     public func recordRejected(_ webhook: RejectedWebhook) async throws(StoreError) {

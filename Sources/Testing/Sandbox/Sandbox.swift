@@ -84,6 +84,14 @@ public struct Sandbox: Sendable {
         let new = body.messages.reversed().prefix { $0.role == "user" }.reversed()
         let text = new.compactMap(\.content).joined(separator: " | ")
         let message = request.headers[HTTPField.Name("X-Client-Request-Id")!] ?? text
+        let answer = "Recebi: \(text)"
+        let usage = Answer.Usage(prompt_tokens: text.count / 4 + 1, completion_tokens: answer.count / 4 + 1)
+        let (limits, isRefused) = self.state.admitModelCall(
+            tokens: usage.prompt_tokens + usage.completion_tokens, at: Int64(Date().timeIntervalSince1970 * 1_000))
+        guard !isRefused else {
+            let error = ["message": "Rate limit reached", "type": "requests", "code": "rate_limit_exceeded"]
+            return Self.adding(limits, to: try Self.json(["error": error], status: .tooManyRequests))
+        }
         let (latency, fails) = self.state.beginModelCall(message: message, text: text)
         defer { self.state.endModelCall() }
         try await Task.sleep(for: latency)
@@ -98,12 +106,18 @@ public struct Sandbox: Sendable {
             let json = String(decoding: try JSONEncoder().encode(arguments), as: UTF8.self)
             return try Self.json(ToolAnswer(model: body.model, content: content, function: function.name, json))
         }
-        let answer = "Recebi: \(text)"
-        return try Self.json(
-            Answer(
-                id: "chatcmpl-\(UUID().uuidString)", model: body.model,
-                choices: [Answer.Choice(message: Answer.Message(content: answer))],
-                usage: Answer.Usage(prompt_tokens: text.count / 4 + 1, completion_tokens: answer.count / 4 + 1)))
+        let response = Answer(
+            id: "chatcmpl-\(UUID().uuidString)", model: body.model,
+            choices: [Answer.Choice(message: Answer.Message(content: answer))], usage: usage)
+        return Self.adding(limits, to: try Self.json(response))
+    }
+
+    private static func adding(_ headers: [(name: String, value: String)], to response: Response) -> Response {
+        var response = response
+        for header in headers {
+            if let name = HTTPField.Name(header.name) { response.headers[name] = header.value }
+        }
+        return response
     }
 
     private struct Answer: Encodable {

@@ -20,6 +20,10 @@ public struct SandboxSettings: Sendable {
     public var modelFailures: Double = 0
     /// Every model call fails with 503 while its message contains this; empty for none.
     public var modelPoison = ""
+    /// What the model server allows in a minute; `nil`: everything.
+    public var modelLimits: ModelRateLimiter.Limits?
+    /// How it counts that. Fixed when the sandbox is made.
+    public var modelWindow = ModelRateLimiter.Window.sliding
     public var sendLatency: ClosedRange<Duration> = .milliseconds(1)...(.milliseconds(5))
     /// Share of sends that meet `sendFault`; 0 to 1.
     public var sendFaults: Double = 0

@@ -23,6 +23,16 @@ public final class SandboxState: Sendable {
         var messagesThatFailed: Set<String> = []
         var generator: any RandomNumberGenerator & Sendable
         var settings: SandboxSettings
+        var limiter: ModelRateLimiter?
+        var modelUse = ModelUse()
+    }
+
+    /// What limits did to model calls.
+    public struct ModelUse: Hashable, Sendable, Codable {
+        public var admitted = 0
+        /// Of the admitted ones.
+        public var tokens = 0
+        public var refused = 0
     }
 
     private let memory: Mutex<Memory>
@@ -30,7 +40,8 @@ public final class SandboxState: Sendable {
     public init(settings: SandboxSettings) {
         let generator: any RandomNumberGenerator & Sendable =
             settings.seed.map { SeededGenerator(seed: $0) } ?? SystemRandomNumberGenerator()
-        self.memory = Mutex(Memory(generator: generator, settings: settings))
+        let limiter = settings.modelLimits.map { ModelRateLimiter($0, window: settings.modelWindow) }
+        self.memory = Mutex(Memory(generator: generator, settings: settings, limiter: limiter))
     }
 
     public var settings: SandboxSettings { self.memory.withLock { $0.settings } }
@@ -46,6 +57,7 @@ public final class SandboxState: Sendable {
     public var presences: [SandboxPresence] { self.memory.withLock { $0.presences } }
     /// Questions whether an instance is connected.
     public var checks: Int { self.memory.withLock { $0.checks } }
+    public var modelUse: ModelUse { self.memory.withLock { $0.modelUse } }
     public var modelCalls: Int { self.memory.withLock { $0.modelCalls } }
     /// Those that have not been answered yet.
     public var runningModelCalls: Int { self.memory.withLock { $0.runningModelCalls } }
@@ -66,6 +78,29 @@ public final class SandboxState: Sendable {
     }
 
     func endModelCall() { self.memory.withLock { $0.runningModelCalls -= 1 } }
+    /// The headers of the answer to a call of so many tokens, and whether it is refused.
+    func admitModelCall(tokens: Int, at milliseconds: Int64) -> (headers: [(name: String, value: String)], isRefused: Bool) {
+        self.memory.withLock { memory in
+            guard var limiter = memory.limiter else { return ([], false) }
+            let wait = limiter.admit(tokens: tokens, at: milliseconds)
+            let rest = limiter.rest(at: milliseconds)
+            memory.limiter = limiter
+            if wait == nil {
+                memory.modelUse.admitted += 1
+                memory.modelUse.tokens += tokens
+            } else {
+                memory.modelUse.refused += 1
+            }
+            var headers = [
+                ("x-ratelimit-limit-requests", "\(limiter.limits.requests)"),
+                ("x-ratelimit-limit-tokens", "\(limiter.limits.tokens)"),
+                ("x-ratelimit-remaining-requests", "\(rest.requests)"), ("x-ratelimit-remaining-tokens", "\(rest.tokens)"),
+                ("x-ratelimit-reset-requests", "\(rest.reset)ms"), ("x-ratelimit-reset-tokens", "\(rest.reset)ms"),
+            ]
+            if let wait { headers.append(("retry-after-ms", "\(wait)")) }
+            return (headers.map { (name: $0.0, value: $0.1) }, wait != nil)
+        }
+    }
 
     func beginSend() -> (latency: Duration, fault: SandboxSettings.SendFault?) {
         self.memory.withLock { memory in

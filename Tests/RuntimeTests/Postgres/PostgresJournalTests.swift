@@ -104,6 +104,12 @@ struct PostgresJournalTests {
         bed.pool.close()
     }
 
+    @Test func usageIsAddedUp() async throws {
+        let bed = try await JournalBed()
+        try await UsageConformance(bed.journal, bed.leases).run()
+        bed.pool.close()
+    }
+
     @Test func theLeaseStoreKeepsItsPromises() async throws {
         let bed = try await JournalBed(timeToLive: .seconds(1))
         try await LeaseStoreConformance(bed.leases).run {
