@@ -194,6 +194,7 @@ import Testing
         #expect(estimate.tokens(of: request, maximum: 50) == 8 + 200 + 50)
         for _ in 0..<100 { estimate.observed(TokenUsage(model: "m", prompt: 408, completion: 30), for: request) }
         #expect((435...440).contains(estimate.tokens(of: request, maximum: nil)))
+        #expect(TokenUsage(model: "m", prompt: -5, completion: .max).completion == 1_000_000_000)
         estimate.observed(TokenUsage(model: "m", prompt: -5, completion: .max), for: request)
         #expect((435...440).contains(estimate.tokens(of: request, maximum: nil)))
     }

@@ -48,7 +48,7 @@ public struct BudgetedModel: LanguageModel {
             gate.refused(retryAfter: failure.retryAfter)
             throw TurnPostponement(.budget(gate.name), delay: max(failure.retryAfter ?? .zero, .seconds(1)))
         }
-        let used = response.usage.map { max(0, $0.prompt) + max(0, $0.completion) }
+        let used = response.usage.map { $0.prompt + $0.completion }
         self.settle(reservations, .used(tokens: used))
         if let usage = response.usage {
             self.meter.observed(usage, for: request)

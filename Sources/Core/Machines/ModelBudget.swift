@@ -47,6 +47,7 @@ public struct ModelBudget: Sendable {
     static let longestAbsence = Duration.seconds(60)
     /// Between two requests to the counter, give or take a quarter: who always came just after another would always find less.
     static let interval = Duration.milliseconds(200)
+
     /// What the counter said last.
     private struct Answered {
         var at: Duration

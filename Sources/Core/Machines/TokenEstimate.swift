@@ -22,7 +22,7 @@ public struct TokenEstimate: Sendable {
 
     public mutating func observed(_ usage: TokenUsage, for request: ModelRequest) {
         let bytes = Double(Self.bytes(request))
-        guard usage.prompt > 0, usage.completion >= 0, bytes > 0 else { return }
+        guard usage.prompt > 0, bytes > 0 else { return }
         // Pictures and hidden prompts take tokens that no byte explains; nonsense takes no part.
         let ratio = min(2, max(0.05, Double(max(0, usage.prompt - Self.framing(request))) / bytes))
         self.tokensPerByte += (ratio - self.tokensPerByte) * Self.weight

@@ -78,6 +78,9 @@ public struct TurnResult: Sendable {
 
 /// Tokens a model counted. `prompt` includes cached ones, `completion` includes reasoning.
 public struct TokenUsage: Hashable, Sendable {
+    /// More than this nobody uses in one call, whatever a server says.
+    private static let mostTokens = 1_000_000_000
+
     public var model: String
     public var prompt: Int
     public var completion: Int
@@ -88,8 +91,8 @@ public struct TokenUsage: Hashable, Sendable {
 
     public init(model: String, prompt: Int, completion: Int, costMicros: Int64 = 0, day: CivilDay? = nil) {
         self.model = model
-        self.prompt = prompt
-        self.completion = completion
+        self.prompt = min(max(0, prompt), Self.mostTokens)
+        self.completion = min(max(0, completion), Self.mostTokens)
         self.costMicros = costMicros
         self.day = day
     }

@@ -53,12 +53,23 @@ extension CardumeConfiguration {
 }
 
 extension BudgetedModelSettings {
+    /// One of `models`; `nil` when it has no key and the server is not said to need none. The key of `model` is not shown to
+    /// another server.
+    fileprivate init?(named name: String, _ root: ConfigurationSection) {
+        let (own, common) = (root.section("models").section(name), root.section("model"))
+        let isElsewhere = own.optional("base_url").map { $0 != common.optional("base_url") } ?? false
+        if isElsewhere, own.optional("key") == nil, !own.flag("keyless") { return nil }
+        self.init(own, else: common)
+    }
+
     /// `nil` when there is no key and the server is not said to need none.
     fileprivate init?(_ own: ConfigurationSection, else common: ConfigurationSection) {
         guard let model = CardumeConfiguration.Model(own, else: common) else { return nil }
         self.model = model
         // Limits and prices belong to a model of a server: another one does not inherit them.
-        let isSame = CardumeConfiguration.Model(common, else: common).map { ($0.baseURL, $0.name) == (model.baseURL, model.name) }
+        let isSame = CardumeConfiguration.Model(common, else: common).map {
+            ($0.baseURL, $0.name) == (model.baseURL, model.name)
+        }
         func value(_ keys: String...) -> String? {
             func find(_ section: ConfigurationSection) -> String? {
                 keys.dropLast().reduce(section) { $0.section($1) }.optional(keys.last ?? "")
@@ -92,7 +103,7 @@ extension ModelUseSettings {
         let named = ModelTier.allCases.compactMap { tier in tiers.optional(tier.rawValue).map { (tier, $0) } }
         self.tiers = Dictionary(
             uniqueKeysWithValues: named.compactMap { tier, name in
-                BudgetedModelSettings(root.section("models").section(name), else: common).map { (tier, $0) }
+                BudgetedModelSettings(named: name, root).map { (tier, $0) }
             })
         self.model = named.isEmpty ? BudgetedModelSettings(section.section("model"), else: common) : nil
         let standard = ModelTierRule()
@@ -130,7 +141,7 @@ extension ModelUseSettings {
                     refuse(
                         ["tiers", tier.rawValue],
                         "there is no model \"\(name)\" under `models`" + (nearest.map { "; did you mean \"\($0)\"?" } ?? ""))
-                } else if BudgetedModelSettings(root.section("models").section(name), else: root.section("model")) == nil {
+                } else if BudgetedModelSettings(named: name, root) == nil {
                     refuse(["tiers", tier.rawValue], "the model \"\(name)\" has neither `key` nor `keyless: true`")
                 }
             }

@@ -88,9 +88,16 @@ import Testing
     }
 
     @Test func aTierNeedsAModelThatCanBeCalled() {
-        let problems = Self.problems(
-            "models: { bom: { name: gpt-4o } }\nassistants:\n  suporte: { tiers: { large: bom } }\n")
-        #expect(problems.first?.contains("neither `key` nor `keyless: true`") == true, "\(problems)")
+        let assistants = "\nassistants:\n  suporte: { tiers: { large: bom } }\n"
+        for models in [
+            "models: { bom: { name: gpt-4o } }",
+            // The common key is another server's.
+            "model: { key: k }\nmodels: { bom: { base_url: \"http://10.0.0.1/v1\" } }",
+        ] {
+            let problems = Self.problems(models + assistants)
+            #expect(problems.first?.contains("neither `key` nor `keyless: true`") == true, "\(problems)")
+        }
+        #expect(Self.problems("model: { key: k }\nmodels: { bom: { name: gpt-4o } }" + assistants).isEmpty)
     }
 
     @Test func everyLimitAndPriceIsLive() {
