@@ -43,7 +43,7 @@ import Testing
     @Test func aFolderThatCannotBeWrittenIsNamed() async throws {
         let (status, output) = try await Self.run(["run"], "data_folder: /proc/cardume\n")
         #expect(status == 1)
-        #expect(Self.lastLine(output).hasPrefix("cardume: cannot create the data folder /proc/cardume: "))
+        #expect(Self.lastLine(output).hasPrefix("cardume: cannot create the folder /proc/cardume: "))
     }
 
     @Test func aFolderInUseIsNamed() async throws {
