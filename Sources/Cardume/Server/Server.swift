@@ -182,11 +182,6 @@ struct Server {
         self.logger.notice("stopped")
     }
 
-    /// Hands settings that have changed on to whoever uses them, one line for each part.
-    func apply(_ configuration: CardumeConfiguration) async {
-        await self.coordinator?.update(configuration.assistants.map(\.assistant))
-    }
-
     private func serve(signals: [UnixSignal]) async throws {
         let http = self.gateway.service(on: self.loops, doors: self.role.hasDoors) { port in
             self.logger.notice("listening", metadata: ["url": "http://\(self.configuration.http.host):\(port)"])

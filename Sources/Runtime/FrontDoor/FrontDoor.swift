@@ -41,7 +41,7 @@ public final class FrontDoor: Sendable {
     /// Why a message is not taken; `nil` when it is.
     func refusal(of append: LogAppend, from source: FrontDoorSettings.Source) -> APIError? {
         let conversation = append.message.conversation
-        let assistant = self.holders.withLock { $0[conversation] } ?? append.route.assistant
+        let assistant = self.holders.withLock { $0[conversation] } ?? append.route.queue.assistant
         return self.refusal(self.meter.board[assistant], of: source)
     }
 

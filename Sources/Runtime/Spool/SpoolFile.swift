@@ -93,7 +93,7 @@ final class SpoolFile: Sendable {
             let statement = try db.cachedStatement(sql: "INSERT INTO messages VALUES (?, ?, ?, ?)")
             for (index, append) in messages.enumerated() {
                 statement.setUncheckedArguments([
-                    number + Int64(index), append.route.assistant.rawValue, append.route.isChosen, encoded[index],
+                    number + Int64(index), append.route.queue.rawValue, append.route.isChosen, encoded[index],
                 ])
                 try statement.execute()
             }
@@ -109,7 +109,7 @@ final class SpoolFile: Sendable {
                 return try rows.map { row in
                     let data: Data = row[3]
                     let message = try JSONDecoder().decode(InboundMessage.self, from: data)
-                    let route = Route(assistant: AssistantID(row[1] as String), isChosen: row[2])
+                    let route = Route(QueueID(row[1] as String), isChosen: row[2])
                     return Row(number: row[0], append: LogAppend(message: message, route: route), size: data.count)
                 }
             }

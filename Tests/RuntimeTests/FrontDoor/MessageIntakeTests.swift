@@ -27,7 +27,7 @@ import Testing
             let (demands, store) = (self.demands, self.store)
             self.meter = LoadMeter(configuration.frontDoor.capacities, depths: { try demands.depths() }) { [:] }
             self.door = FrontDoor(configuration.frontDoor, meter: self.meter, limiter: LocalRateLimiter())
-            self.intake = MessageIntake(routes: configuration.routes, door: self.door) {
+            self.intake = MessageIntake(routes: Live(configuration.routes), door: self.door) {
                 try await store.append($0).map(IntakeOutcome.init)
             }
         }
