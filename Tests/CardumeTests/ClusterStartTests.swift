@@ -99,7 +99,7 @@ import Testing
         let addresses = ["REDIS_URL": redis.url, "DATABASE_URL": postgres.url]
         try await Self.refuses(addresses, "cardume migrate up", roles: ["run", "worker", "gateway"])
         let (status, output, _) = try await Self.run(["migrate", "up"], addresses)
-        #expect(status == 0 && output.hasPrefix("applied version 1"), "\(output)")
+        #expect(status == 0 && output.hasPrefix("applied version"), "\(output)")
         try await Self.refuses(addresses, yaml: "partitions: 32\n", "64 partitions", "32")
         try await postgres.psql("UPDATE cardume.migrations SET checksum = 'x'")
         try await Self.refuses(addresses, "migration 1", "not this program's")
