@@ -129,8 +129,8 @@ struct Server {
         // Shut down in reverse order: first say so, then close the doors, then finish the work.
         var services: [any Service] = [Housekeeping(storage: self.storage, logger: self.logger)]
         if let coordinator = self.coordinator {
-            services.append(CoordinatorService(server: self, coordinator: coordinator))
             if let channels = self.channels { services.append(channels) }
+            services.append(CoordinatorService(server: self, coordinator: coordinator))
         } else {
             self.health.enter(.ready)
         }
