@@ -53,7 +53,8 @@ extension ConversationActor {
                 machine.requestBegins(at: clock.wallTime)
                 let outcome =
                     Task.isCancelled
-                    ? .unavailable(reason: "the process is stopping") : await channel.send(machine.intent)
+                    ? .postponed(cause: .gateway(reason: "the process is stopping"), delay: .zero)
+                    : await channel.send(machine.intent)
                 step = machine.sent(outcome, at: clock.wallTime)
             case .reconcile:
                 let known = try await self.environment.untilAvailable {

@@ -56,8 +56,8 @@ final class GatewayServer: Sendable {
     /// Checks it when the time has come; called often.
     ///
     /// - Parameter interval: to the next check; a sixth of it, or a second, when it is down. Zero: never, and nothing is known.
-    /// - Returns: what is known now, when that is news: whether it is up, and else why not.
-    func checkIfDue(every interval: Duration, clock: any RuntimeClock) async -> (isUp: Bool, problem: String?)? {
+    /// - Returns: what it said, when that is news.
+    func checkIfDue(every interval: Duration, clock: any RuntimeClock) async -> GatewayCheck? {
         let isDue = self.health.withLock { health in
             if interval == .zero { health.problem = nil }
             guard interval > .zero, !health.isBeingChecked, health.nextCheck <= clock.uptime else { return false }
@@ -67,11 +67,13 @@ final class GatewayServer: Sendable {
         guard isDue else { return nil }
         let check = await self.channel.check()
         return self.health.withLock { health in
-            let known = health.problem
-            if case .down(let reason) = check { health.problem = reason } else { health.problem = nil }
             health.isBeingChecked = false
+            // Cut off in the middle, an answer says nothing.
+            guard !Task.isCancelled else { return nil }
+            let wasUp = health.problem == nil
+            health.problem = check.problem
             health.nextCheck = clock.uptime + (health.problem == nil ? interval : max(interval / 6, min(interval, .seconds(1))))
-            return (known == nil) == (health.problem == nil) ? nil : (health.problem == nil, health.problem)
+            return wasUp == (health.problem == nil) ? nil : check
         }
     }
 }

@@ -202,7 +202,7 @@ import Testing
         for index in 0..<8 { try await deployment.deliver(Load.contact(index), "C\(index)", "oi") }
         try await deployment.settle(replies: 8)
         let presences = deployment.sandbox.presences
-        #expect(presences.map(\.delay) == Array(repeating: 220, count: 8), "eleven characters")
+        #expect(presences.map(\.delay) == Array(repeating: 200, count: 8), "ten characters")
         #expect(Set(presences.map(\.number)).count == 8)
         let times = deployment.sandbox.sends.map(\.at)
         #expect(times[7] - times[0] >= 7 * 250 - 200, "a quarter of a second each; \(times)")

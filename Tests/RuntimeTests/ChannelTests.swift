@@ -114,10 +114,7 @@ import Testing
         }
         let client = SharedHTTPClient()
         let nobody = try Self.channel(port: 1, timeout: "1s", client)
-        guard case .down = await nobody.check() else {
-            Issue.record("up")
-            return
-        }
+        #expect(await nobody.check().problem != nil)
         try await client.shutDown()
     }
 

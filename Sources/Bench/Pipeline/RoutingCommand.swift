@@ -20,6 +20,8 @@ struct RoutingCommand: AsyncParsableCommand {
     var conversations = 60_000
     @Option(help: "Conversations in the second part; 0 leaves it out.")
     var messages = 600
+    @Option(help: "Fail when a share of the first part is off by more than this part of it.")
+    var maximumOff: Double?
     @OptionGroup var options: RunOptions
 
     func validate() throws {
@@ -28,9 +30,14 @@ struct RoutingCommand: AsyncParsableCommand {
 
     func run() async throws {
         let title = "routing: three servers with weights 3, 2, 1; \(self.conversations) conversations"
-        _ = try await self.options.report("routing", title) { _, progress in
+        let report = try await self.options.report("routing", title) { _, progress in
             let choice = self.choice()
             return self.messages == 0 ? choice : choice + (try await self.delivery(progress))
+        }
+        for server in Self.servers {
+            for policy in GatewayRouter.Policy.allCases {
+                try report.require("\(policy.rawValue)_off_\(server.name ?? "")", atMost: self.maximumOff)
+            }
         }
     }
 
@@ -81,6 +88,7 @@ struct RoutingCommand: AsyncParsableCommand {
 
     private func delivery(_ progress: ProgressBar) async throws -> [Figure] {
         let folder = TemporaryFolder.make("cardume-bench")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var sandboxes: [BenchSandbox] = []
         for _ in Self.servers { sandboxes.append(try await BenchSandbox(model: .milliseconds(20))) }

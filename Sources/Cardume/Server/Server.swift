@@ -197,8 +197,8 @@ struct Server {
         // Before the conversations, so that it ends after them.
         if let models = self.models { services.append(ModelsService(models: models)) }
         if let coordinator = self.coordinator {
-            services.append(CoordinatorService(server: self, coordinator: coordinator))
             if let channels = self.channels { services.append(channels) }
+            services.append(CoordinatorService(server: self, coordinator: coordinator))
         } else {
             self.health.enter(.ready)
         }

@@ -27,4 +27,9 @@ public struct SendLead: Hashable, Sendable {
 public enum GatewayCheck: Hashable, Sendable {
     case up
     case down(reason: String)
+
+    /// Why it is down; `nil` when it is up.
+    public var problem: String? {
+        if case .down(let reason) = self { reason } else { nil }
+    }
 }

@@ -30,6 +30,9 @@ extension EvolutionChannel {
     public func check() async -> GatewayCheck {
         do {
             let (status, body) = try await self.call(.GET, "instance/connectionState", nil, timeout: Self.checkTimeout)
+            // Gateways that only resemble Evolution may not know the question; an instance that is unknown is named.
+            let isUnknown = String(decoding: body, as: UTF8.self).contains("does not exist")
+            if [404, 405, 501].contains(status), !isUnknown { return .up }
             guard status == 200 else { return .down(reason: "connectionState answered \(status)") }
             let state = (try? JSONDecoder().decode(ConnectionState.self, from: body))?.instance?.state
             return state == "open" ? .up : .down(reason: "the instance is \(state.map { "\"\($0)\"" } ?? "not loaded")")
