@@ -12,7 +12,8 @@ struct BudgetsCommand: AsyncParsableCommand {
             run out first, then long ones, of which tokens do. Measured over --seconds after a minute's run-up: the share that was \
             used of whichever limit was nearer, and the share of calls that were answered 429.
 
-            The last two are the control: each worker reaches the server at an address of its own, and so has a budget of its own.
+            The server says nothing of its limits, nor when to come back: what is measured is the lease alone. The last two are the \
+            control: each worker reaches the server at an address of its own, and so has a budget of its own.
             """)
 
     @Option(help: "Worker processes.")

@@ -8,7 +8,7 @@ struct SandboxCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "sandbox", shouldDisplay: false)
 
     @Option var modelMilliseconds: Int
-    /// What the model allows in a minute; 0 for everything.
+    /// What the model allows in a minute, without ever saying so; 0 for everything.
     @Option var requestsPerMinute = 0
     @Option var tokensPerMinute = 0
     @Option var window = "sliding"
@@ -20,6 +20,7 @@ struct SandboxCommand: AsyncParsableCommand {
         settings.sendLatency = .zero ... .zero
         if self.requestsPerMinute > 0 {
             settings.modelLimits = ModelRateLimiter.Limits(requests: self.requestsPerMinute, tokens: self.tokensPerMinute)
+            settings.hidesModelLimits = true
             settings.modelWindow = ModelRateLimiter.Window(rawValue: self.window) ?? .sliding
         }
         let sandbox = Sandbox(settings: settings, host: self.host)

@@ -22,6 +22,8 @@ public struct SandboxSettings: Sendable {
     public var modelPoison = ""
     /// What the model server allows in a minute; `nil`: everything.
     public var modelLimits: ModelRateLimiter.Limits?
+    /// Whether its answers say nothing of limits, nor when to come back.
+    public var hidesModelLimits = false
     /// How it counts that. Fixed when the sandbox is made.
     public var modelWindow = ModelRateLimiter.Window.sliding
     public var sendLatency: ClosedRange<Duration> = .milliseconds(1)...(.milliseconds(5))

@@ -91,6 +91,7 @@ public final class SandboxState: Sendable {
             } else {
                 memory.modelUse.refused += 1
             }
+            guard !memory.settings.hidesModelLimits else { return ([], wait != nil) }
             var headers = [
                 ("x-ratelimit-limit-requests", "\(limiter.limits.requests)"),
                 ("x-ratelimit-limit-tokens", "\(limiter.limits.tokens)"),
