@@ -66,7 +66,8 @@ final class Models: Sendable {
                         self.budgeted(only, own, settings.assistant, &state)
                     } else {
                         TieredModel(
-                            use.tiers.mapValues { self.budgeted($0, own, settings.assistant, &state) }, rule: use.rule, isLoadHigh: self.isLoadHigh)
+                            use.tiers.mapValues { self.budgeted($0, own, settings.assistant, &state) }, rule: use.rule,
+                            isLoadHigh: self.isLoadHigh)
                     }
                 state.models[id] = Self.wrap(
                     CostLimitedModel(model, totals: self.totals, policy: use.onCostLimit, message: use.costLimitMessage))

@@ -29,7 +29,8 @@ public struct BulkheadPolicy: Hashable, Sendable {
     public var adaptiveFloor: Int?
 
     public init(
-        floor: Int = 0, weight: Int = 1, lanes: [Lane: LanePolicy] = [:], laneRule: LaneRule = LaneRule(), adaptiveFloor: Int? = nil
+        floor: Int = 0, weight: Int = 1, lanes: [Lane: LanePolicy] = [:], laneRule: LaneRule = LaneRule(),
+        adaptiveFloor: Int? = nil
     ) {
         self.floor = floor
         self.weight = weight

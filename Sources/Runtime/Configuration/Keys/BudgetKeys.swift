@@ -43,7 +43,8 @@ extension ConfigurationKey {
             ),
             .init(
                 "assistants.*.cost_limit_message", .text,
-                default: "No momento não consigo responder por aqui. Sua mensagem está guardada e será respondida assim que possível.",
+                default:
+                    "No momento não consigo responder por aqui. Sua mensagem está guardada e será respondida assim que possível.",
                 isLive: true, "What is answered at the ceiling with `message`. Empty: nothing."),
         ]
 
