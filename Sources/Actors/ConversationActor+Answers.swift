@@ -20,7 +20,7 @@ extension ConversationActor {
     func respond(to turn: Turn, since startedAt: Timestamp) async throws -> TurnResult {
         // It came while the turn's messages were being marked.
         if self.machine.isSuperseded { throw self.superseded(turn, since: startedAt) }
-        guard self.machine.policy.onNewMessage == .supersede else { return try await self.ask(turn) }
+        guard self.machine.isSupersedable else { return try await self.ask(turn) }
         let call = Task { try await self.ask(turn) }
         self.call = call
         defer { self.call = nil }

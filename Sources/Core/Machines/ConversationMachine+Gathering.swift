@@ -31,7 +31,7 @@ extension ConversationMachine {
         case .gathering:
             let mayComeMore = item.mayBeMerged && self.mailbox.count < self.policy.debounce.maximumMessages
             return mayComeMore ? .queued : .completes
-        case .answering where self.policy.onNewMessage == .supersede && self.mayJoin(item, at: now()):
+        case .answering where self.isSupersedable && self.mayJoin(item, at: now()):
             self.state = .superseded
             return .supersedes
         case .resting, .running, .answering, .superseded:
@@ -81,6 +81,7 @@ extension ConversationMachine {
     public mutating func begin() -> [LogEntry] {
         guard case .running = self.state else { preconditionFailure("nothing was running") }
         self.state = .answering
+        self.isSupersedable = self.policy.onNewMessage == .supersede
         guard self.policy.merges || self.hasMergedLate, self.mailbox[0].mayBeMerged else { return [] }
         self.turnSize = self.mergeableCount
         return self.turnSize == 1 ? [] : self.mailbox[1..<self.turnSize].map(\.entry)
