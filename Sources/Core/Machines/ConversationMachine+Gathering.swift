@@ -94,11 +94,13 @@ extension ConversationMachine {
         if case .superseded = self.state { return .superseded }
         guard case .answering = self.state else { preconditionFailure("no turn has begun") }
         self.state = .running
-        let late = self.policy.late
-        let head = self.mailbox[0].entry.message
-        guard late.after > .zero, isReply, head.timer == nil else { return .inTime }
+        return isReply && self.policy.late.after > .zero ? self.lateness(at: now) : .inTime
+    }
+
+    private mutating func lateness(at now: Timestamp) -> Verdict {
+        let (late, head) = (self.policy.late, self.mailbox[0].entry.message)
         let elapsed = now.elapsed(since: head.receivedAt)
-        guard elapsed > late.after else { return .inTime }
+        guard head.timer == nil, elapsed > late.after else { return .inTime }
         guard late.action == .merge else { return .late(elapsed, late.action) }
         guard !self.hasMergedLate, self.hasRoomForNext else { return .late(elapsed, .send) }
         self.hasMergedLate = true
