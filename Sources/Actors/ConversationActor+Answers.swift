@@ -20,7 +20,7 @@ extension ConversationActor {
     func respond(to turn: Turn, since startedAt: Timestamp) async throws -> TurnResult {
         // It came while the turn's messages were being marked.
         if self.machine.isSuperseded { throw self.superseded(turn, since: startedAt) }
-        guard self.machine.policy.onNewMessage == .supersede else { return try await self.ask(turn) }
+        guard self.machine.isSupersedable else { return try await self.ask(turn) }
         let call = Task { try await self.ask(turn) }
         self.call = call
         defer { self.call = nil }
@@ -59,8 +59,7 @@ extension ConversationActor {
     func outgoing(
         _ replies: [Reply], of turn: Turn, since startedAt: Timestamp, at now: Timestamp
     ) throws -> Outgoing {
-        let message = turn.messages[0]
-        let intents = self.intents(for: replies, to: message, at: now)
+        let intents = self.intents(for: replies, of: turn, at: now)
         switch self.machine.answered(at: now, isReply: !intents.isEmpty) {
         case .inTime:
             return Outgoing(intents: intents, said: replies)
@@ -75,14 +74,16 @@ extension ConversationActor {
             let apology = turn.assistant.turns.late.apology
             let said = apology.isEmpty ? replies : [Reply(text: apology)] + replies
             return Outgoing(
-                intents: self.intents(for: said, to: message, at: now), said: said, late: (elapsed, .apologise))
+                intents: self.intents(for: said, of: turn, at: now), said: said, late: (elapsed, .apologise))
         case .late(let elapsed, .drop):
             return Outgoing(intents: intents.map(\.dropped), said: [], late: (elapsed, .drop))
         }
     }
 
     /// The first intent is journaled as `sending` together with the turn when its request can follow at once.
-    private func intents(for replies: [Reply], to message: InboundMessage, at now: Timestamp) -> [SendIntent] {
+    private func intents(for replies: [Reply], of turn: Turn, at now: Timestamp) -> [SendIntent] {
+        if replies.isEmpty { return [] }
+        let message = turn.messages[0]
         let channel = self.environment.channel(self.id.channel)
         let parts = replies.flatMap { ReplyParts.split($0.text, limit: channel?.maximumTextLength ?? 4096) }
         var intents = parts.enumerated().map { part, text in

@@ -98,6 +98,42 @@ import Testing
         #expect(["re: a+b", "never re: b"].contains(texts), "\(texts)")
     }
 
+    /// Switched on while a turn runs that a message then does not interrupt, and that fails; and off again.
+    @Test func aPolicyThatChangesCountsFromTheNextTurnOn() async throws {
+        let (store, gate, runs) = (MemoryStore(), Gate(), Counter())
+        let bed = RuntimeTestBed(
+            store: store, assistant: BurstTests.assistant(TurnPolicy()),
+            handler: ScriptedHandler { turn in
+                guard runs.next() == 1 else { return BurstTests.reply(turn) }
+                await gate.pass()
+                #expect(!Task.isCancelled)
+                throw TurnFailure(category: .timeout, message: "slow", isRetryable: true)
+            })
+        await bed.start()
+        _ = try await store.append([RuntimeTestBed.append("c", "a", at: SystemClock().wallTime)])
+        await gate.arrival()
+        await bed.dispatcher.update([BurstTests.assistant(TurnPolicy(onNewMessage: .supersede))])
+        _ = try await store.append([RuntimeTestBed.append("c", "b", at: SystemClock().wallTime)])
+        // Time for it to be read; whether it was is a matter of luck.
+        for _ in 0..<1_000 { await Task.yield() }
+        gate.open()
+        await bed.events.finished(2)
+        #expect(await bed.stop())
+        #expect(!bed.events.all.contains { if case .turnSuperseded = $0 { true } else { false } })
+        #expect(["re: a+b", "re: a re: b"].contains(bed.channel.texts(to: "c").joined(separator: " ")))
+    }
+
+    private final class Counter: Sendable {
+        private let value = Mutex(0)
+
+        func next() -> Int {
+            self.value.withLock { value in
+                value += 1
+                return value
+            }
+        }
+    }
+
     // MARK: Late replies
 
     /// Every call takes 20 s, and replies are late after 10 s. Two messages wait from the start.

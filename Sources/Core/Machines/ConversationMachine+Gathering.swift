@@ -31,7 +31,7 @@ extension ConversationMachine {
         case .gathering:
             let mayComeMore = item.mayBeMerged && self.mailbox.count < self.policy.debounce.maximumMessages
             return mayComeMore ? .queued : .completes
-        case .answering where self.policy.onNewMessage == .supersede && self.mayJoin(item, at: now()):
+        case .answering where self.isSupersedable && self.mayJoin(item, at: now()):
             self.state = .superseded
             return .supersedes
         case .resting, .running, .answering, .superseded:
@@ -87,6 +87,7 @@ extension ConversationMachine {
     public mutating func begin() -> [LogEntry] {
         guard case .running = self.state else { preconditionFailure("nothing was running") }
         self.state = .answering
+        self.isSupersedable = self.policy.onNewMessage == .supersede
         guard self.policy.merges || self.hasMergedLate, self.mailbox[0].mayBeMerged else { return [] }
         self.turnSize = self.mergeableCount
         return self.turnSize == 1 ? [] : self.mailbox[1..<self.turnSize].map(\.entry)
@@ -99,11 +100,13 @@ extension ConversationMachine {
         if case .superseded = self.state { return .superseded }
         guard case .answering = self.state else { preconditionFailure("no turn has begun") }
         self.state = .running
-        let late = self.policy.late
-        let head = self.mailbox[0].entry.message
-        guard late.after > .zero, isReply, head.timer == nil else { return .inTime }
+        return isReply && self.policy.late.after > .zero ? self.lateness(at: now) : .inTime
+    }
+
+    private mutating func lateness(at now: Timestamp) -> Verdict {
+        let (late, head) = (self.policy.late, self.mailbox[0].entry.message)
         let elapsed = now.elapsed(since: head.receivedAt)
-        guard elapsed > late.after else { return .inTime }
+        guard head.timer == nil, elapsed > late.after else { return .inTime }
         guard late.action == .merge else { return .late(elapsed, late.action) }
         guard !self.hasMergedLate, self.hasRoomForNext else { return .late(elapsed, .send) }
         self.hasMergedLate = true

@@ -75,6 +75,8 @@ public struct ConversationMachine {
     var state = State.resting
     /// Items of the running turn, from the head on, that are not finished.
     var turnSize = 1
+    /// Whether a newer message may supersede the running turn; a policy that changes counts from the next one on.
+    public internal(set) var isSupersedable = false
     /// When this process looked at the head first, where a turn may answer several messages.
     var burstBegan: Duration?
     /// Whether a late reply to the head was thrown away; that happens once.
