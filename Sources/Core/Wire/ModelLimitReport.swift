@@ -52,7 +52,8 @@ public struct ModelLimitReport: Hashable, Sendable {
         while !rest.isEmpty {
             let number = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
             let unit = rest.dropFirst(number.count).prefix { $0.isASCII && $0.isLetter }
-            guard let value = Double(number), let scale = ["ms": 1.0, "s": 1_000, "m": 60_000, "h": 3_600_000][String(unit)] else {
+            guard let value = Double(number), let scale = ["ms": 1.0, "s": 1_000, "m": 60_000, "h": 3_600_000][String(unit)]
+            else {
                 return nil
             }
             milliseconds += value * scale
