@@ -148,15 +148,17 @@ final class ClusterDeployment: Doorway {
     }
 
     /// Waits until `count` members hold all partitions, evenly to within ±2.
+    ///
+    /// - Parameter queues: defaults to one for each assistant.
     @discardableResult
-    func balance(over count: Int, within limit: Duration = .seconds(30)) async throws -> Leases {
+    func balance(over count: Int, queues: Int? = nil, within limit: Duration = .seconds(30)) async throws -> Leases {
         var leases = Leases()
         do {
             try await Waiting.until("\(count) members to share the partitions", within: limit) {
                 leases = try await self.leases()
                 let counts = leases.counts.values
                 guard counts.count == count, let least = counts.min(), let most = counts.max() else { return false }
-                return leases.holders.count == 64 * self.assistants.count && most - least <= 2
+                return leases.holders.count == 64 * (queues ?? self.assistants.count) && most - least <= 2
             }
         } catch {
             Issue.record("\(error): \(leases.counts)")

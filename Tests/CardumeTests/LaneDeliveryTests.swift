@@ -28,7 +28,7 @@ import Testing
         let ordinary = try await deployment.start("worker", environment: ["CARDUME_LANES": "light"])
         let images = try await deployment.start("worker", environment: ["CARDUME_LANES": "image"])
         try await deployment.startGateway()
-        let leases = try await deployment.balance(over: 2)
+        let leases = try await deployment.balance(over: 2, queues: 2)
         let owners = Dictionary(grouping: leases.holders) { $0.key.prefix { $0 != "/" } }.mapValues { Set($0.map(\.value)) }
         #expect(owners["suporte"]?.count == 1 && owners["suporte@image"]?.count == 1)
         let (conversations, messages) = (12, 16)
@@ -69,7 +69,9 @@ import Testing
             #expect(numbers.count - unique.count <= doubts)
         }
         #expect(try await deployment.rows("SELECT message_id FROM cardume.dead_letters") == [])
-        // Every fourth was an image, and none of them was answered by the worker for the others.
-        #expect(ordinary.lines("reply sent").count == conversations * messages * 3 / 4)
+        // Every fourth was an image, and none of them was answered by the worker for the others; what may have been running when the
+        // images' worker died is answered where it is found.
+        let ordinaryReplies = ordinary.lines("reply sent").count
+        #expect((conversations * messages * 3 / 4 - conversations...conversations * messages * 3 / 4).contains(ordinaryReplies))
     }
 }
