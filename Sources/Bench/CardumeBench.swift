@@ -11,7 +11,8 @@ struct CardumeBench: AsyncParsableCommand {
             """,
         subcommands: [
             EmbeddedCommand.self, EngineCommand.self, AppendCommand.self, LatencyCommand.self, ConversationsCommand.self,
-            PipelineCommand.self, RecoveryCommand.self, IdleCommand.self, WorkerCommand.self, SandboxCommand.self,
+            PipelineCommand.self, IsolationCommand.self, AdaptiveCommand.self, RecoveryCommand.self, IdleCommand.self,
+            WorkerCommand.self, SandboxCommand.self,
         ]
     )
 }

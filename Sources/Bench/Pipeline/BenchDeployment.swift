@@ -4,6 +4,7 @@ import Foundation
 /// The real program in a cluster, between a fake gateway and a fake model.
 final class BenchDeployment: Sendable {
     let servers: BenchServers
+    /// The first assistant's.
     let sandbox: BenchSandbox
     let client = WebhookClient()
     private let folder: String
@@ -12,12 +13,24 @@ final class BenchDeployment: Sendable {
     /// - Parameters:
     ///   - model: how long a model call takes.
     ///   - assistants: at least one; the first answers.
-    init(model: Duration, assistants: [String] = ["suporte"]) async throws {
+    convenience init(model: Duration, assistants: [String] = ["suporte"]) async throws {
+        let sandbox = try await BenchSandbox(SandboxOptions(model: model))
+        let gateway = sandbox.url
+        try await self.init(
+            sandbox,
+            ["model: { base_url: \"\(gateway)/v1\", keyless: true }", "assistants:"]
+                + assistants.map { "  \($0): { slots: 20000 }" } + [
+                    "channels:",
+                    "  \"*\": { kind: evolution, base_url: \"\(gateway)\", key: qualquer, assistant: \(assistants[0]) }",
+                ])
+    }
+
+    /// - Parameter configuration: what there is beside servers and doors, in lines of YAML.
+    init(_ sandbox: BenchSandbox, _ configuration: [String]) async throws {
         self.servers = try await BenchServers.start(database: true)
-        self.sandbox = try await BenchSandbox(model: model)
+        self.sandbox = sandbox
         self.folder = self.servers.redis.folder
         self.configuration = "\(self.folder)/cardume.yaml"
-        let gateway = "http://127.0.0.1:\(self.sandbox.port)"
         let lines =
             [
                 "redis: { url: \"\(self.servers.redis.url)\" }",
@@ -25,12 +38,7 @@ final class BenchDeployment: Sendable {
                 "http: { port: 0 }",
                 "log: { format: json }",
                 "evolution_webhook: { key: \(WebhookClient.key) }",
-                "model: { base_url: \"\(gateway)/v1\", keyless: true }",
-                "assistants:",
-            ] + assistants.map { "  \($0): { slots: 20000 }" } + [
-                "channels:",
-                "  \"*\": { kind: evolution, base_url: \"\(gateway)\", key: qualquer, assistant: \(assistants[0]) }",
-            ]
+            ] + configuration
         try lines.joined(separator: "\n").write(toFile: self.configuration, atomically: true, encoding: .utf8)
     }
 

@@ -1,4 +1,3 @@
-import CardumeCore
 import CardumeTesting
 import Foundation
 
@@ -7,14 +6,14 @@ struct BenchSandbox: Sendable {
     let port: Int
     private let child: ChildProcess
 
-    /// - Parameter model: how long a model call takes.
-    init(model: Duration) async throws {
-        let child = try ChildProcess([Program.this.path, "sandbox", "--model-milliseconds", "\(model.milliseconds)"])
+    init(_ options: SandboxOptions) async throws {
+        let child = try ChildProcess([Program.this.path, "sandbox"] + options.arguments)
         guard let port = await child.nextLine().flatMap({ Int($0) }) else { throw BenchFailure("the sandbox did not start") }
         self.child = child
         self.port = port
     }
 
+    var url: String { "http://127.0.0.1:\(self.port)" }
     var usage: ProcessUsage { ProcessUsage(of: self.child.id) }
 
     /// How many messages were sent so far.
@@ -29,6 +28,15 @@ struct BenchSandbox: Sendable {
         guard let line = await self.child.nextLine() else { throw BenchFailure("the sandbox ended") }
         return try JSONDecoder().decode([SandboxSend].self, from: Data(line.utf8))
     }
+
+    func modelCalls() async throws -> SandboxCommand.ModelCalls {
+        self.child.write("model")
+        guard let line = await self.child.nextLine() else { throw BenchFailure("the sandbox ended") }
+        return try JSONDecoder().decode(SandboxCommand.ModelCalls.self, from: Data(line.utf8))
+    }
+
+    /// From now on the model serves so many calls at full speed together.
+    func resize(capacity: Int) { self.child.write("capacity \(capacity)") }
 
     /// Returns when `count` messages were sent, or none for `patience`.
     func wait(for count: Int, patience: Duration, _ progress: (Int) -> Void) async throws {

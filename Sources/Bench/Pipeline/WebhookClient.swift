@@ -4,16 +4,19 @@ import Foundation
 import NIOCore
 import Synchronization
 
-/// The gateway's side of webhooks: posts each message until it is told that it is safe.
+/// The gateway's side of webhooks.
 final class WebhookClient: Sendable {
     static let key = "chave"
-    private static let instance = "loja-uberlandia"
+    static let instance = "loja-uberlandia"
     private static let firstContact = 5_534_990_000_000
 
     private let client: HTTPClient
+    private let instance: String
     private let repetitions = Atomic(0)
 
-    init() {
+    /// - Parameter instance: whose messages it posts.
+    init(instance: String = WebhookClient.instance) {
+        self.instance = instance
         var configuration = HTTPClient.Configuration()
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 10_000
         self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
@@ -26,10 +29,26 @@ final class WebhookClient: Sendable {
         Conversation.ID(channel: ChannelID(Self.instance), contact: ContactID(String(Self.firstContact + index)))
     }
 
+    /// Posts a message until it is told that it is safe.
     func deliver(_ index: Int, of conversations: Int, to port: Int) async throws {
+        let request = self.request(index, of: conversations, to: port)
+        while await self.status(request) != 200 {
+            self.repetitions.add(1, ordering: .relaxed)
+            try await ContinuousClock().sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// Posts a message once.
+    ///
+    /// - Returns: whether it is safe.
+    func post(_ index: Int, of conversations: Int, to port: Int) async -> Bool {
+        await self.status(self.request(index, of: conversations, to: port)) == 200
+    }
+
+    private func request(_ index: Int, of conversations: Int, to port: Int) -> HTTPClientRequest {
         let contact = Self.firstContact + index % conversations
         let body = """
-            {"event":"messages.upsert","instance":"\(Self.instance)","data":{"key":{"remoteJid":"\(contact)@s.whatsapp.net",\
+            {"event":"messages.upsert","instance":"\(self.instance)","data":{"key":{"remoteJid":"\(contact)@s.whatsapp.net",\
             "fromMe":false,"id":"3EB0\(index)"},"pushName":"Marina Alves","message":{"conversation":\
             "\(index) Oi, qual o prazo de entrega do meu pedido no Santa Mônica? Obrigada!"},\
             "messageType":"conversation","messageTimestamp":\(Int(Date().timeIntervalSince1970))}}
@@ -39,10 +58,7 @@ final class WebhookClient: Sendable {
         request.headers.add(name: "apikey", value: Self.key)
         request.headers.add(name: "Content-Type", value: "application/json")
         request.body = .bytes(ByteBuffer(string: body))
-        while await self.status(request) != 200 {
-            self.repetitions.add(1, ordering: .relaxed)
-            try await ContinuousClock().sleep(for: .milliseconds(100))
-        }
+        return request
     }
 
     func isReady(port: Int) async -> Bool {

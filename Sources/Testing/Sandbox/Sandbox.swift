@@ -79,8 +79,11 @@ public struct Sandbox: Sendable {
         let body = try await Self.decode(Completion.self, request)
         let text = body.messages.last?.content ?? ""
         let message = request.headers[HTTPField.Name("X-Client-Request-Id")!] ?? text
-        let (latency, fails) = self.state.beginModelCall(message: message, text: text)
-        try await Task.sleep(for: latency)
+        guard let (latency, fails) = self.state.beginModelCall(message: message, text: text) else {
+            return try Self.tooManyRequests()
+        }
+        defer { self.state.endModelCall() }
+        try await self.state.compute(latency)
         guard !fails else {
             return try Self.json(
                 ["error": ["message": "The server is overloaded", "type": "server_error", "code": "server_is_overloaded"]],
@@ -98,6 +101,14 @@ public struct Sandbox: Sendable {
                 id: "chatcmpl-\(UUID().uuidString)", model: body.model,
                 choices: [Answer.Choice(message: Answer.Message(content: answer))],
                 usage: Answer.Usage(prompt_tokens: text.count / 4 + 1, completion_tokens: answer.count / 4 + 1)))
+    }
+
+    private static func tooManyRequests() throws -> Response {
+        var response = try Self.json(
+            ["error": ["message": "Rate limit reached", "type": "requests", "code": "rate_limit_exceeded"]],
+            status: .tooManyRequests)
+        response.headers[.retryAfter] = "1"
+        return response
     }
 
     private struct Answer: Encodable {

@@ -16,6 +16,8 @@ public final class SandboxState: Sendable {
     private struct Memory {
         var sends: [SandboxSend] = []
         var modelCalls = 0
+        var modelCallsInFlight = 0
+        var modelRefusals = 0
         var sendRequests = 0
         var messagesThatFailed: Set<String> = []
         var generator: any RandomNumberGenerator & Sendable
@@ -23,36 +25,61 @@ public final class SandboxState: Sendable {
     }
 
     private let memory: Mutex<Memory>
+    private let processors: SharedProcessors
 
     public init(settings: SandboxSettings) {
         let generator: any RandomNumberGenerator & Sendable =
             settings.seed.map { SeededGenerator(seed: $0) } ?? SystemRandomNumberGenerator()
         self.memory = Mutex(Memory(generator: generator, settings: settings))
+        self.processors = SharedProcessors(capacity: settings.modelCapacity)
     }
 
     public var settings: SandboxSettings { self.memory.withLock { $0.settings } }
 
     /// Changes the servers' behaviour while they run.
     public func update(_ change: @Sendable (inout SandboxSettings) -> Void) {
-        self.memory.withLock { change(&$0.settings) }
+        let capacity = self.memory.withLock { memory in
+            change(&memory.settings)
+            return memory.settings.modelCapacity
+        }
+        self.processors.resize(capacity: capacity)
     }
 
     /// Every message sent so far, in order.
     public var sends: [SandboxSend] { self.memory.withLock { $0.sends } }
+    /// Those that were turned away included.
     public var modelCalls: Int { self.memory.withLock { $0.modelCalls } }
+    /// Model calls that were turned away.
+    public var modelRefusals: Int { self.memory.withLock { $0.modelRefusals } }
     /// Requests to send, whatever became of them.
     public var sendRequests: Int { self.memory.withLock { $0.sendRequests } }
 
     /// - Parameter message: what tells one message's calls from another's.
-    func beginModelCall(message: String, text: String) -> (latency: Duration, fails: Bool) {
+    /// - Returns: `nil` when the call is turned away; otherwise ``endModelCall()`` follows.
+    func beginModelCall(message: String, text: String) -> (latency: Duration, fails: Bool)? {
         self.memory.withLock { memory in
             memory.modelCalls += 1
             let settings = memory.settings
+            guard memory.modelCallsInFlight < settings.modelRefusesBeyond ?? .max else {
+                memory.modelRefusals += 1
+                return nil
+            }
+            memory.modelCallsInFlight += 1
             let latency = Self.duration(in: settings.modelLatency, &memory.generator)
             if !settings.modelPoison.isEmpty, text.contains(settings.modelPoison) { return (latency, true) }
             let isUnlucky = Double.random(in: 0..<1, using: &memory.generator) < settings.modelFailures
             return (latency, isUnlucky && memory.messagesThatFailed.insert(message).inserted)
         }
+    }
+
+    /// Returns when a model that takes `latency` for a call alone is done with this one.
+    func compute(_ latency: Duration) async throws {
+        guard self.settings.modelCapacity != nil else { return try await Task.sleep(for: latency) }
+        await self.processors.run(latency)
+    }
+
+    func endModelCall() {
+        self.memory.withLock { $0.modelCallsInFlight -= 1 }
     }
 
     func beginSend() -> (latency: Duration, fault: SandboxSettings.SendFault?) {
