@@ -140,6 +140,12 @@ struct AdaptiveLimitTests {
         #expect(simulation.refused > simulation.served)
     }
 
+    @Test(arguments: [(nil, 64), (7, 7), (2, 4), (100, 64)] as [(Int?, Int)])
+    func beginsWhereItIsTold(_ start: Int?, _ expected: Int) {
+        let assistant = Assistant(id: "a", slots: 64, bulkhead: BulkheadPolicy(adaptiveFloor: 4, adaptiveStart: start))
+        #expect(assistant.adaptiveLimits[.light].map { AdaptiveLimit(policy: $0).limit } == expected)
+    }
+
     @Test func tooLittleTrafficTeachesNothing() {
         var limiter = Self.limiter(from: 100)
         for second in 0..<200 {

@@ -6,22 +6,24 @@ struct AdaptiveCommand: AsyncParsableCommand {
         commandName: "adaptive",
         abstract: "How well the number of turns at once follows what the model can take.",
         discussion: """
-            A model server in a process of its own serves --capacity calls at once in 0.5 s each; with more in flight all of them slow \
-            down in proportion. The engine runs in this process over a store in memory, calls the model over HTTP, and always has more \
-            to do than can be done: 1,000 conversations with a message each at every moment. One assistant, which may run up to 400 \
-            turns at once.
+            A model server in a process of its own serves --capacity calls at once in 0.5 s each; with more in flight all of \
+            them slow down in proportion. The engine runs in this process over a store in memory, calls the model over HTTP, \
+            and always has more to do than can be done: 1,000 conversations with a message each at every moment. One \
+            assistant, which may run up to 400 turns at once.
 
               fixed N        no adaptation, and so many turns at once;
               from 4, 400    adaptation, which begins there; after that the server's capacity is halved;
-              refusing       adaptation from 400, before a server that answers 429 beyond its capacity instead of slowing down.
+              refusing       adaptation from 400, before a server that answers 429 beyond its capacity instead of slowing \
+            down.
 
-            Each is measured for --measure seconds, --settle seconds after its begin or after the change (fixed limits: 5 s). "limit" \
-            is the one in the middle of what it was each second; "answered" turns that were journaled; "p50" how long their \
-            last attempts took; "429" the share of model calls that were turned away.
+            Each is measured for --measure seconds, --settle seconds after its begin or after the change (fixed limits: 5 \
+            s). "limit" is the one in the middle of what it was each second, with the least and the highest; "answered" \
+            turns that were journaled; "p50" how long their last attempts took; "429" the share of model calls that were \
+            turned away.
 
             The limit must come within 25 % of the capacity, also of the halved one; adaptation must answer at least \
-            --minimum-goodput times what the best fixed limit of the same run does; at most --maximum-refused percent of the calls may be \
-            turned away. Otherwise the command fails.
+            --minimum-goodput times what the best fixed limit of the same run does; at most --maximum-refused percent of the \
+            calls may be turned away. Otherwise the command fails.
 
             --fixed is the negative control: that many turns at once, without adaptation, in the place of the limiter.
             """)
@@ -54,7 +56,8 @@ struct AdaptiveCommand: AsyncParsableCommand {
                 + self.trials.flatMap { [($0.name, $0.label), ("\($0.name)_halved", "  halved")] }
                 + [("refusing", "refusing")],
             columns: [
-                ("limit", "limit"), ("per_second", "answered"), ("ratio", "to the best"), ("p50_milliseconds", "p50"),
+                ("limit", "limit"), ("limit_least", "least"), ("limit_most", "most"), ("per_second", "answered"),
+                ("ratio", "to the best"), ("p50_milliseconds", "p50"),
                 ("refused_percent", "429"),
             ])
     }
@@ -131,6 +134,8 @@ extension LimitTrial.Measurement {
     fileprivate func figures(_ name: String) -> [Figure] {
         [
             Figure("\(name)_limit", "\(name), limit", self.limit, .count),
+            Figure("\(name)_limit_least", "\(name), least limit", self.leastLimit, .count),
+            Figure("\(name)_limit_most", "\(name), highest limit", self.mostLimit, .count),
             Figure("\(name)_per_second", "\(name), answered", self.goodput, .messagesPerSecond),
             Figure("\(name)_p50_milliseconds", "\(name), p50", self.p50, .milliseconds),
             Figure("\(name)_refused_percent", "\(name), 429", 100 * self.turnedAway, .percent),

@@ -18,6 +18,8 @@ final class LimitTrial: Sendable {
     struct Measurement: Sendable {
         /// Turns at once that the assistant might run, looked at each second: the one in the middle.
         var limit: Double
+        var leastLimit: Double
+        var mostLimit: Double
         /// Turns that were journaled, per second.
         var goodput: Double
         /// Milliseconds: of the turns' last attempts.
@@ -99,8 +101,10 @@ final class LimitTrial: Sendable {
             self.backlog.count, try await self.sandbox.modelCalls(), ContinuousClock.now - begin
         )
         let calls = callsAfter.calls - callsBefore.calls
+        limits.sort()
         return Measurement(
-            limit: Double(limits.sorted()[limits.count / 2]), goodput: Double(after - before) / elapsed.seconds,
+            limit: Double(limits[limits.count / 2]), leastLimit: Double(limits[0]),
+            mostLimit: Double(limits[limits.count - 1]), goodput: Double(after - before) / elapsed.seconds,
             p50: self.backlog.takeLatencies().milliseconds["p50"] ?? 0,
             turnedAway: Double(callsAfter.turnedAway - callsBefore.turnedAway) / Double(max(calls, 1)))
     }
