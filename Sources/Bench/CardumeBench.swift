@@ -11,9 +11,8 @@ struct CardumeBench: AsyncParsableCommand {
             """,
         subcommands: [
             EmbeddedCommand.self, EngineCommand.self, AppendCommand.self, LatencyCommand.self, ConversationsCommand.self,
-            PipelineCommand.self, DoorCommand.self, RecoveryCommand.self, RoutingCommand.self, IdleCommand.self,
-            BudgetsCommand.self, WorkerCommand.self,
-            SandboxCommand.self,
+            PipelineCommand.self, IsolationCommand.self, AdaptiveCommand.self, DoorCommand.self, RecoveryCommand.self,
+            RoutingCommand.self, IdleCommand.self, BudgetsCommand.self, WorkerCommand.self, SandboxCommand.self,
         ]
     )
 }

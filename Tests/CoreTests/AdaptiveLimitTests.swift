@@ -78,7 +78,7 @@ struct AdaptiveLimitTests {
     }
 
     private static func limiter(from initial: Int) -> AdaptiveLimit {
-        AdaptiveLimit(policy: .init(floor: 1, ceiling: 400), initial: initial)
+        AdaptiveLimit(policy: .init(floor: 1, ceiling: 400, initial: initial))
     }
 
     @Test(arguments: [4, 400])
@@ -140,6 +140,12 @@ struct AdaptiveLimitTests {
         #expect(simulation.refused > simulation.served)
     }
 
+    @Test(arguments: [(nil, 64), (7, 7), (2, 4), (100, 64)] as [(Int?, Int)])
+    func beginsWhereItIsTold(_ start: Int?, _ expected: Int) {
+        let assistant = Assistant(id: "a", slots: 64, bulkhead: BulkheadPolicy(adaptiveFloor: 4, adaptiveStart: start))
+        #expect(assistant.adaptiveLimits[.light].map { AdaptiveLimit(policy: $0).limit } == expected)
+    }
+
     @Test func tooLittleTrafficTeachesNothing() {
         var limiter = Self.limiter(from: 100)
         for second in 0..<200 {
@@ -153,8 +159,10 @@ struct AdaptiveLimitTests {
         for seed in 0..<200 as Range<UInt64> {
             var generator = SeededGenerator(seed: seed)
             let floor = Int.random(in: 1...20, using: &generator)
-            let policy = AdaptiveLimit.Policy(floor: floor, ceiling: floor + Int.random(in: 0...50, using: &generator))
-            var limiter = AdaptiveLimit(policy: policy, initial: Int.random(in: 0...100, using: &generator))
+            let policy = AdaptiveLimit.Policy(
+                floor: floor, ceiling: floor + Int.random(in: 0...50, using: &generator),
+                initial: Int.random(in: 0...100, using: &generator))
+            var limiter = AdaptiveLimit(policy: policy)
             var now = Duration.zero
             for _ in 0..<400 {
                 now += .milliseconds(Int.random(in: 0...2_000, using: &generator))

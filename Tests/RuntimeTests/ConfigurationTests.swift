@@ -172,6 +172,15 @@ import Testing
         #expect(source("http.body_limit") == .default)
     }
 
+    @Test func adaptationBeginsWhereItIsTold() throws {
+        func start(_ yaml: String) throws -> Int? {
+            try CardumeConfiguration(yaml: yaml, file: "c", environment: [:]).assistants[0].assistant.bulkhead.adaptiveStart
+        }
+        #expect(try start("assistants: { a: { adaptive_start: 7 } }") == 7)
+        #expect(try start("assistants: { a: { adaptive_start: 0 } }") == nil)
+        #expect(try start("assistants: { a: {} }") == nil)
+    }
+
     @Test func defaultsAreAllowedValues() {
         for key in ConfigurationKey.all {
             guard let value = key.defaultValue else { continue }

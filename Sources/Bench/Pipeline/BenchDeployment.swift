@@ -4,6 +4,7 @@ import Foundation
 /// The real program in a cluster, between a fake gateway and a fake model.
 final class BenchDeployment: Sendable {
     let servers: BenchServers
+    /// The first assistant's.
     let sandbox: BenchSandbox
     let client = WebhookClient()
     private let folder: String
@@ -20,16 +21,29 @@ final class BenchDeployment: Sendable {
     ///   - slots: of each assistant, in each process.
     ///   - door: lines of the configuration about load, rates and the spool.
     ///   - limits: of the model's server; the workers are told them, too.
-    init(
+    convenience init(
         model: Duration, assistants: [String] = ["suporte"], slots: Int = 20_000, door: [String] = BenchDeployment.openDoor,
-        limits: BenchSandbox.Limits? = nil
+        limits: SandboxOptions.Limits? = nil
     ) async throws {
-        self.servers = try await BenchServers.start(database: true)
-        self.sandbox = try await BenchSandbox(model: model, limits: limits)
-        self.folder = self.servers.redis.folder
+        let sandbox = try await BenchSandbox(SandboxOptions(model: model, limits: limits))
         let budget = limits.map { ", requests_per_minute: \($0.requests), tokens_per_minute: \($0.tokens)" } ?? ""
-        let gateway = "http://127.0.0.1:\(self.sandbox.port)"
-        let (redis, database, port) = (self.servers.redis.url, try self.servers.databaseURL, self.sandbox.port)
+        try await self.init(sandbox) { host in
+            [
+                "model: { base_url: \"http://\(host):\(sandbox.port)/v1\", keyless: true\(budget) }",
+            ] + door + ["assistants:"] + assistants.map { "  \($0): { slots: \(slots) }" } + [
+                "channels:",
+                "  \"*\": { kind: evolution, base_url: \"\(sandbox.url)\", key: qualquer, assistant: \(assistants[0]) }",
+            ]
+        }
+    }
+
+    /// - Parameter configuration: what there is beside servers and keys, in lines of YAML; told the address at which a process finds
+    ///   the model.
+    init(_ sandbox: BenchSandbox, _ configuration: @escaping @Sendable (_ modelHost: String) -> [String]) async throws {
+        self.servers = try await BenchServers.start(database: true)
+        self.sandbox = sandbox
+        self.folder = self.servers.redis.folder
+        let (redis, database) = (self.servers.redis.url, try self.servers.databaseURL)
         self.lines = { host in
             [
                 "redis: { url: \"\(redis)\" }",
@@ -37,11 +51,7 @@ final class BenchDeployment: Sendable {
                 "http: { port: 0 }",
                 "log: { format: json }",
                 "evolution_webhook: { key: \(WebhookClient.key) }",
-                "model: { base_url: \"http://\(host):\(port)/v1\", keyless: true\(budget) }",
-            ] + door + ["assistants:"] + assistants.map { "  \($0): { slots: \(slots) }" } + [
-                "channels:",
-                "  \"*\": { kind: evolution, base_url: \"\(gateway)\", key: qualquer, assistant: \(assistants[0]) }",
-            ]
+            ] + configuration(host)
         }
     }
 

@@ -1,4 +1,3 @@
-import CardumeCore
 import CardumeTesting
 import Foundation
 
@@ -7,33 +6,14 @@ struct BenchSandbox: Sendable {
     let port: Int
     private let child: ChildProcess
 
-    /// What the model allows in a minute.
-    struct Limits: Sendable {
-        var requests: Int
-        var tokens: Int
-        var window: String
-        /// `0.0.0.0` for a server that can pass for several: it answers at every address that begins with 127.
-        var host = "127.0.0.1"
-    }
-
-    /// - Parameters:
-    ///   - model: how long a model call takes.
-    ///   - limits: `nil`: everything is allowed.
-    init(model: Duration, limits: Limits? = nil) async throws {
-        let options =
-            limits.map {
-                [
-                    "--requests-per-minute", "\($0.requests)", "--tokens-per-minute", "\($0.tokens)", "--window", $0.window,
-                    "--host", $0.host,
-                ]
-            } ?? []
-        let child = try ChildProcess(
-            [Program.this.path, "sandbox", "--model-milliseconds", "\(model.milliseconds)"] + options)
+    init(_ options: SandboxOptions) async throws {
+        let child = try ChildProcess([Program.this.path, "sandbox"] + options.arguments)
         guard let port = await child.nextLine().flatMap({ Int($0) }) else { throw BenchFailure("the sandbox did not start") }
         self.child = child
         self.port = port
     }
 
+    var url: String { "http://127.0.0.1:\(self.port)" }
     var usage: ProcessUsage { ProcessUsage(of: self.child.id) }
 
     /// How many messages were sent so far.
@@ -55,6 +35,15 @@ struct BenchSandbox: Sendable {
         guard let line = await self.child.nextLine() else { throw BenchFailure("the sandbox ended") }
         return try JSONDecoder().decode([SandboxSend].self, from: Data(line.utf8))
     }
+
+    func modelCalls() async throws -> SandboxCommand.ModelCalls {
+        self.child.write("model")
+        guard let line = await self.child.nextLine() else { throw BenchFailure("the sandbox ended") }
+        return try JSONDecoder().decode(SandboxCommand.ModelCalls.self, from: Data(line.utf8))
+    }
+
+    /// From now on the model serves so many calls at full speed together.
+    func resize(capacity: Int) { self.child.write("capacity \(capacity)") }
 
     /// Returns when `count` messages were sent, or none for `patience`.
     func wait(for count: Int, patience: Duration, _ progress: (Int) -> Void) async throws {

@@ -77,7 +77,7 @@ struct BudgetsCommand: AsyncParsableCommand {
     }
 
     private func measure(_ load: Load, _ progress: ProgressBar) async throws -> [Figure] {
-        let limits = BenchSandbox.Limits(
+        let limits = SandboxOptions.Limits(
             requests: self.requests, tokens: self.tokens, window: load.window,
             host: load.isShared ? "127.0.0.1" : "0.0.0.0")
         let deployment = try await BenchDeployment(model: .milliseconds(500), limits: limits)

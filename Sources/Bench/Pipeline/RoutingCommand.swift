@@ -91,7 +91,7 @@ struct RoutingCommand: AsyncParsableCommand {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         var sandboxes: [BenchSandbox] = []
-        for _ in Self.servers { sandboxes.append(try await BenchSandbox(model: .milliseconds(20))) }
+        for _ in Self.servers { sandboxes.append(try await BenchSandbox(SandboxOptions(model: .milliseconds(20)))) }
         let file = "\(folder)/cardume.yaml"
         try Self.configuration(folder, sandboxes).write(toFile: file, atomically: true, encoding: .utf8)
         let client = WebhookClient()

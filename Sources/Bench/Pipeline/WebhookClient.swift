@@ -4,16 +4,19 @@ import Foundation
 import NIOCore
 import Synchronization
 
-/// The gateway's side of webhooks: posts each message until it is told that it is safe.
+/// The gateway's side of webhooks.
 final class WebhookClient: Sendable {
     static let key = "chave"
-    private static let instance = "loja-uberlandia"
+    static let instance = "loja-uberlandia"
     private static let firstContact = 5_534_990_000_000
 
     private let client: HTTPClient
+    private let instance: String
     private let repetitions = Atomic(0)
 
-    init() {
+    /// - Parameter instance: whose messages it posts.
+    init(instance: String = WebhookClient.instance) {
+        self.instance = instance
         var configuration = HTTPClient.Configuration()
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 10_000
         self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
@@ -35,6 +38,8 @@ final class WebhookClient: Sendable {
         var depth: Int?
     }
 
+    /// Posts a message until it is told that it is safe.
+    ///
     /// - Parameter padding: characters that the message has in addition.
     func deliver(_ index: Int, of conversations: Int, to port: Int, padding: Int = 0) async throws {
         while await self.post(index, of: conversations, to: port, padding: padding).status != 200 {
@@ -47,7 +52,7 @@ final class WebhookClient: Sendable {
     func post(_ index: Int, of conversations: Int, to port: Int, padding: Int = 0) async -> Answer {
         let contact = Self.firstContact + index % conversations
         let body = """
-            {"event":"messages.upsert","instance":"\(Self.instance)","data":{"key":{"remoteJid":"\(contact)@s.whatsapp.net",\
+            {"event":"messages.upsert","instance":"\(self.instance)","data":{"key":{"remoteJid":"\(contact)@s.whatsapp.net",\
             "fromMe":false,"id":"3EB0\(index)"},"pushName":"Marina Alves","message":{"conversation":\
             "\(index) Oi, qual o prazo de entrega do meu pedido no Santa Mônica? Obrigada!\(String(repeating: "!", count: padding))"},\
             "messageType":"conversation","messageTimestamp":\(Int(Date().timeIntervalSince1970))}}

@@ -6,6 +6,7 @@ struct Figure: Sendable {
         case messagesPerSecond
         case milliseconds
         case seconds
+        case percent
         /// Percent of one core.
         case percentOfCore
         case percent
@@ -41,6 +42,7 @@ struct Figure: Sendable {
         case .messagesPerSecond: "\(Self.grouped(value)) messages/s"
         case .milliseconds: "\(Self.fixed(value, value < 100 ? 2 : 0)) ms"
         case .seconds: "\(Self.fixed(value, 2)) s"
+        case .percent: "\(Self.fixed(value, 2)) %"
         case .percentOfCore: "\(Self.fixed(value, 1)) % of a core"
         case .percent: "\(Self.fixed(value, 2)) %"
         case .bytes: "\(Self.fixed(value / 1_048_576, 1)) MiB"

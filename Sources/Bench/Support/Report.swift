@@ -37,8 +37,13 @@ struct Report: Sendable {
             }
             return line
         }
+        return ([self.heading, ""] + lines).joined(separator: "\n")
+    }
+
+    /// With what the figures below it are.
+    var heading: String {
         let count = self.runs.count == 1 ? "one run" : "medians of \(self.runs.count) runs, with least and most"
-        return (["\(self.title) (\(count))", ""] + lines).joined(separator: "\n")
+        return "\(self.title) (\(count))"
     }
 
     func json() throws -> String {

@@ -12,8 +12,11 @@ struct RunOptions: ParsableArguments {
     }
 
     /// Measures and prints.
+    ///
+    /// - Parameter table: how to arrange the figures; `nil` for one below the other.
     func report(
-        _ command: String, _ title: String, _ measure: (_ run: Int, ProgressBar) async throws -> [Figure]
+        _ command: String, _ title: String, table: FigureTable? = nil,
+        _ measure: (_ run: Int, ProgressBar) async throws -> [Figure]
     ) async throws -> Report {
         let progress = ProgressBar(isShown: !self.json)
         var runs: [[Figure]] = []
@@ -22,7 +25,7 @@ struct RunOptions: ParsableArguments {
             runs.append(try await measure(run, progress))
         }
         let report = Report(command: command, title: title, runs: runs)
-        print(self.json ? try report.json() : report.text())
+        print(self.json ? try report.json() : table?.text(report) ?? report.text())
         return report
     }
 }

@@ -28,6 +28,8 @@ public struct AdaptiveLimit: Sendable {
         public var floor: Int
         /// Not below ``floor``.
         public var ceiling: Int
+        /// Where it begins. Defaults to the ceiling.
+        public var initial: Int
         /// Latency up to this many times the baseline counts as none. Defaults to 1.03.
         public var tolerance: Double
         /// Calls that may queue, as a multiple of the limit's square root. Defaults to 0.8.
@@ -46,12 +48,13 @@ public struct AdaptiveLimit: Sendable {
         public var patience: Duration
 
         public init(
-            floor: Int = 1, ceiling: Int, tolerance: Double = 1.03, queue: Double = 0.8, backoff: Double = 0.9,
-            window: Duration = .seconds(1), minimumSamples: Int = 10, probeInterval: Int = 15, caution: Int = 30,
-            patience: Duration = .seconds(30)
+            floor: Int = 1, ceiling: Int, initial: Int? = nil, tolerance: Double = 1.03, queue: Double = 0.8,
+            backoff: Double = 0.9, window: Duration = .seconds(1), minimumSamples: Int = 10, probeInterval: Int = 15,
+            caution: Int = 30, patience: Duration = .seconds(30)
         ) {
             self.floor = max(floor, 1)
             self.ceiling = max(ceiling, self.floor)
+            self.initial = min(max(initial ?? self.ceiling, self.floor), self.ceiling)
             self.tolerance = tolerance
             self.queue = queue
             self.backoff = backoff
@@ -144,10 +147,9 @@ public struct AdaptiveLimit: Sendable {
     /// Mean of the latest full window.
     public private(set) var latency: Duration?
 
-    /// - Parameter initial: defaults to the ceiling.
-    public init(policy: Policy, initial: Int? = nil) {
+    public init(policy: Policy) {
         self.policy = policy
-        self.estimate = Double(min(max(initial ?? policy.ceiling, policy.floor), policy.ceiling))
+        self.estimate = Double(policy.initial)
         // One that begins high may be queueing already; one that begins low can learn while it grows.
         self.beganHigh = self.estimate > Double(2 * policy.minimumSamples)
         self.windowsUntilProbe = self.beganHigh ? 1 : 10
@@ -158,7 +160,7 @@ public struct AdaptiveLimit: Sendable {
         self.clamped(self.probe?.lowered ?? self.estimate)
     }
 
-    /// Other bounds or numbers count from now on.
+    /// Other bounds or numbers count from now on; where to begin no longer does.
     public mutating func update(_ policy: Policy) {
         self.policy = policy
         self.estimate = self.bounded(self.estimate)

@@ -27,16 +27,19 @@ public struct BulkheadPolicy: Hashable, Sendable {
     public var laneRule: LaneRule
     /// Lowest limit that adaptation may come to, in each lane; `nil` for fixed limits, the default.
     public var adaptiveFloor: Int?
+    /// Where adaptation begins, in each lane; `nil`, the default, for the most that the lane may have.
+    public var adaptiveStart: Int?
 
     public init(
         floor: Int = 0, weight: Int = 1, lanes: [Lane: LanePolicy] = [:], laneRule: LaneRule = LaneRule(),
-        adaptiveFloor: Int? = nil
+        adaptiveFloor: Int? = nil, adaptiveStart: Int? = nil
     ) {
         self.floor = floor
         self.weight = weight
         self.lanes = lanes
         self.laneRule = laneRule
         self.adaptiveFloor = adaptiveFloor
+        self.adaptiveStart = adaptiveStart
     }
 }
 
@@ -53,7 +56,8 @@ extension Assistant {
         guard let floor = self.bulkhead.adaptiveFloor else { return [:] }
         return [Lane.light, .heavy, .image, .audio].reduce(into: [:]) { result, lane in
             result[lane] = AdaptiveLimit.Policy(
-                floor: floor, ceiling: min(self.bulkhead.lanes[lane]?.slots ?? self.slots, self.slots))
+                floor: floor, ceiling: min(self.bulkhead.lanes[lane]?.slots ?? self.slots, self.slots),
+                initial: self.bulkhead.adaptiveStart)
         }
     }
 

@@ -16,7 +16,8 @@ extension BulkheadPolicy {
             laneRule: LaneRule(
                 toolCalls: heavy.integer("tool_calls"), calmToolCalls: heavy.integer("calm_tool_calls"),
                 heavyTools: Set(heavy.text("tools").split { $0 == "," || $0 == " " }.map(String.init))),
-            adaptiveFloor: section.flag("adaptive") ? section.integer("adaptive_floor") : nil)
+            adaptiveFloor: section.flag("adaptive") ? section.integer("adaptive_floor") : nil,
+            adaptiveStart: section.integer("adaptive_start") == 0 ? nil : section.integer("adaptive_start"))
     }
 }
 

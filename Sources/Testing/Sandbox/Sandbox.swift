@@ -92,9 +92,11 @@ public struct Sandbox: Sendable {
             let error = ["message": "Rate limit reached", "type": "requests", "code": "rate_limit_exceeded"]
             return Self.adding(limits, to: try Self.json(["error": error], status: .tooManyRequests))
         }
-        let (latency, fails) = self.state.beginModelCall(message: message, text: text)
+        guard let (latency, fails) = self.state.beginModelCall(message: message, text: text) else {
+            return try Self.tooManyRequests()
+        }
         defer { self.state.endModelCall() }
-        try await Task.sleep(for: latency)
+        try await self.state.compute(latency)
         guard !fails else {
             return try Self.json(
                 ["error": ["message": "The server is overloaded", "type": "server_error", "code": "server_is_overloaded"]],
@@ -117,6 +119,14 @@ public struct Sandbox: Sendable {
         for header in headers {
             if let name = HTTPField.Name(header.name) { response.headers[name] = header.value }
         }
+        return response
+    }
+
+    private static func tooManyRequests() throws -> Response {
+        var response = try Self.json(
+            ["error": ["message": "Rate limit reached", "type": "requests", "code": "rate_limit_exceeded"]],
+            status: .tooManyRequests)
+        response.headers[.retryAfter] = "1"
         return response
     }
 

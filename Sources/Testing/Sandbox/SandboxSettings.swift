@@ -16,6 +16,11 @@ public struct SandboxSettings: Sendable {
 
     /// A model call takes a random time in this range.
     public var modelLatency: ClosedRange<Duration> = .milliseconds(20)...(.milliseconds(200))
+    /// Model calls that run at full speed together, from 1: with more, all of them slow down in proportion. `nil` for any
+    /// number.
+    public var modelCapacity: Int?
+    /// Model calls in flight beyond which the next is turned away with 429 and `Retry-After: 1`; `nil` for none.
+    public var modelRefusesBeyond: Int?
     /// Share of messages whose first model call fails with 503; 0 to 1.
     public var modelFailures: Double = 0
     /// Every model call fails with 503 while its message contains this; empty for none.

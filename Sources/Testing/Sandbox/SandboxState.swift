@@ -19,6 +19,7 @@ public final class SandboxState: Sendable {
         var checks = 0
         var modelCalls = 0
         var runningModelCalls = 0
+        var modelRefusals = 0
         var sendRequests = 0
         var messagesThatFailed: Set<String> = []
         var generator: any RandomNumberGenerator & Sendable
@@ -36,19 +37,25 @@ public final class SandboxState: Sendable {
     }
 
     private let memory: Mutex<Memory>
+    private let processors: SharedProcessors
 
     public init(settings: SandboxSettings) {
         let generator: any RandomNumberGenerator & Sendable =
             settings.seed.map { SeededGenerator(seed: $0) } ?? SystemRandomNumberGenerator()
         let limiter = settings.modelLimits.map { ModelRateLimiter($0, window: settings.modelWindow) }
         self.memory = Mutex(Memory(generator: generator, settings: settings, limiter: limiter))
+        self.processors = SharedProcessors(capacity: settings.modelCapacity)
     }
 
     public var settings: SandboxSettings { self.memory.withLock { $0.settings } }
 
     /// Changes the servers' behaviour while they run.
     public func update(_ change: @Sendable (inout SandboxSettings) -> Void) {
-        self.memory.withLock { change(&$0.settings) }
+        let capacity = self.memory.withLock { memory in
+            change(&memory.settings)
+            return memory.settings.modelCapacity
+        }
+        self.processors.resize(capacity: capacity)
     }
 
     /// Every message sent so far, in order.
@@ -58,18 +65,26 @@ public final class SandboxState: Sendable {
     /// Questions whether an instance is connected.
     public var checks: Int { self.memory.withLock { $0.checks } }
     public var modelUse: ModelUse { self.memory.withLock { $0.modelUse } }
+    /// Those that were turned away for being too many at once included.
     public var modelCalls: Int { self.memory.withLock { $0.modelCalls } }
     /// Those that have not been answered yet.
     public var runningModelCalls: Int { self.memory.withLock { $0.runningModelCalls } }
+    /// Model calls that were turned away for being too many at once.
+    public var modelRefusals: Int { self.memory.withLock { $0.modelRefusals } }
     /// Requests to send, whatever became of them.
     public var sendRequests: Int { self.memory.withLock { $0.sendRequests } }
 
     /// - Parameter message: what tells one message's calls from another's.
-    func beginModelCall(message: String, text: String) -> (latency: Duration, fails: Bool) {
+    /// - Returns: `nil` when the call is turned away; otherwise ``endModelCall()`` follows.
+    func beginModelCall(message: String, text: String) -> (latency: Duration, fails: Bool)? {
         self.memory.withLock { memory in
             memory.modelCalls += 1
-            memory.runningModelCalls += 1
             let settings = memory.settings
+            guard memory.runningModelCalls < settings.modelRefusesBeyond ?? .max else {
+                memory.modelRefusals += 1
+                return nil
+            }
+            memory.runningModelCalls += 1
             let latency = Self.duration(in: settings.modelLatency, &memory.generator)
             if !settings.modelPoison.isEmpty, text.contains(settings.modelPoison) { return (latency, true) }
             let isUnlucky = Double.random(in: 0..<1, using: &memory.generator) < settings.modelFailures
@@ -77,7 +92,14 @@ public final class SandboxState: Sendable {
         }
     }
 
+    /// Returns when a model that takes `latency` for a call alone is done with this one.
+    func compute(_ latency: Duration) async throws {
+        guard self.settings.modelCapacity != nil else { return try await Task.sleep(for: latency) }
+        await self.processors.run(latency)
+    }
+
     func endModelCall() { self.memory.withLock { $0.runningModelCalls -= 1 } }
+
     /// The headers of the answer to a call of so many tokens, and whether it is refused.
     func admitModelCall(tokens: Int, at milliseconds: Int64) -> (headers: [(name: String, value: String)], isRefused: Bool) {
         self.memory.withLock { memory in

@@ -29,6 +29,12 @@ extension ConfigurationKey {
                 "assistants.*.adaptive_floor", .integer(1...100_000), default: "4", isLive: true,
                 "The lowest number that adaptation comes down to, in each lane."),
             .init(
+                "assistants.*.adaptive_start", .integer(0...100_000), default: "0", isLive: true,
+                """
+                The number that adaptation begins with, in each lane; 0 for the highest. Changed while the process runs, it counts \
+                when adaptation is switched on again.
+                """),
+            .init(
                 "assistants.*.lanes.*.slots", .integer(0...100_000), default: "0", isLive: true,
                 "Turns of this lane (\(Lane.allCases.map(\.rawValue).joined(separator: ", "))) at once; 0 for all of the assistant's."
             ),

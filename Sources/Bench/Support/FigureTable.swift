@@ -1,0 +1,29 @@
+/// Figures named `row_column`, as a table; those that were not measured leave a gap.
+struct FigureTable: Sendable {
+    /// As in the figures' names, with what people read.
+    let rows: [(name: String, label: String)]
+    let columns: [(name: String, label: String)]
+
+    /// Medians, with least and most when they differ.
+    func text(_ report: Report) -> String {
+        let figures = Dictionary(report.runs[0].map { ($0.name, $0) }) { first, _ in first }
+        func cell(_ name: String) -> String {
+            guard let figure = figures[name] else { return "" }
+            let values = report.values(name)
+            let median = figure.text(report.median(name))
+            guard let least = values.first, let most = values.last, least != most else { return median }
+            return "\(median) (\(figure.text(least)) to \(figure.text(most)))"
+        }
+        let lines =
+            [[""] + self.columns.map(\.label)]
+            + self.rows.map { row in [row.label] + self.columns.map { cell("\(row.name)_\($0.name)") } }
+        let widths = lines[0].indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+        let aligned = lines.map { line in
+            zip(line, widths).enumerated().map { column, cell in
+                let gap = String(repeating: " ", count: cell.1 - cell.0.count)
+                return column == 0 ? cell.0 + gap : gap + cell.0
+            }.joined(separator: "   ")
+        }
+        return ([report.heading, ""] + aligned.map { "  \($0)" }).joined(separator: "\n")
+    }
+}
