@@ -29,7 +29,7 @@ final class BenchDeployment: Sendable {
         let budget = limits.map { ", requests_per_minute: \($0.requests), tokens_per_minute: \($0.tokens)" } ?? ""
         try await self.init(sandbox) { host in
             [
-                "model: { base_url: \"http://\(host):\(sandbox.port)/v1\", keyless: true\(budget) }",
+                "model: { base_url: \"http://\(host):\(sandbox.port)/v1\", keyless: true\(budget) }"
             ] + door + ["assistants:"] + assistants.map { "  \($0): { slots: \(slots) }" } + [
                 "channels:",
                 "  \"*\": { kind: evolution, base_url: \"\(sandbox.url)\", key: qualquer, assistant: \(assistants[0]) }",
