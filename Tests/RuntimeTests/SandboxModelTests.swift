@@ -23,7 +23,8 @@ import Testing
         let configuration = try CardumeConfiguration(
             yaml: "model: { base_url: \"http://127.0.0.1:\(port)/v1\", keyless: true }", file: "c", environment: [:])
         let client = SharedHTTPClient()
-        let model = OpenAIModel(settings: try #require(configuration.assistants[0].model), client: client)
+        let model = OpenAIModel(
+            settings: try #require(configuration.assistants[0].model), client: client, uptime: { .zero })
         try await body(model, sandbox.state)
         try await client.shutDown()
         await group.triggerGracefulShutdown()
