@@ -101,21 +101,40 @@ public final class Bulkhead: Sendable {
 
     // MARK: Slots
 
+    /// Takes a slot if one is free and nobody waits for it: what ``acquire(_:_:)`` does without waiting.
+    ///
+    /// - Returns: whether there is a slot to release.
+    public func acquired(_ lane: Lane) -> Bool {
+        self.pool.state.withLock { $0.scheduler.acquired(self.number, lane) }
+    }
+
+    /// A name for one who is about to wait; see ``ahead(of:_:)``.
+    func ticket() -> UInt64 {
+        self.pool.state.withLock {
+            $0.nextID += 1
+            return $0.nextID
+        }
+    }
+
+    /// How many go before the one who waits in `lane` with this ticket; `nil` when nobody does.
+    func ahead(of ticket: UInt64, _ lane: Lane) -> Int? {
+        self.pool.state.withLock { $0.scheduler.ahead(of: ticket, self.number, lane, at: self.pool.clock.uptime) }
+    }
+
     /// Waits for a slot. Each return is followed by exactly one ``release(_:)`` or ``release(_:after:_:)``.
     ///
     /// - Throws: `CancellationError` when the task is cancelled while it waits; there is no slot to release then.
     public func acquire(_ lane: Lane = .light, _ priority: Priority = .text) async throws {
-        if self.pool.state.withLock({ $0.scheduler.acquired(self.number, lane) }) { return }
-        try await self.wait(lane, priority)
+        if self.acquired(lane) { return }
+        try await self.acquire(lane, priority, ticket: self.ticket())
     }
 
     // With the caller's isolation captured, what follows stays on its executor; without, each closure would cost two changes
     // of threads.
-    private func wait(_ lane: Lane, _ priority: Priority, isolation: isolated (any Actor)? = #isolation) async throws {
-        let id = self.pool.state.withLock {
-            $0.nextID += 1
-            return $0.nextID
-        }
+    /// - Parameter id: a ticket of its own.
+    func acquire(
+        _ lane: Lane, _ priority: Priority, ticket id: UInt64, isolation: isolated (any Actor)? = #isolation
+    ) async throws {
         try await withTaskCancellationHandler {
             _ = isolation
             try await withCheckedThrowingContinuation { (waiter: SlotPool.Waiter) in

@@ -123,7 +123,7 @@ extension ConversationActor {
     /// - Returns: what the journal knows of the first, `entry`.
     func separate(_ entry: LogEntry) async throws -> EntryStanding? {
         let entries = self.machine.turn
-        let standings = try await self.environment.untilAvailable {
+        let standings = try await self.untilAvailable {
             try await self.environment.journal.standing(of: entries)
         }
         self.machine.separate(standings.compactMapValues(ConversationMachine.Standing.init(ended:)))

@@ -47,19 +47,4 @@ extension ConversationActor {
         try await self.passGate()
         return waiting
     }
-
-    /// What somebody who asks for a slot waits for.
-    func blocker(at bulkhead: Bulkhead, _ lane: Lane) -> Blocker {
-        let limits = bulkhead.limits
-        if !limits.isPaused, limits[lane].isPaused {
-            return Blocker(.paused("lane \(lane.rawValue) of assistant \(self.settings.assistant.id)"))
-        }
-        guard limits.isPaused else { return Blocker(.slot(ahead: bulkhead.waiting)) }
-        return Blocker(.paused("assistant \(self.settings.assistant.id)"), until: self.settings.assistant.pause?.until)
-    }
-
-    /// A pause began or ended while the conversation waits for a slot.
-    func updateBlocker() {
-        if let lane = self.waitingLane { self.blocker = self.blocker(at: self.settings.bulkhead, lane) }
-    }
 }

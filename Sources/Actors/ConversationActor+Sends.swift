@@ -57,7 +57,7 @@ extension ConversationActor {
                     : await channel.send(machine.intent)
                 step = machine.sent(outcome, at: clock.wallTime)
             case .reconcile:
-                let known = try await self.environment.untilAvailable {
+                let known = try await self.untilAvailable {
                     try await self.environment.journal.providerIDs(of: self.id)
                 }
                 let answer = await channel.reconcile(machine.intent, known: known)

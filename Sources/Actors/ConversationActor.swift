@@ -26,11 +26,15 @@ actor ConversationActor {
     /// What the latest turns weighed.
     var history = LaneHistory()
     private var phase = Phase.working
-    /// What is being waited for; `nil` while something runs or nothing is to be done.
+    /// What is being waited for; `nil` while something runs or nothing is to be done, and for a slot, which is ``slotWait``.
     var blocker: Blocker?
-    /// Whose slot is being waited for.
-    private(set) var waitingLane: Lane?
-    private var task: Task<Void, Never>?
+    /// The slot that is being waited for.
+    private(set) var slotWait: SlotWait?
+    /// The turn that runs, or whose replies are being sent.
+    private(set) var run: ConversationExplanation.Run?
+    /// Why the log or the journal could not be used a moment ago; tried again.
+    private(set) var storeTrouble: StoreError?
+    private(set) var task: Task<Void, Never>?
     /// Waits for more messages. Cancelled when enough have come.
     private var gathering: Task<Void, Never>?
     /// Asks the handler, where a newer message may supersede the turn. Cancelled by that message.
@@ -90,7 +94,6 @@ actor ConversationActor {
         self.machine.policy = settings.assistant.turns.bounded(by: settings.perConversation)
         // What is waited for may be another time now.
         self.gathering?.cancel()
-        self.updateBlocker()
     }
 
     private var moment: Moment {
@@ -124,7 +127,7 @@ actor ConversationActor {
     private func loadIfNeeded() async throws {
         guard self.context == nil else { return }
         let turns = self.settings.assistant.contextTurns
-        let snapshot = try await self.environment.untilAvailable {
+        let snapshot = try await self.untilAvailable {
             try await self.environment.journal.load(self.id, contextMessages: turns * 2)
         }
         self.context = snapshot.context
@@ -152,6 +155,7 @@ actor ConversationActor {
 
     private func perform(_ item: ConversationMachine.Item, attempt: Int) async throws {
         let message = item.entry.message
+        defer { self.run = nil }
         do {
             if let way = self.wayOut(of: item) { return try await self.passOn(item, way) }
             switch item.standing {
@@ -218,7 +222,10 @@ actor ConversationActor {
         switch self.machine.failed(failure, mayHold: !isTimer, using: &generator) {
         case .retry(let delay):
             self.report(.turnWillRetry(self.turn(of: lost.map(\.message), attempt: attempt), failure, delay: delay))
-            try await self.wait(delay, for: .retry(attempt: attempt + 1, failure))
+            // What is waited for is another one.
+            self.run = nil
+            let limit = self.settings.assistant.retry.maximumAttempts
+            try await self.wait(delay, for: .retry(attempt: attempt + 1, of: limit, failure))
         case .deadLetter(let attempts, let holds):
             for (index, entry) in lost.enumerated() {
                 try await self.bury(entry.message, failure, attempts: attempts, holds: holds && index == 0)
@@ -291,6 +298,7 @@ actor ConversationActor {
             let turn = self.turn(
                 of: others.isEmpty ? [message] : [message] + others.map(\.message), attempt: attempt)
             let startedAt = self.environment.clock.wallTime
+            self.run = ConversationExplanation.Run(since: startedAt, attempt: attempt)
             return (turn, try await self.respond(to: turn, since: startedAt), startedAt)
         }
         let history = self.history(after: result)
@@ -346,10 +354,13 @@ actor ConversationActor {
     // MARK: Waiting
 
     func acquire(_ bulkhead: Bulkhead, _ lane: Lane, _ priority: Priority) async throws {
-        try self.waits(for: self.blocker(at: bulkhead, lane))
-        self.waitingLane = lane
+        if self.machine.isStopping { throw CancellationError() }
+        if bulkhead.acquired(lane) { return }
+        try self.waits(for: nil)
+        let wait = SlotWait(bulkhead: bulkhead, lane: lane, ticket: bulkhead.ticket())
+        self.slotWait = wait
         defer { self.waited() }
-        try await bulkhead.acquire(lane, priority)
+        try await bulkhead.acquire(lane, priority, ticket: wait.ticket)
     }
 
     func wait(_ delay: Duration, for cause: Blocker.Cause) async throws {
@@ -375,7 +386,7 @@ actor ConversationActor {
     }
 
     /// What follows, up to ``waited()``, can be interrupted at once without losing anything.
-    func waits(for blocker: Blocker) throws {
+    func waits(for blocker: Blocker?) throws {
         if self.machine.isStopping { throw CancellationError() }
         self.phase = .waiting
         self.blocker = blocker
@@ -384,13 +395,24 @@ actor ConversationActor {
     func waited() {
         self.phase = .working
         self.blocker = nil
-        self.waitingLane = nil
+        self.slotWait = nil
     }
 
     @discardableResult
     func commit(_ record: JournalRecord) async throws -> CommitOutcome {
-        try await self.environment.untilAvailable {
-            try await self.environment.journal.commit(record, self.fence)
+        try await self.untilAvailable { try await self.environment.journal.commit(record, self.fence) }
+    }
+
+    /// As the environment's; says meanwhile what is the matter.
+    func untilAvailable<Result: Sendable>(_ operation: () async throws -> Result) async throws -> Result {
+        defer { self.storeTrouble = nil }
+        return try await self.environment.untilAvailable {
+            do {
+                return try await operation()
+            } catch let error as StoreError {
+                self.storeTrouble = error
+                throw error
+            }
         }
     }
 }

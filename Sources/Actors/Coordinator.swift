@@ -32,6 +32,7 @@ public final class Coordinator: Sendable {
 
     private let state: Mutex<State>
     private let leases: any LeaseStore
+    public let id: Member.ID
     public let dispatcher: Dispatcher
     private let environment: RuntimeEnvironment
     private let interval: Duration
@@ -46,6 +47,7 @@ public final class Coordinator: Sendable {
         member: Member.ID, leases: any LeaseStore, dispatcher: Dispatcher, interval: Duration = .milliseconds(500),
         handoverDeadline: Duration = Coordinator.defaultHandoverDeadline
     ) {
+        self.id = member
         self.leases = leases
         self.dispatcher = dispatcher
         self.environment = dispatcher.environment
@@ -58,6 +60,11 @@ public final class Coordinator: Sendable {
 
     /// Partitions owned, those that are being handed back included.
     public var ownedCount: Int { self.state.withLock { $0.machine.count } }
+
+    /// Tells the other members where this one's HTTP server is, with its next renewal.
+    ///
+    /// - Parameter address: `nil` for nowhere.
+    public func advertise(_ address: String?) { self.state.withLock { $0.member.address = address } }
 
     /// Counts for partitions that are handed over from now on.
     public func update(handoverDeadline: Duration) { self.handoverDeadline.set(handoverDeadline) }

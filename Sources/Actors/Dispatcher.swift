@@ -87,7 +87,7 @@ public final class Dispatcher: Sendable {
         }
     }
 
-    private var open: [PartitionActor] { self.partitions.withLock { Array($0.values) } }
+    var open: [PartitionActor] { self.partitions.withLock { Array($0.values) } }
 
     /// Begins to work on a partition that has been claimed. Called at most once until it is closed.
     ///

@@ -176,6 +176,9 @@ actor PartitionActor {
         return .suspect(marks: 0)
     }
 
+    /// `nil` for one that is not in memory.
+    func actor(of conversation: Conversation.ID) -> ConversationActor? { self.conversations[conversation] }
+
     private func conversation(_ id: Conversation.ID) -> ConversationActor {
         if let existing = self.conversations[id] { return existing }
         let conversation = ConversationActor(

@@ -12,7 +12,7 @@ struct Cardume: AsyncParsableCommand {
         version: Self.version,
         subcommands: [
             RunCommand.self, WorkerCommand.self, GatewayCommand.self, MigrateCommand.self, ConfigCommand.self,
-            TuneCommand.self, PauseCommand.self, ResumeCommand.self, SandboxCommand.self, DemoCommand.self,
+            TuneCommand.self, PauseCommand.self, ResumeCommand.self, ExplainCommand.self, SandboxCommand.self, DemoCommand.self,
         ]
     )
 

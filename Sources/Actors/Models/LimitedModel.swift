@@ -79,7 +79,7 @@ public struct LimitedModel: LanguageModel {
         do {
             // It waited too long; nothing was tried.
             if let deadline = request.deadline, deadline <= beganAt {
-                throw TurnPostponement(.slot(ahead: self.bulkhead.waiting), delay: .milliseconds(100))
+                throw TurnPostponement(.slot(ahead: self.bulkhead.waiting, of: "the model"), delay: .milliseconds(100))
             }
             let response = try await self.model.complete(request)
             self.endpoint.finished(self.clock.uptime - beganAt, .served)

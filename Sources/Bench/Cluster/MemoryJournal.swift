@@ -29,6 +29,9 @@ final class MemoryJournal: Journal, LeaseStore {
     }
 
     func members() async throws(StoreError) -> [Member] { [] }
+    func holder(of partition: Partition.ID) async throws(StoreError) -> LeaseHolder? {
+        self.leases.withLock { $0[partition] }.map { LeaseHolder(id: $0.holder) }
+    }
 
     func claim(
         _ partitions: [Partition.ID], for member: Member.ID

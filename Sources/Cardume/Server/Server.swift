@@ -141,7 +141,12 @@ struct Server {
                     try await log.announceLift(of: conversation, to: queues)
                 },
                 transfer: { try await log.transfer(LogTransfer(of: $0, to: QueueID($1), at: clock.wallTime)) }),
-            admin: AdminAPI(live: self.live) { AdminStatus(role: role, dispatcher: dispatcher) },
+            admin: AdminAPI(
+                live: self.live,
+                explainer: ConversationExplainer(
+                    member: self.coordinator?.id, log: log, journal: journal, leases: storage.leases, client: client,
+                    clock: { clock.wallTime }, local: { await dispatcher?.explain($0) ?? [:] })
+            ) { AdminStatus(role: role, dispatcher: dispatcher) },
             clock: { clock.wallTime }, logger: logger)
     }
 
@@ -185,6 +190,9 @@ struct Server {
     private func serve(signals: [UnixSignal]) async throws {
         let http = self.gateway.service(on: self.loops, doors: self.role.hasDoors) { port in
             self.logger.notice("listening", metadata: ["url": "http://\(self.configuration.http.host):\(port)"])
+            self.coordinator?.advertise(
+                self.configuration.explaining.address(
+                    host: self.configuration.http.host, port: port, hostName: ProcessInfo.processInfo.hostName))
             await self.onListening(port)
         }
         var quiet = self.logger

@@ -106,6 +106,29 @@ public struct ReadAheadWindow {
     /// Messages known of but left in the log.
     public var deferredCount: Int { self.loads.values.reduce(0) { $0 + $1.deferred.count } }
 
+    /// What it keeps of one conversation.
+    public struct Share: Hashable, Sendable {
+        public var inMemory = 0
+        /// Left in the log, to be read again.
+        public var deferred = 0
+        public var isHeld = false
+        /// Whether it comes from another queue, where something of it is still left.
+        public var awaitsArrival = false
+    }
+
+    public func share(of conversation: Conversation.ID) -> Share {
+        var share = Share()
+        if let load = self.loads[conversation] {
+            (share.inMemory, share.deferred, share.isHeld) = (load.inMemory, load.deferred.count, load.isHeld)
+        }
+        if let read = self.deferredRead, read.conversation == conversation { share.deferred += read.offsets.count }
+        if let journey = self.journeys[conversation] {
+            share.awaitsArrival = true
+            share.deferred += journey.laterStays.reduce(journey.kept.count) { $0 + $1.moved.count + $1.kept.count }
+        }
+        return share
+    }
+
     // MARK: New entries
 
     /// The read of new entries to begin now, if any.

@@ -109,6 +109,31 @@ public struct SlotScheduler<Waiter> {
         return false
     }
 
+    /// How many requests of the bulkhead go before request `id` as things stand: all that rank higher, but for those whose own
+    /// lane is full or paused. Looks at every waiting request.
+    ///
+    /// - Returns: `nil` when it does not wait.
+    public func ahead(of id: UInt64, _ bulkhead: Int, _ lane: Lane, at now: Duration) -> Int? {
+        let lanes = self.bulkheads[bulkhead].lanes
+        for (queueIndex, queue) in lanes[lane.index].queues.enumerated() {
+            guard let position = queue.firstIndex(where: { $0.id == id }) else { continue }
+            let own = (self.rank(queueIndex, queue[position].since, now), lane.index, queueIndex)
+            var count = position
+            for (laneIndex, other) in lanes.enumerated() where other.waiting > 0 {
+                let isOpen = !other.limits.isPaused && other.inUse < other.limits.slots ?? .max
+                guard isOpen || laneIndex == lane.index else { continue }
+                for (index, requests) in other.queues.enumerated() where (laneIndex, index) != (lane.index, queueIndex) {
+                    count += requests.count { request in
+                        let rank = self.rank(index, request.since, now)
+                        return rank == own.0 ? (laneIndex, index) < (own.1, own.2) : rank < own.0
+                    }
+                }
+            }
+            return count
+        }
+        return nil
+    }
+
     /// Gives a slot back. Returns the waiter that has it now, if any.
     public mutating func released(_ bulkhead: Int, _ lane: Lane, at now: Duration) -> Waiter? {
         precondition(self.bulkheads[bulkhead].lanes[lane.index].inUse > 0, "a slot was released that nobody had")

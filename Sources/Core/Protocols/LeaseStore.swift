@@ -15,6 +15,10 @@ public protocol LeaseStore: Sendable {
     /// Those whose time has not run out, as they said last. Changes nothing; for those who are no members themselves.
     func members() async throws(StoreError) -> [Member]
 
+    /// Who holds the lease of `partition`; `nil` when nobody does. A dead member's lease is its own until somebody claims it.
+    /// Changes nothing.
+    func holder(of partition: Partition.ID) async throws(StoreError) -> LeaseHolder?
+
     /// Gives `member` those of `partitions` that no live member but itself holds, each with a new epoch. The rest are missing
     /// in the result. A live member's lease is never taken.
     func claim(

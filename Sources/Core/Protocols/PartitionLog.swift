@@ -68,6 +68,19 @@ extension LogEntry: Hashable {
     }
 }
 
+/// Where a conversation is.
+public struct ConversationWhereabouts: Hashable, Sendable {
+    /// The queue that its next message goes to, as long as its session lasts.
+    public var queue: QueueID
+    /// Whether something of it is unsettled there.
+    public var hasUnsettled: Bool
+
+    public init(queue: QueueID, hasUnsettled: Bool) {
+        self.queue = queue
+        self.hasUnsettled = hasUnsettled
+    }
+}
+
 /// The durable, ordered lists of unsettled messages, one for each partition of each queue.
 ///
 /// What is in the log is what is unsettled: its length is the queue's depth, in flight included. Reading changes nothing,
@@ -144,6 +157,9 @@ public protocol PartitionLog: Sendable {
     func end(_ sessions: [SessionEnd], _ fence: Fence) async throws(StoreError)
 
     // MARK: Looking
+
+    /// Where a conversation is; `nil` when the log knows nothing of it. Called when somebody asks about it.
+    func whereabouts(of conversation: Conversation.ID) async throws(StoreError) -> ConversationWhereabouts?
 
     /// Unsettled entries of a partition, in flight included. Timers are none.
     func depth(of partition: Partition.ID) async throws(StoreError) -> Int

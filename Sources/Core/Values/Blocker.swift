@@ -1,10 +1,10 @@
 /// Why a conversation does not go on at the moment.
 public struct Blocker: Hashable, Sendable {
     public enum Cause: Hashable, Sendable {
-        /// The last attempt failed; attempt `attempt` follows.
-        case retry(attempt: Int, TurnFailure)
-        /// Waits for a slot, behind `ahead` others.
-        case slot(ahead: Int)
+        /// The last attempt failed; attempt `attempt` of `of` follows.
+        case retry(attempt: Int, of: Int, TurnFailure)
+        /// Waits for a slot of what `of` names, behind `ahead` others.
+        case slot(ahead: Int, of: String)
         /// The circuit breaker of this name is open.
         case breaker(String)
         /// The budget of this name is used up.

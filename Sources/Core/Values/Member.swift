@@ -8,11 +8,14 @@ public struct Member: Hashable, Sendable {
     public var queues: Set<QueueID>
     /// What it was doing when it renewed itself last.
     public var load: [AssistantID: TurnLoad]
+    /// Where other processes reach its HTTP server; `nil` when they do not.
+    public var address: String?
 
-    public init(id: ID, queues: Set<QueueID>, load: [AssistantID: TurnLoad] = [:]) {
+    public init(id: ID, queues: Set<QueueID>, load: [AssistantID: TurnLoad] = [:], address: String? = nil) {
         self.id = id
         self.queues = queues
         self.load = load
+        self.address = address
     }
 }
 
@@ -50,6 +53,21 @@ public struct Lease: Hashable, Sendable {
     public init(holder: Member.ID, epoch: Epoch) {
         self.holder = holder
         self.epoch = epoch
+    }
+}
+
+/// Who holds a partition's lease, alive or not.
+public struct LeaseHolder: Hashable, Sendable {
+    public var id: Member.ID
+    /// As it said last; `nil` when it is dead or has left.
+    public var member: Member?
+    /// When it is dead unless it renews itself before; `nil` where members do not die, and of the dead.
+    public var lifetimeLeft: Duration?
+
+    public init(id: Member.ID, member: Member? = nil, lifetimeLeft: Duration? = nil) {
+        self.id = id
+        self.member = member
+        self.lifetimeLeft = lifetimeLeft
     }
 }
 

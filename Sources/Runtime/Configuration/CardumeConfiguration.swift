@@ -85,6 +85,7 @@ public struct CardumeConfiguration: Sendable {
     public var cluster: ClusterSettings?
     public var http: HTTPSettings
     public var frontDoor: FrontDoorSettings
+    public var explaining: ExplainSettings
     public var assistants: [AssistantSettings]
     public var channels: [ChannelSettings]
     public var breakers: BreakerSettings
@@ -132,6 +133,7 @@ public struct CardumeConfiguration: Sendable {
         self.logFormat = LogFormat(rawValue: root.section("log").text("format")) ?? .auto
         self.cluster = ClusterSettings(root)
         self.http = HTTPSettings(root)
+        self.explaining = ExplainSettings(root)
         let model = root.section("model")
         self.assistants = values.names(under: ["assistants"]).map {
             AssistantSettings(id: AssistantID($0), root.section("assistants").section($0), model)
@@ -209,6 +211,7 @@ public struct CardumeConfiguration: Sendable {
         }
         problems += BulkheadSettings.problems(self.values, self.assistants.map(\.assistant))
         problems += FrontDoorSettings.problems(self.values)
+        problems += ExplainSettings.problems(self.values)
         problems += ClusterSettings.problems(self.values, assistants: known)
         problems += ModelUseSettings.problems(self.values)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }

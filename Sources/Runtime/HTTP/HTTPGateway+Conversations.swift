@@ -23,6 +23,21 @@ public struct ConversationOperations: Sendable {
     }
 }
 
+extension GatewayContext {
+    /// The one that the path names.
+    var conversation: Conversation.ID {
+        get throws {
+            guard let name = self.parameters.get("conversation")?.removingPercentEncoding, !name.isEmpty else {
+                throw APIError.badRequest("the path names no conversation")
+            }
+            let id = Conversation.ID(name)
+            guard !id.contact.rawValue.isEmpty, !id.channel.rawValue.isEmpty, name.utf8.count <= 513, !name.utf8.contains(0)
+            else { throw APIError.badRequest("a conversation is named <channel>:<contact>") }
+            return id
+        }
+    }
+}
+
 extension HTTPGateway {
     /// The body of `POST /v1/conversations/<id>/transfer`.
     private struct Transfer: Decodable {
@@ -59,14 +74,7 @@ extension HTTPGateway {
         guard self.authenticator.allowsAPI(authorization: request.headers[.authorization]) else {
             throw APIError.unauthorized
         }
-        guard let name = context.parameters.get("conversation")?.removingPercentEncoding, !name.isEmpty else {
-            throw APIError.badRequest("the path names no conversation")
-        }
-        let id = Conversation.ID(name)
-        guard !id.contact.rawValue.isEmpty, !id.channel.rawValue.isEmpty, name.utf8.count <= 513, !name.utf8.contains(0) else {
-            throw APIError.badRequest("a conversation is named <channel>:<contact>")
-        }
-        return id
+        return try context.conversation
     }
 
     private func attempt<Result>(

@@ -26,7 +26,7 @@ package final class PostgresLeaseStore: LeaseStore {
                 SQL.renew,
                 [
                     .text(member.id.rawValue), .texts(member.queues.sorted().map(\.rawValue)), .double(self.lifetime.seconds),
-                    .text(PostgresTurnLoad.text(member.load)),
+                    .text(PostgresTurnLoad.text(member.load)), member.address.map { .text($0) } ?? .null,
                 ]),
             // Statements of their own, whose snapshots come after the lock.
             PostgresStatement(SQL.members),
@@ -41,6 +41,14 @@ package final class PostgresLeaseStore: LeaseStore {
 
     package func members() async throws(StoreError) -> [Member] {
         try await self.run([PostgresStatement(SQL.members)])[0].map(Self.member)
+    }
+
+    package func holder(of partition: Partition.ID) async throws(StoreError) -> LeaseHolder? {
+        let statement = PostgresStatement(SQL.holder, [.text(partition.queue.rawValue), .int(Int64(partition.number))])
+        guard let row = try await self.run([statement])[0].first else { return nil }
+        let id = Member.ID(row.text(4) ?? "")
+        guard let left = row.int(5), left > 0 else { return LeaseHolder(id: id) }
+        return LeaseHolder(id: id, member: Self.member(row), lifetimeLeft: .milliseconds(left))
     }
 
     package func claim(
@@ -93,7 +101,7 @@ package final class PostgresLeaseStore: LeaseStore {
     private static func member(_ row: PostgresRow) -> Member {
         Member(
             id: Member.ID(row.text(0) ?? ""), queues: Set((row.texts(1) ?? []).map { QueueID($0) }),
-            load: PostgresTurnLoad.load(row.text(2) ?? ""))
+            load: PostgresTurnLoad.load(row.text(2) ?? ""), address: row.text(3))
     }
 
     private static func partition(_ row: PostgresRow) -> Partition.ID {
@@ -107,12 +115,21 @@ package final class PostgresLeaseStore: LeaseStore {
         static let changeOwnership = PostgresStatement.SQL("SELECT pg_advisory_xact_lock(\(Self.lock))")
 
         static let renew: PostgresStatement.SQL = """
-            INSERT INTO cardume.members (id, queues, expires_at, load)
-            VALUES ($1, $2::text[], clock_timestamp() + make_interval(secs => $3), $4::jsonb)
-            ON CONFLICT (id) DO UPDATE SET queues = excluded.queues, expires_at = excluded.expires_at, load = excluded.load
+            INSERT INTO cardume.members (id, queues, expires_at, load, address)
+            VALUES ($1, $2::text[], clock_timestamp() + make_interval(secs => $3), $4::jsonb, $5::text)
+            ON CONFLICT (id) DO UPDATE SET queues = excluded.queues, expires_at = excluded.expires_at, load = excluded.load,
+                address = excluded.address
             """
         static let members: PostgresStatement.SQL =
-            "SELECT id, queues, load::text FROM cardume.members WHERE expires_at > clock_timestamp() ORDER BY id"
+            """
+            SELECT id, queues, load::text, address FROM cardume.members WHERE expires_at > clock_timestamp() ORDER BY id
+            """
+        static let holder: PostgresStatement.SQL = """
+            SELECT m.id, m.queues, m.load::text, m.address, l.member,
+                (extract(epoch FROM m.expires_at - clock_timestamp()) * 1000)::int8
+            FROM cardume.leases l LEFT JOIN cardume.members m ON m.id = l.member
+            WHERE l.assistant = $1 AND l.partition = $2::int8 AND l.member IS NOT NULL
+            """
         static let leases: PostgresStatement.SQL =
             "SELECT assistant, partition, epoch, member FROM cardume.leases WHERE member IS NOT NULL"
 

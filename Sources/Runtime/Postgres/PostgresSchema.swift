@@ -24,6 +24,9 @@ package enum PostgresSchema {
             down: "ALTER TABLE cardume.sends DROP COLUMN server;"),
         PostgresTurnLoad.migration,
         PostgresMigration(version: 7, name: "usage", up: Self.usage, down: "DROP TABLE cardume.usage_daily;"),
+        PostgresMigration(
+            version: 8, name: "addresses of members", up: "ALTER TABLE cardume.members ADD COLUMN address text;",
+            down: "ALTER TABLE cardume.members DROP COLUMN address;"),
     ]
 
     /// Names are compared byte for byte (`"C"`). What people write is UTF-8 in `bytea`, because `text` cannot hold a NUL.

@@ -10,7 +10,7 @@ extension RedisLog {
             return outcome
         }
         while true {
-            let holder = try await self.holder(of: transfer.conversation) ?? transfer.queue
+            let holder = try await self.holder(of: transfer.conversation)?.queue ?? transfer.queue
             // Unless it went to somebody else just now: from that one, then.
             if let outcome = try await self.transfer(transfer, from: holder) { return outcome }
         }
@@ -32,13 +32,25 @@ extension RedisLog {
         guard reply.root.integer != -1 else { throw StoreError(fenced: fence) }
     }
 
-    private func holder(of conversation: Conversation.ID) async throws(StoreError) -> QueueID? {
+    public func whereabouts(of conversation: Conversation.ID) async throws(StoreError) -> ConversationWhereabouts? {
+        guard let (queue, last) = try await self.holder(of: conversation) else { return nil }
+        guard !last.isEmpty else { return ConversationWhereabouts(queue: queue, hasUnsettled: false) }
+        // A conversation's entries are settled in order: when its latest is gone, all are.
+        let number = conversation.partitionNumber(of: self.partitionCount)
+        let command = RedisCommand("XRANGE", self.keys.log(Partition.ID(queue, number: number)), last, last)
+        let entries = try await self.lane(number).send(command, number)
+        return ConversationWhereabouts(queue: queue, hasUnsettled: entries.root.array.count > 0)
+    }
+
+    private func holder(
+        of conversation: Conversation.ID
+    ) async throws(StoreError) -> (queue: QueueID, last: String)? {
         let number = conversation.partitionNumber(of: self.partitionCount)
         let command = RedisCommand("GET", self.keys.holder(of: conversation, in: number))
         let held = try await self.lane(number).send(command, number).root.string
         // `<chosen> <latest> <last entry> <assistant>`
         let parts = held?.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
-        return parts.flatMap { $0.count == 4 ? QueueID(String($0[3])) : nil }
+        return parts.flatMap { $0.count == 4 ? (QueueID(String($0[3])), String($0[2])) : nil }
     }
 
     private static let notUnderstood = "the transfer script answered in a way that is not understood"

@@ -5,7 +5,10 @@ extension SQLiteStore: LeaseStore {
     public var timeToLive: Duration? { nil }
 
     public func renew(_ member: Member) async throws(StoreError) -> ClusterView {
-        let acquired = self.state.withLock { $0.acquired }
+        let acquired = self.state.withLock { state in
+            state.member = member
+            return state.acquired
+        }
         let lease = Lease(holder: member.id, epoch: self.ownership.epoch)
         return ClusterView(
             members: [member], leases: Dictionary(uniqueKeysWithValues: acquired.map { ($0, lease) }))
@@ -13,6 +16,12 @@ extension SQLiteStore: LeaseStore {
 
     /// Nobody else knows who has the lock.
     public func members() async throws(StoreError) -> [Member] { [] }
+
+    public func holder(of partition: Partition.ID) async throws(StoreError) -> LeaseHolder? {
+        self.state.withLock { state in
+            state.acquired.contains(partition) ? state.member.map { LeaseHolder(id: $0.id, member: $0) } : nil
+        }
+    }
 
     public func claim(
         _ partitions: [Partition.ID], for member: Member.ID

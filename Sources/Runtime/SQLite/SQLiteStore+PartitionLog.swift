@@ -162,6 +162,13 @@ extension SQLiteStore: PartitionLog {
             route: Route(queue, isChosen: row[1]), latestMessageAt: Timestamp(milliseconds: row[2]))
     }
 
+    public func whereabouts(of conversation: Conversation.ID) async throws(StoreError) -> ConversationWhereabouts? {
+        try await self.reading { db in
+            guard let queue = try self.holder(of: conversation, db)?.route.queue else { return nil }
+            return ConversationWhereabouts(queue: queue, hasUnsettled: try self.hasUnsettled(conversation, db))
+        }
+    }
+
     func hasUnsettled(_ conversation: Conversation.ID, _ db: Database) throws -> Bool {
         let number = conversation.partitionNumber(of: self.partitionCount)
         return try self.state.withLock { Array($0.queues.values) }.contains { queue in

@@ -44,6 +44,8 @@ public final class SQLiteStore: Sendable {
         /// Row ids of queues, by name.
         var queues: [QueueID: Int64]
         var acquired: Set<Partition.ID> = []
+        /// Whose they are.
+        var member: Member?
         /// Whether `crash_marks` may hold rows.
         var mayHaveCrashMarks: Bool
     }

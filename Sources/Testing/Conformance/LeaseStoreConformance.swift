@@ -27,6 +27,12 @@ public struct LeaseStoreConformance {
         try expect(Set(try await self.leases.members()) == [busy, b], "a member's load is known to those who are none")
         _ = try await self.leases.renew(a)
         try expect(Set(try await self.leases.members()) == [a, b], "and changes with each renewal")
+        try expect(a.address != nil && b.address == nil, "some members have an address")
+        let holder = try await self.leases.holder(of: self.partitions[0])
+        try expect(holder?.id == "a" && holder?.member == a, "who holds a lease is known to others, with its address")
+        try expect((holder?.lifetimeLeft).map { $0 > .zero } ?? false, "and how long it lives")
+        try expect(
+            try await self.leases.holder(of: Partition.ID("nobody", number: 0)) == nil, "what nobody holds has no holder")
         try expect(view.leases.allSatisfy { $0.value == Lease(holder: "a", epoch: first[$0.key]!.epoch) }, "and the leases")
         try expect(try await self.leases.claim(self.partitions, for: "b").isEmpty, "a live member's lease is never taken")
 
@@ -46,6 +52,8 @@ public struct LeaseStoreConformance {
         try await expire()
         view = try await self.leases.renew(b)
         try expect(view.members == [b], "who does not renew itself is gone")
+        let gone = try await self.leases.holder(of: self.partitions[1])
+        try expect(gone == LeaseHolder(id: "a"), "a dead member's lease is its own until somebody claims it")
         let third = try await self.leases.claim(Array(self.partitions[1...4]), for: "b")
         try expect(Set(third.keys) == Set(self.partitions[1...4]), "a dead member's leases can be claimed")
         try expect(third.values.allSatisfy(\.followsCrash), "and follow a crash")
@@ -59,6 +67,6 @@ public struct LeaseStoreConformance {
     }
 
     private func member(_ name: String) -> Member {
-        Member(id: Member.ID(name), queues: [Sample.queue])
+        Member(id: Member.ID(name), queues: [Sample.queue], address: name == "a" ? "http://10.1.2.3:8080" : nil)
     }
 }

@@ -20,6 +20,7 @@ public struct PartitionLogConformance {
         try await self.countsByAssistant()
         try await self.fences()
         try await self.keepsTheHolder()
+        try await self.knowsWhereConversationsAre()
         try await self.letsAMenuChoose()
         try await self.waitsForEntries()
         try await self.carriesNotices()
@@ -130,6 +131,29 @@ public struct PartitionLogConformance {
         let fourth = try Sample.partition(try await self.log.append([Sample.append(latest, to: "comercial")])[0])
         try expect(fourth.0.queue == "comercial", "after the session, the route decides again")
         try await self.settle([fourth.1], in: fourth.0)
+    }
+
+    private func knowsWhereConversationsAre() async throws {
+        let message = Sample.message("where-1", from: "70")
+        let conversation = message.conversation
+        try expect(try await self.log.whereabouts(of: conversation) == nil, "nothing is known of who never wrote")
+        let (partition, offset) = try Sample.partition(
+            try await self.log.append([Sample.append(message, to: "financeiro")])[0])
+        try expect(
+            try await self.log.whereabouts(of: conversation)
+                == ConversationWhereabouts(queue: "financeiro", hasUnsettled: true), "a conversation is where its message went")
+        try await self.settle([offset], in: partition)
+        try expect(
+            try await self.log.whereabouts(of: conversation)
+                == ConversationWhereabouts(queue: "financeiro", hasUnsettled: false), "and stays there when it is settled")
+        _ = try await self.log.transfer(LogTransfer(of: conversation, to: "comercial", at: message.receivedAt))
+        try expect(
+            try await self.log.whereabouts(of: conversation)
+                == ConversationWhereabouts(queue: "comercial", hasUnsettled: true), "or goes where it is given")
+        for assistant: AssistantID in ["financeiro", "comercial"] {
+            let left = try await self.entries(of: conversation, assistant)
+            try await self.settle(left.entries.map(\.offset), in: left.partition)
+        }
     }
 
     private func letsAMenuChoose() async throws {

@@ -54,6 +54,10 @@ extension ForwardingLog {
         try await self.log.end(sessions, fence)
     }
 
+    public func whereabouts(of conversation: Conversation.ID) async throws(StoreError) -> ConversationWhereabouts? {
+        try await self.log.whereabouts(of: conversation)
+    }
+
     public func depth(of partition: Partition.ID) async throws(StoreError) -> Int { try await self.log.depth(of: partition) }
 
     public func depths() async throws(StoreError) -> [QueueID: Int] { try await self.log.depths() }

@@ -168,6 +168,16 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
         try self.access(fence) { $0.queues[fence.partition]?.removeAll { offsets.contains($0.offset) } }
     }
 
+    public func whereabouts(of conversation: Conversation.ID) async throws(StoreError) -> ConversationWhereabouts? {
+        let number = conversation.partitionNumber(of: self.partitionCount)
+        return try self.access { state in
+            guard let queue = state.holders[conversation]?.route.queue else { return nil }
+            let entries = state.queues[Partition.ID(queue, number: number)] ?? []
+            return ConversationWhereabouts(
+                queue: queue, hasUnsettled: entries.contains { $0.message.conversation == conversation })
+        }
+    }
+
     public func depth(of partition: Partition.ID) async throws(StoreError) -> Int {
         try self.access { $0.queues[partition]?.count ?? 0 }
     }
@@ -297,6 +307,15 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
     }
 
     public func members() async throws(StoreError) -> [Member] { try self.access { Array($0.members.values) } }
+
+    public func holder(of partition: Partition.ID) async throws(StoreError) -> LeaseHolder? {
+        try self.access { state in
+            state.leases[partition]?.holder.map { id in
+                let member = state.members[id]
+                return LeaseHolder(id: id, member: member, lifetimeLeft: member == nil ? nil : self.timeToLive)
+            }
+        }
+    }
 
     public func claim(
         _ partitions: [Partition.ID], for member: Member.ID

@@ -41,16 +41,21 @@ public struct AdminAPI: Sendable {
     typealias Context = GatewayContext
 
     let live: LiveConfiguration
+    let explainer: ConversationExplainer
     private let status: @Sendable () -> AdminStatus
 
-    public init(live: LiveConfiguration, status: @escaping @Sendable () -> AdminStatus) {
+    public init(
+        live: LiveConfiguration, explainer: ConversationExplainer, status: @escaping @Sendable () -> AdminStatus
+    ) {
         self.live = live
+        self.explainer = explainer
         self.status = status
     }
 
     var routes: [(path: RouterPath, handlers: [HTTPRequest.Method: HTTPGateway.Handler])] {
         [
             ("/admin/status", [.get: self.showStatus]),
+            ("/admin/conversations/:conversation/explain", [.get: self.explainConversation]),
             ("/admin/settings", [.get: self.listSettings]),
             ("/admin/settings/history", [.get: self.showHistory]),
             ("/admin/settings/rollback", [.post: self.rollBack]),
