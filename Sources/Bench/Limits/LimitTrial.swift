@@ -60,7 +60,7 @@ final class LimitTrial: Sendable {
         assistant.retry.maximumAttempts = .max
         // After what may fail: a client must not be dropped without being shut down.
         self.client = SharedHTTPClient()
-        let openAI = OpenAIModel(settings: model, client: self.client)
+        let openAI = OpenAIModel(settings: model, client: self.client, uptime: { SystemClock().uptime })
         self.dispatcher = Dispatcher(
             assistants: [assistant], shards: self.loops.makeIterator().map { Shard(executor: $0.executor) },
             environment: RuntimeEnvironment(

@@ -9,7 +9,6 @@ struct Figure: Sendable {
         case percent
         /// Percent of one core.
         case percentOfCore
-        case percent
         /// Shown as MiB.
         case bytes
         case count
@@ -44,7 +43,6 @@ struct Figure: Sendable {
         case .seconds: "\(Self.fixed(value, 2)) s"
         case .percent: "\(Self.fixed(value, 2)) %"
         case .percentOfCore: "\(Self.fixed(value, 1)) % of a core"
-        case .percent: "\(Self.fixed(value, 2)) %"
         case .bytes: "\(Self.fixed(value / 1_048_576, 1)) MiB"
         case .count: Self.grouped(value)
         case .share: "\(Self.fixed(100 * value, 2)) %"
