@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 public import CardumeCore
 import Foundation
+import NIOCore
 
 /// Finds out why a conversation waits: whoever owns its partition knows; the log, the journal and the leases say who that is and
 /// what there is to say when it cannot be asked.
@@ -61,18 +62,25 @@ public struct ConversationExplainer: Sendable {
         case (nil, .success(nil)):
             explanation = ConversationExplanation(conversation, queue: nil)
         }
-        if case .success(let place) = places { explanation.hasUnsettled = place?.hasUnsettled ?? false }
-        if case .success(let isHeld) = await holds { explanation.isHeld = isHeld }
-        if explanation.state == .idle { self.lookBehind(&explanation) }
+        // An owner that was asked has said so itself.
+        if case .success(let place) = places, explanation.hasUnsettled == nil {
+            explanation.hasUnsettled = place?.hasUnsettled ?? false
+        }
+        if case .success(let isHeld) = await holds, explanation.isHeld == nil { explanation.isHeld = isHeld }
+        if explanation.state == .idle { await self.lookBehind(&explanation) }
         let isKnown = explanation.state != .idle || explanation.queue != nil || explanation.isHeld ?? false
         return isKnown ? explanation : nil
     }
 
     /// An owner that has nothing of a conversation in memory may have forgotten that it is held, or not have read it yet.
-    private func lookBehind(_ explanation: inout ConversationExplanation) {
+    private func lookBehind(_ explanation: inout ConversationExplanation) async {
         if explanation.isHeld == true {
             (explanation.state, explanation.obstacle) = (.waiting, .held)
         } else if explanation.hasUnsettled == true {
+            // It may have been answered between the two looks.
+            let place = try? await self.log.whereabouts(of: explanation.conversation)
+            explanation.hasUnsettled = place?.hasUnsettled ?? false
+            guard place?.hasUnsettled ?? false else { return }
             (explanation.state, explanation.obstacle) = (.waiting, .backlog)
         }
     }
@@ -136,13 +144,9 @@ public struct ConversationExplainer: Sendable {
         _ conversation: Conversation.ID, to owner: Member, _ forwarding: Forwarding?
     ) async -> Result<ConversationExplanation, NoAnswer> {
         guard let forwarding else { return .failure(NoAnswer(reason: "the call was handed on once already")) }
-        guard var address = owner.address.map({ Substring($0) }) else {
-            return .failure(NoAnswer(reason: "it has no http.advertise"))
-        }
-        while address.hasSuffix("/") { address = address.dropLast() }
-        let allowed = CharacterSet.alphanumerics.intersection(CharacterSet(charactersIn: "!"..."~"))
-        let name = conversation.rawValue.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
-        var request = HTTPClientRequest(url: "\(address)/admin/conversations/\(name)/explain")
+        guard let address = owner.address else { return .failure(NoAnswer(reason: "it has no http.advertise")) }
+        let path = "admin/conversations/\(HTTPAddress.segment(conversation.rawValue))/explain"
+        var request = HTTPClientRequest(url: HTTPAddress.join(address, path))
         request.headers.add(name: "Authorization", value: forwarding.authorization)
         request.headers.add(name: Forwarding.header, value: self.member?.rawValue ?? "gateway")
         do {
@@ -153,8 +157,10 @@ public struct ConversationExplainer: Sendable {
             return .success(try JSONDecoder().decode(ConversationExplanation.self, from: body))
         } catch let error as HTTPClientError where error == .deadlineExceeded || error == .connectTimeout {
             return .failure(NoAnswer(reason: "\(address) did not answer within 2 s"))
+        } catch let error as IOError where error.errnoCode == ECONNREFUSED {
+            return .failure(NoAnswer(reason: "nobody listens at \(address)"))
         } catch {
-            return .failure(NoAnswer(reason: "\(address): \(error)"))
+            return .failure(NoAnswer(reason: "\(address): \(HTTPAddress.describe(error))"))
         }
     }
 
