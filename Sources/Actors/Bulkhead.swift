@@ -91,12 +91,12 @@ public final class Bulkhead: Sendable {
 
     /// From now on these count. Nothing that runs is interrupted.
     public func update(_ limits: SlotLimits, adaptive: [Lane: AdaptiveLimit.Policy] = [:]) {
-        let effective = self.limiting.withLock { limiting in
+        let waiters = self.limiting.withLock { limiting in
             limiting.limits = limits
             limiting.adapt(adaptive)
-            return limiting.effective
+            return self.apply(limiting.effective)
         }
-        self.apply(effective)
+        for waiter in waiters { waiter.resume() }
     }
 
     // MARK: Slots
@@ -167,21 +167,21 @@ public final class Bulkhead: Sendable {
     }
 
     private func learn(_ lane: Lane, _ latency: Duration, _ outcome: AdaptiveLimit.Outcome) {
-        let effective: SlotLimits? = self.limiting.withLock { limiting in
-            guard limiting.limiters[lane] != nil else { return nil }
+        let waiters: [SlotPool.Waiter] = self.limiting.withLock { limiting in
+            guard limiting.limiters[lane] != nil else { return [] }
             let inFlight = self.pool.state.withLock { $0.scheduler.inUse(of: self.number, lane) }
             let limit = limiting.limiters[lane]?.limit
             let mayHaveChanged = limiting.limiters[lane]?
                 .finished(latency, inFlight: inFlight, outcome, at: self.pool.clock.uptime)
-            guard mayHaveChanged == true, limiting.limiters[lane]?.limit != limit else { return nil }
-            return limiting.effective
+            guard mayHaveChanged == true, limiting.limiters[lane]?.limit != limit else { return [] }
+            return self.apply(limiting.effective)
         }
-        if let effective { self.apply(effective) }
+        for waiter in waiters { waiter.resume() }
     }
 
-    private func apply(_ limits: SlotLimits) {
-        let waiters = self.pool.state.withLock { $0.scheduler.update(self.number, limits, at: self.pool.clock.uptime) }
-        for waiter in waiters { waiter.resume() }
+    /// Called with ``limiting`` locked, so that the latest limits are those in force.
+    private func apply(_ limits: SlotLimits) -> [SlotPool.Waiter] {
+        self.pool.state.withLock { $0.scheduler.update(self.number, limits, at: self.pool.clock.uptime) }
     }
 
     private func cancel(_ id: UInt64, _ lane: Lane) {

@@ -26,11 +26,10 @@ public final class ModelEndpoint: Sendable {
 
     /// From now on these bounds count.
     public func update(_ policy: AdaptiveLimit.Policy) {
-        self.pool.resize(
-            total: self.state.withLock { state in
-                state.limiter.update(policy)
-                return state.limiter.limit
-            })
+        self.state.withLock { state in
+            state.limiter.update(policy)
+            self.pool.resize(total: state.limiter.limit)
+        }
     }
 
     /// One assistant's way to it.
@@ -50,12 +49,12 @@ public final class ModelEndpoint: Sendable {
 
     func finished(_ latency: Duration, _ outcome: AdaptiveLimit.Outcome) {
         let inFlight = self.pool.inUse
-        let total: Int? = self.state.withLock { state in
+        self.state.withLock { state in
             let before = state.limiter.limit
             _ = state.limiter.finished(latency, inFlight: inFlight, outcome, at: self.clock.uptime)
-            return state.limiter.limit == before ? nil : state.limiter.limit
+            // Within the lock, so that the latest limit is the one in force.
+            if state.limiter.limit != before { self.pool.resize(total: state.limiter.limit) }
         }
-        if let total { self.pool.resize(total: total) }
     }
 }
 
