@@ -14,13 +14,12 @@ extension ConversationActor {
         var late: (elapsed: Duration, action: TurnPolicy.Late.Action)?
     }
 
-    /// Asks the handler.
+    /// Asks the handler, whose answer may come to be unwanted.
     ///
     /// - Throws: ``Supersession`` when a newer message has come meanwhile.
     func respond(to turn: Turn, since startedAt: Timestamp) async throws -> TurnResult {
         // It came while the turn's messages were being marked.
         if self.machine.isSuperseded { throw self.superseded(turn, since: startedAt) }
-        guard self.machine.isSupersedable else { return try await self.ask(turn) }
         let call = Task { try await self.ask(turn) }
         self.call = call
         defer { self.call = nil }
@@ -34,7 +33,7 @@ extension ConversationActor {
         return try result.get()
     }
 
-    private func ask(_ turn: Turn) async throws -> TurnResult {
+    func ask(_ turn: Turn) async throws -> TurnResult {
         do {
             return try await self.environment.handler.respond(to: turn)
         } catch let failure as TurnFailure {

@@ -35,13 +35,13 @@ actor ConversationActor {
     /// Why the log or the journal could not be used a moment ago; tried again.
     private(set) var storeTrouble: StoreError?
     private(set) var task: Task<Void, Never>?
+    private var restingSince: Duration
     /// Waits for more messages. Cancelled when enough have come.
     private var gathering: Task<Void, Never>?
     /// Asks the handler, where a newer message may supersede the turn. Cancelled by that message.
     var call: Task<TurnResult, any Error>?
     /// Which messages this process has marked as running under suspicion.
     var marked: Set<LogOffset> = []
-    private var restingSince: Duration
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.shard.executor.asUnownedSerialExecutor() }
 
@@ -55,10 +55,7 @@ actor ConversationActor {
         self.settings = settings
         self.environment = environment
         self.fence = fence
-        let assistant = settings.assistant
-        self.machine = ConversationMachine(
-            retry: assistant.retry, onDeadLetter: assistant.onDeadLetter,
-            policy: assistant.turns.bounded(by: settings.perConversation))
+        self.machine = ConversationMachine(settings.rules)
         self.restingSince = environment.clock.uptime
     }
 
@@ -89,9 +86,7 @@ actor ConversationActor {
 
     func update(_ settings: PartitionSettings) {
         self.settings = settings
-        self.machine.retry = settings.assistant.retry
-        self.machine.onDeadLetter = settings.assistant.onDeadLetter
-        self.machine.policy = settings.assistant.turns.bounded(by: settings.perConversation)
+        self.machine.rules = settings.rules
         // What is waited for may be another time now.
         self.gathering?.cancel()
     }
@@ -299,7 +294,10 @@ actor ConversationActor {
                 of: others.isEmpty ? [message] : [message] + others.map(\.message), attempt: attempt)
             let startedAt = self.environment.clock.wallTime
             self.run = ConversationExplanation.Run(since: startedAt, attempt: attempt)
-            return (turn, try await self.respond(to: turn, since: startedAt), startedAt)
+            let result =
+                self.machine.isSupersedable
+                ? try await self.respond(to: turn, since: startedAt) : try await self.ask(turn)
+            return (turn, result, startedAt)
         }
         let history = self.history(after: result)
         let transfer = result.transfer == self.settings.assistant.id ? nil : result.transfer
@@ -332,8 +330,8 @@ actor ConversationActor {
     private func remember(_ messages: [InboundMessage], _ replies: [Reply]) {
         let limit = self.settings.assistant.contextTurns * 2
         guard limit > 0 else { return }
-        for message in messages where message.kind != .system {
-            self.context?.append(ContextMessage(role: .contact, text: message.contextText))
+        for index in messages.indices where messages[index].kind != .system {
+            self.context?.append(ContextMessage(role: .contact, text: messages[index].contextText))
         }
         for reply in replies { self.context?.append(ContextMessage(role: .assistant, text: reply.text)) }
         if let count = self.context?.count, count > limit { self.context?.removeFirst(count - limit) }

@@ -3,6 +3,8 @@ import CardumeCore
 /// What all partitions of one assistant share. Replaced as a whole when something of it changes.
 final class PartitionSettings: Sendable {
     let assistant: Assistant
+    /// The assistant's; its turns answer no more messages than are in memory at once.
+    let rules: ConversationRules
     let bulkhead: Bulkhead
     /// One slot for the whole process: messages that may have killed it run one at a time.
     let suspects: Bulkhead
@@ -18,6 +20,8 @@ final class PartitionSettings: Sendable {
         crashMarkLimit: Int
     ) {
         self.assistant = assistant
+        self.rules = ConversationRules(
+            retry: assistant.retry, onDeadLetter: assistant.onDeadLetter, turns: assistant.turns.bounded(by: perConversation))
         self.bulkhead = bulkhead
         self.suspects = suspects
         self.credits = credits

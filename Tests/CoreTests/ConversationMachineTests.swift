@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test func runsOneAfterTheOther() {
-        var machine = ConversationMachine(retry: RetryPolicy(), onDeadLetter: .continue)
+        var machine = ConversationMachine(ConversationRules(retry: RetryPolicy(), onDeadLetter: .continue))
         #expect(machine.received(Self.item(1), at: Self.now) == .begins)
         #expect(machine.received(Self.item(2), at: Self.now) == .queued, "whoever drains will find it")
         #expect(machine.next(at: Self.now) == .run(Self.item(1), attempt: 1))
@@ -30,7 +30,7 @@ import Testing
 
     @Test func retriesInPlaceThenBecomesADeadLetter() {
         var generator = SeededGenerator(seed: 7)
-        var machine = ConversationMachine(retry: RetryPolicy(), onDeadLetter: .continue)
+        var machine = ConversationMachine(ConversationRules(retry: RetryPolicy(), onDeadLetter: .continue))
         _ = machine.received(Self.item(1), at: Self.now)
         _ = machine.received(Self.item(2), at: Self.now)
         for attempt in 1...2 {
@@ -50,7 +50,7 @@ import Testing
 
     @Test func waitsAsLongAsTheOtherSideAsked() {
         var generator = SeededGenerator(seed: 1)
-        var machine = ConversationMachine(retry: RetryPolicy(base: .zero), onDeadLetter: .continue)
+        var machine = ConversationMachine(ConversationRules(retry: RetryPolicy(base: .zero), onDeadLetter: .continue))
         _ = machine.received(Self.item(1), at: Self.now)
         _ = machine.next(at: Self.now)
         let limited = TurnFailure(category: .rateLimit, message: "", isRetryable: true, retryAfter: .seconds(9))
@@ -59,7 +59,7 @@ import Testing
 
     @Test func permanentFailuresAreNotRetried() {
         var generator = SeededGenerator(seed: 1)
-        var machine = ConversationMachine(retry: RetryPolicy(), onDeadLetter: .continue)
+        var machine = ConversationMachine(ConversationRules(retry: RetryPolicy(), onDeadLetter: .continue))
         _ = machine.received(Self.item(1), at: Self.now)
         _ = machine.next(at: Self.now)
         let failure = TurnFailure(category: .auth, message: "", isRetryable: false)
@@ -68,7 +68,7 @@ import Testing
 
     @Test func holdGivesTheRestBackInOrderUntilReleased() {
         var generator = SeededGenerator(seed: 1)
-        var machine = ConversationMachine(retry: RetryPolicy(maximumAttempts: 1), onDeadLetter: .hold)
+        var machine = ConversationMachine(ConversationRules(retry: RetryPolicy(maximumAttempts: 1), onDeadLetter: .hold))
         for number in 1...3 { _ = machine.received(Self.item(number), at: Self.now) }
         _ = machine.next(at: Self.now)
         #expect(machine.failed(Self.failure, using: &generator) == .deadLetter(attempts: 1, holdsConversation: true))
@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test func stoppingBeginsNothingAndCountsNoAttempt() {
-        var machine = ConversationMachine(retry: RetryPolicy(), onDeadLetter: .continue)
+        var machine = ConversationMachine(ConversationRules(retry: RetryPolicy(), onDeadLetter: .continue))
         _ = machine.received(Self.item(1), at: Self.now)
         _ = machine.next(at: Self.now)
         machine.stop()
@@ -93,7 +93,7 @@ import Testing
 
     @Test func finishingWithoutRunningCrashes() async {
         await #expect(processExitsWith: .failure) {
-            var machine = ConversationMachine(retry: RetryPolicy(), onDeadLetter: .continue)
+            var machine = ConversationMachine(ConversationRules(retry: RetryPolicy(), onDeadLetter: .continue))
             _ = machine.finished()
         }
     }
@@ -112,7 +112,7 @@ import Testing
 
     private static func check(_ events: [Event], _ policy: DeadLetterPolicy) {
         var generator = SeededGenerator(seed: 3)
-        var machine = ConversationMachine(retry: RetryPolicy(maximumAttempts: 2), onDeadLetter: policy)
+        var machine = ConversationMachine(ConversationRules(retry: RetryPolicy(maximumAttempts: 2), onDeadLetter: policy))
         var (sent, isDraining) = (0, false)
         var running: (number: UInt64, attempt: Int)?
         var done: [UInt64] = []

@@ -57,7 +57,8 @@ import Testing
 
         static func machine(_ policy: TurnPolicy) -> ConversationMachine {
             ConversationMachine(
-                retry: RetryPolicy(maximumAttempts: .max, base: .zero), onDeadLetter: .continue, policy: policy)
+                ConversationRules(
+                    retry: RetryPolicy(maximumAttempts: .max, base: .zero), onDeadLetter: .continue, turns: policy))
         }
 
         func item(_ entry: (number: Int, arrival: Timestamp, isMenu: Bool)) -> ConversationMachine.Item {

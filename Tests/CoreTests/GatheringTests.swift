@@ -10,7 +10,7 @@ import Testing
         debounce: TurnPolicy.Debounce(maximumMessages: 3), onNewMessage: .supersede)
 
     private static func machine(_ policy: TurnPolicy) -> ConversationMachine {
-        ConversationMachine(retry: RetryPolicy(), onDeadLetter: .continue, policy: policy)
+        ConversationMachine(ConversationRules(retry: RetryPolicy(), onDeadLetter: .continue, turns: policy))
     }
 
     /// - Parameter seconds: when it arrived.
@@ -220,7 +220,7 @@ import Testing
         _ = machine.received(Self.item(1), at: Self.at(0))
         _ = machine.next(at: Self.at(0))
         _ = machine.begin()
-        machine.policy = Self.superseding
+        machine.rules = ConversationRules(retry: RetryPolicy(), onDeadLetter: .continue, turns: Self.superseding)
         #expect(machine.received(Self.item(2), at: Self.at(0)) == .queued)
         #expect(machine.answered(at: Self.at(0).wallTime, isReply: true) == .inTime)
     }

@@ -11,8 +11,10 @@ struct FigureTable: Sendable {
             guard let figure = figures[name] else { return "" }
             let values = report.values(name)
             let median = figure.text(report.median(name))
-            guard let least = values.first, let most = values.last, least != most else { return median }
-            return "\(median) (\(figure.text(least)) to \(figure.text(most)))"
+            guard let least = values.first.map(figure.text), let most = values.last.map(figure.text), least != most else {
+                return median
+            }
+            return "\(median) (\(least) to \(most))"
         }
         let lines =
             [[""] + self.columns.map(\.label)]

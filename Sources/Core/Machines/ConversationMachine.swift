@@ -68,10 +68,8 @@ public struct ConversationMachine {
         case superseded
     }
 
-    /// May change at any time; so may ``onDeadLetter`` and ``policy``.
-    public var retry: RetryPolicy
-    public var onDeadLetter: DeadLetterPolicy
-    public var policy: TurnPolicy
+    /// May change at any time.
+    public var rules: ConversationRules
     var state = State.resting
     /// Items of the running turn, from the head on, that are not finished.
     var turnSize = 1
@@ -88,11 +86,11 @@ public struct ConversationMachine {
     public private(set) var isStopping = false
     private var isBeingDrained = false
 
-    public init(retry: RetryPolicy, onDeadLetter: DeadLetterPolicy, policy: TurnPolicy = TurnPolicy()) {
-        self.retry = retry
-        self.onDeadLetter = onDeadLetter
-        self.policy = policy
+    public init(_ rules: ConversationRules) {
+        self.rules = rules
     }
+
+    var policy: TurnPolicy { self.rules.turns }
 
     /// Messages not finished, the running ones included.
     public var depth: Int { self.mailbox.count }
@@ -138,7 +136,7 @@ public struct ConversationMachine {
             self.mailbox.removeAll()
             return .giveBack(offsets)
         }
-        if self.policy.merges, head.mayBeMerged {
+        if self.rules.merges, head.mayBeMerged {
             let wait = self.remainingWait(at: now())
             if wait > .zero, !isLeaving() {
                 self.state = .gathering
@@ -180,14 +178,14 @@ public struct ConversationMachine {
         case .resting, .gathering, .superseded: preconditionFailure("nothing was running")
         }
         let attempt = self.attempt
-        guard failure.isRetryable, attempt < self.retry.maximumAttempts else {
-            let holds = mayHold && self.onDeadLetter == .hold
+        guard failure.isRetryable, attempt < self.rules.retry.maximumAttempts else {
+            let holds = mayHold && self.rules.onDeadLetter == .hold
             if holds { self.isHeld = true }
             return .deadLetter(attempts: attempt, holdsConversation: holds)
         }
         self.state = .resting
         self.attempt = attempt + 1
-        let backoff = self.retry.delay(afterAttempt: attempt, using: &generator)
+        let backoff = self.rules.retry.delay(afterAttempt: attempt, using: &generator)
         return .retry(after: max(backoff, failure.retryAfter ?? .zero))
     }
 
