@@ -38,6 +38,8 @@ import Testing
     @Test func refusedTurnsWaitForTheServer() async throws {
         let deployment = try await Deployment(Self.settings(requests: 300, window: .bucket))
         let model = try #require(deployment.configuration.firstMatch(of: #/http://[^"]*/v1/#)).output
+        // Before the bucket is emptied: it fills again by five in a second.
+        try await deployment.start()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<300 {
                 group.addTask {
@@ -50,7 +52,6 @@ import Testing
             try await group.waitForAll()
         }
         let others = deployment.sandbox.modelUse
-        try await deployment.start()
         try await deployment.deliverAll(conversations: 40, messages: 1)
         try await deployment.settle(replies: 40)
         #expect(deployment.sandbox.modelUse.refused > others.refused, "the server refused nothing: the test proved nothing")
