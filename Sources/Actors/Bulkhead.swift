@@ -6,8 +6,13 @@ public final class SlotPool: Sendable {
     fileprivate typealias Waiter = CheckedContinuation<Void, any Error>
 
     fileprivate struct State {
-        var scheduler: SlotScheduler<Waiter>
+        var scheduler: SlotScheduler
+        /// By bulkhead.
+        var limiting: [Limiting] = []
+        var waiters: [UInt64: Waiter] = [:]
         var nextID: UInt64 = 0
+
+        mutating func take(_ ids: [UInt64]) -> [Waiter] { ids.compactMap { self.waiters.removeValue(forKey: $0) } }
     }
 
     fileprivate let state: Mutex<State>
@@ -21,13 +26,51 @@ public final class SlotPool: Sendable {
 
     /// - Parameter total: as at the beginning. With fewer than are in use, nothing is interrupted.
     public func resize(total: Int?) {
-        let waiters = self.state.withLock { $0.scheduler.resize(total: total, at: self.clock.uptime) }
+        let waiters = self.state.withLock { $0.take($0.scheduler.resize(total: total, at: self.clock.uptime)) }
         for waiter in waiters { waiter.resume() }
     }
 
     /// Slots in use.
     public var inUse: Int { self.state.withLock { $0.scheduler.inUse } }
     public var total: Int? { self.state.withLock { $0.scheduler.total } }
+}
+
+/// A bulkhead's configured limits, and what was found out about its lanes.
+private struct Limiting {
+    var limits: SlotLimits
+    var limiters: [Lane: AdaptiveLimit] = [:]
+
+    init(_ limits: SlotLimits, adaptive: [Lane: AdaptiveLimit.Policy]) {
+        self.limits = limits
+        self.adapt(adaptive)
+    }
+
+    mutating func adapt(_ policies: [Lane: AdaptiveLimit.Policy]) {
+        for lane in Lane.allCases {
+            guard let policy = policies[lane] else {
+                self.limiters[lane] = nil
+                continue
+            }
+            if self.limiters[lane] == nil { self.limiters[lane] = AdaptiveLimit(policy: policy) }
+            self.limiters[lane]?.update(policy)
+        }
+    }
+
+    /// A call has ended. Returns whether ``effective`` has changed.
+    mutating func learn(
+        _ lane: Lane, _ latency: Duration, inFlight: Int, _ outcome: AdaptiveLimit.Outcome, at now: Duration
+    ) -> Bool {
+        let limit = self.limiters[lane]?.limit
+        let mayHaveChanged = self.limiters[lane]?.finished(latency, inFlight: inFlight, outcome, at: now)
+        return mayHaveChanged == true && self.limiters[lane]?.limit != limit
+    }
+
+    /// The configured limits, with those that were found out in their places.
+    var effective: SlotLimits {
+        var limits = self.limits
+        for (lane, limiter) in self.limiters { limits[lane].slots = min(limiter.limit, limits[lane].slots ?? .max) }
+        return limits
+    }
 }
 
 /// The slots of one assistant in this process, lane by lane. Shared by all shards.
@@ -42,21 +85,17 @@ public final class Bulkhead: Sendable {
 
     private let pool: SlotPool
     private let number: Int
-    fileprivate struct Limiting {
-        var limits: SlotLimits
-        var limiters: [Lane: AdaptiveLimit] = [:]
-    }
-    private let limiting: Mutex<Limiting>
 
     /// - Parameters:
     ///   - pool: whose total it shares.
     ///   - adaptive: lanes whose limit is found out, between a floor and a ceiling; see ``AdaptiveLimit``.
     public init(_ limits: SlotLimits, adaptive: [Lane: AdaptiveLimit.Policy] = [:], in pool: SlotPool) {
         self.pool = pool
-        var limiting = Limiting(limits: limits)
-        limiting.adapt(adaptive)
-        self.number = pool.state.withLock { $0.scheduler.add(limiting.effective) }
-        self.limiting = Mutex(limiting)
+        let limiting = Limiting(limits, adaptive: adaptive)
+        self.number = pool.state.withLock {
+            $0.limiting.append(limiting)
+            return $0.scheduler.add(limiting.effective)
+        }
     }
 
     /// With a fixed number of slots and a pool of its own.
@@ -91,10 +130,10 @@ public final class Bulkhead: Sendable {
 
     /// From now on these count. Nothing that runs is interrupted.
     public func update(_ limits: SlotLimits, adaptive: [Lane: AdaptiveLimit.Policy] = [:]) {
-        let waiters = self.limiting.withLock { limiting in
-            limiting.limits = limits
-            limiting.adapt(adaptive)
-            return self.apply(limiting.effective)
+        let waiters = self.pool.state.withLock { state in
+            state.limiting[self.number].limits = limits
+            state.limiting[self.number].adapt(adaptive)
+            return self.apply(state.limiting[self.number].effective, to: &state)
         }
         for waiter in waiters { waiter.resume() }
     }
@@ -138,8 +177,11 @@ public final class Bulkhead: Sendable {
         try await withTaskCancellationHandler {
             _ = isolation
             try await withCheckedThrowingContinuation { (waiter: SlotPool.Waiter) in
-                let isGranted = self.pool.state.withLock {
-                    $0.scheduler.requested(waiter, id: id, self.number, lane, priority, at: self.pool.clock.uptime)
+                let isGranted = self.pool.state.withLock { state in
+                    let now = self.pool.clock.uptime
+                    if state.scheduler.requested(id, self.number, lane, priority, at: now) { return true }
+                    state.waiters[id] = waiter
+                    return false
                 }
                 if isGranted {
                     waiter.resume()
@@ -154,58 +196,42 @@ public final class Bulkhead: Sendable {
     }
 
     public func release(_ lane: Lane = .light) {
-        let next = self.pool.state.withLock { $0.scheduler.released(self.number, lane, at: self.pool.clock.uptime) }
-        next?.resume()
+        self.pool.state.withLock { self.release(lane, in: &$0) }?.resume()
+    }
+
+    private func release(_ lane: Lane, in state: inout SlotPool.State) -> SlotPool.Waiter? {
+        state.scheduler.released(self.number, lane, at: self.pool.clock.uptime)
+            .flatMap { state.waiters.removeValue(forKey: $0) }
     }
 
     /// Gives a slot back and lets the lane's limit learn from how it went.
     ///
     /// - Parameter latency: how long the call took, waiting for the slot not included.
     public func release(_ lane: Lane, after latency: Duration, _ outcome: AdaptiveLimit.Outcome) {
-        self.learn(lane, latency, outcome)
-        self.release(lane)
-    }
-
-    private func learn(_ lane: Lane, _ latency: Duration, _ outcome: AdaptiveLimit.Outcome) {
-        let waiters: [SlotPool.Waiter] = self.limiting.withLock { limiting in
-            guard limiting.limiters[lane] != nil else { return [] }
-            let inFlight = self.pool.state.withLock { $0.scheduler.inUse(of: self.number, lane) }
-            let limit = limiting.limiters[lane]?.limit
-            let mayHaveChanged = limiting.limiters[lane]?
-                .finished(latency, inFlight: inFlight, outcome, at: self.pool.clock.uptime)
-            guard mayHaveChanged == true, limiting.limiters[lane]?.limit != limit else { return [] }
-            return self.apply(limiting.effective)
+        let waiters: [SlotPool.Waiter] = self.pool.state.withLock { state in
+            var waiters: [SlotPool.Waiter] = []
+            // Most have fixed limits.
+            if !state.limiting[self.number].limiters.isEmpty {
+                let inFlight = state.scheduler.inUse(of: self.number, lane)
+                let now = self.pool.clock.uptime
+                if state.limiting[self.number].learn(lane, latency, inFlight: inFlight, outcome, at: now) {
+                    waiters = self.apply(state.limiting[self.number].effective, to: &state)
+                }
+            }
+            if let next = self.release(lane, in: &state) { waiters.append(next) }
+            return waiters
         }
         for waiter in waiters { waiter.resume() }
     }
 
-    /// Called with ``limiting`` locked, so that the latest limits are those in force.
-    private func apply(_ limits: SlotLimits) -> [SlotPool.Waiter] {
-        self.pool.state.withLock { $0.scheduler.update(self.number, limits, at: self.pool.clock.uptime) }
+    private func apply(_ limits: SlotLimits, to state: inout SlotPool.State) -> [SlotPool.Waiter] {
+        state.take(state.scheduler.update(self.number, limits, at: self.pool.clock.uptime))
     }
 
     private func cancel(_ id: UInt64, _ lane: Lane) {
-        let waiter = self.pool.state.withLock { $0.scheduler.cancelled(id, self.number, lane) }
-        waiter?.resume(throwing: CancellationError())
-    }
-}
-
-extension Bulkhead.Limiting {
-    mutating func adapt(_ policies: [Lane: AdaptiveLimit.Policy]) {
-        for lane in Lane.allCases {
-            guard let policy = policies[lane] else {
-                self.limiters[lane] = nil
-                continue
-            }
-            if self.limiters[lane] == nil { self.limiters[lane] = AdaptiveLimit(policy: policy) }
-            self.limiters[lane]?.update(policy)
+        let waiter = self.pool.state.withLock { state in
+            state.scheduler.cancelled(id, self.number, lane) ? state.waiters.removeValue(forKey: id) : nil
         }
-    }
-
-    /// The configured limits, with those that were found out in their places.
-    var effective: SlotLimits {
-        var limits = self.limits
-        for (lane, limiter) in self.limiters { limits[lane].slots = min(limiter.limit, limits[lane].slots ?? .max) }
-        return limits
+        waiter?.resume(throwing: CancellationError())
     }
 }

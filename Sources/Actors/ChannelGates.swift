@@ -21,8 +21,11 @@ public final class ChannelGates: Sendable {
     public init() {}
 
     /// Whether `channel` is paused; `nil` when it is not.
-    public func pause(of channel: ChannelID) -> Pause? {
+    ///
+    /// - Parameter channel: asked for only while any is paused.
+    public func pause(of channel: @autoclosure () -> ChannelID) -> Pause? {
         guard self.isAnyPaused.load(ordering: .relaxed) else { return nil }
+        let channel = channel()
         return self.state.withLock { $0.pause(of: channel) }
     }
 

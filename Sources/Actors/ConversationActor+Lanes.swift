@@ -3,8 +3,7 @@ import CardumeCore
 /// Lanes: which slots a turn takes, and which queue it belongs to.
 extension ConversationActor {
     private func lane(of message: InboundMessage) -> Lane {
-        let assistant = self.settings.assistant
-        return assistant.bulkhead.laneRule.lane(of: message, self.history, timers: assistant.timers)
+        self.settings.assistant.bulkhead.laneRule.lane(of: message, self.history, timers: self.settings.assistant.timers)
     }
 
     /// Of the turn that is about to begin: the first of its messages that is no light one decides.
@@ -20,9 +19,8 @@ extension ConversationActor {
     /// count: it arrives in another queue later than the message does.
     func queueElsewhere(for message: InboundMessage) -> QueueID? {
         // What timers do, and what chooses an assistant, stays where the conversation is.
-        guard message.kind != .system, message.details.showsMenu != true else { return nil }
-        let queue = self.settings.assistant.queue(of: self.lane(of: message))
-        return queue == self.fence.partition.queue ? nil : queue
+        guard message.kind != .system, !message.showsMenu else { return nil }
+        return self.settings.queue(of: self.lane(of: message), unless: self.fence.partition.queue)
     }
 
     /// Gives the conversation, with this message, to another lane's queue.
@@ -48,7 +46,7 @@ extension ConversationActor {
         do {
             let result = try await body()
             // A menu takes no time, and teaches nothing.
-            bulkhead.release(lane, after: clock.uptime - beganAt, message.details.showsMenu == true ? .other : .served)
+            bulkhead.release(lane, after: clock.uptime - beganAt, message.showsMenu ? .other : .served)
             return result
         } catch {
             bulkhead.release(lane, after: clock.uptime - beganAt, AdaptiveLimit.Outcome(of: error))

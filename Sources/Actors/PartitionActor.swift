@@ -39,7 +39,7 @@ actor PartitionActor {
         self.fence = fence
         self.followsCrash = followsCrash
         self.shard = shard
-        self.settings = settings
+        self.settings = settings.copy()
         self.environment = environment
         self.onAbandon = onAbandon
         self.window = ReadAheadWindow(credits: settings.credits, perConversation: settings.perConversation)
@@ -271,6 +271,7 @@ actor PartitionActor {
 
     /// From now on these count, also for what runs.
     func update(_ settings: PartitionSettings) {
+        let settings = settings.copy()
         self.settings = settings
         self.window.resized(credits: settings.credits, perConversation: settings.perConversation)
         self.pump()

@@ -1,6 +1,6 @@
 import CardumeCore
 
-/// What all partitions of one assistant share. Replaced as a whole when something of it changes.
+/// What the conversations of a partition share. Replaced as a whole when something of it changes.
 final class PartitionSettings: Sendable {
     let assistant: Assistant
     /// The assistant's; its turns answer no more messages than are in memory at once.
@@ -14,6 +14,9 @@ final class PartitionSettings: Sendable {
     let perConversation: Int
     /// Runs under observation after which a message that was running at each crash is given up.
     let crashMarkLimit: Int
+    private let ownQueue: QueueID
+    /// By lane; empty where the assistant has but its own.
+    private let queues: [Lane: QueueID]
 
     init(
         assistant: Assistant, bulkhead: Bulkhead, suspects: Bulkhead, credits: Int, perConversation: Int,
@@ -27,5 +30,22 @@ final class PartitionSettings: Sendable {
         self.credits = credits
         self.perConversation = perConversation
         self.crashMarkLimit = crashMarkLimit
+        self.ownQueue = assistant.queue(of: .light)
+        let queues = Lane.allCases.map { ($0, assistant.queue(of: $0)) }
+        self.queues = assistant.queues.count > 1 ? Dictionary(uniqueKeysWithValues: queues) : [:]
+    }
+
+    /// The same in another object: one that several shards hold would be fought over, with each message, for its count of
+    /// references.
+    func copy() -> PartitionSettings {
+        PartitionSettings(
+            assistant: self.assistant, bulkhead: self.bulkhead, suspects: self.suspects, credits: self.credits,
+            perConversation: self.perConversation, crashMarkLimit: self.crashMarkLimit)
+    }
+
+    /// The queue of the assistant that a turn of `lane` belongs to; `nil` when that is `queue`.
+    func queue(of lane: Lane, unless queue: QueueID) -> QueueID? {
+        let wanted = self.queues[lane] ?? self.ownQueue
+        return wanted == queue ? nil : wanted
     }
 }

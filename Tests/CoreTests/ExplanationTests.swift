@@ -11,7 +11,7 @@ import Testing
     @Test func thePlaceInTheLineIsTheOrderInWhichSlotsAreGiven() {
         var generator = SeededGenerator(seed: 9)
         for _ in 0..<300 {
-            var slots = SlotScheduler<UInt64>(ageing: .seconds(1))
+            var slots = SlotScheduler(ageing: .seconds(1))
             let bulkhead = slots.add(SlotLimits(slots: 1))
             _ = slots.acquired(bulkhead, .light)
             var lanes: [UInt64: Lane] = [:]
@@ -21,7 +21,7 @@ import Testing
                 let lane = Lane.allCases.randomElement(using: &generator)!
                 lanes[id] = lane
                 _ = slots.requested(
-                    id, id: id, bulkhead, lane, Priority.allCases.randomElement(using: &generator)!,
+                    id, bulkhead, lane, Priority.allCases.randomElement(using: &generator)!,
                     at: .milliseconds(Int64(id / UInt64(step)) * 300))
             }
             let now = Duration.seconds(8)
@@ -40,12 +40,12 @@ import Testing
     }
 
     @Test func aLaneThatIsFullOrPausedIsInNobodysWay() {
-        var slots = SlotScheduler<String>()
+        var slots = SlotScheduler()
         let bulkhead = slots.add(SlotLimits(slots: 2, lanes: [.heavy: .init(slots: 1), .image: .init(isPaused: true)]))
         let areGranted = [slots.acquired(bulkhead, .heavy), slots.acquired(bulkhead, .light)]
         #expect(areGranted == [true, true])
         for (index, lane) in [Lane.heavy, .image, .audio, .light, .heavy].enumerated() {
-            let isGranted = slots.requested("", id: UInt64(index), bulkhead, lane, .text, at: .milliseconds(index))
+            let isGranted = slots.requested(UInt64(index), bulkhead, lane, .text, at: .milliseconds(index))
             #expect(!isGranted)
         }
         #expect(slots.ahead(of: 3, bulkhead, .light, at: .seconds(1)) == 1)

@@ -5,7 +5,7 @@ import Testing
 @Suite struct SlotSchedulerTests {
     /// One bulkhead without lanes.
     private struct Single {
-        var slots: SlotScheduler<String>
+        var slots: SlotScheduler
         let bulkhead: Int
 
         init(_ count: Int, ageing: Duration = .seconds(5)) {
@@ -13,94 +13,92 @@ import Testing
             self.bulkhead = self.slots.add(SlotLimits(slots: count))
         }
 
-        mutating func request(_ name: String, id: UInt64, _ priority: Priority = .text, at now: Duration = .zero) -> Bool {
-            self.slots.requested(name, id: id, self.bulkhead, .light, priority, at: now)
+        mutating func request(_ id: UInt64, _ priority: Priority = .text, at now: Duration = .zero) -> Bool {
+            self.slots.requested(id, self.bulkhead, .light, priority, at: now)
         }
 
-        mutating func release(at now: Duration = .zero) -> String? {
+        mutating func release(at now: Duration = .zero) -> UInt64? {
             self.slots.released(self.bulkhead, .light, at: now)
         }
     }
 
     @Test func grantsWhileThereAreSlots() {
         var single = Single(2)
-        #expect(single.request("a", id: 1) == true)
-        #expect(single.request("b", id: 2, .document) == true)
-        #expect(single.request("c", id: 3, .system) == false)
-        #expect(single.release() == "c")
+        #expect(single.request(1) == true)
+        #expect(single.request(2, .document) == true)
+        #expect(single.request(3, .system) == false)
+        #expect(single.release() == 3)
         #expect(single.release() == nil)
         #expect(single.slots.inUse == 1)
     }
 
     @Test func lowerClassesGoFirstAndEqualsInOrder() {
         var single = Single(1)
-        _ = single.request("first", id: 0)
-        let waiting: [(String, Priority)] = [
-            ("pdf", .document), ("photo", .media), ("text 1", .text), ("text 2", .text), ("timer", .system),
-        ]
-        for (index, (name, priority)) in waiting.enumerated() { _ = single.request(name, id: UInt64(index + 1), priority) }
+        _ = single.request(0)
+        let waiting: [Priority] = [.document, .media, .text, .text, .system]
+        for (index, priority) in waiting.enumerated() { _ = single.request(UInt64(index + 1), priority) }
         let order = (0..<5).map { _ in single.release(at: .milliseconds(1)) }
-        #expect(order == ["timer", "text 1", "text 2", "photo", "pdf"])
+        #expect(order == [5, 3, 4, 2, 1])
     }
 
     /// A slot frees every second while a new text arrives every second: the document gets its turn once it has aged past
     /// the class difference.
     @Test func ageingLetsNothingStarve() {
         var single = Single(1)
-        _ = single.request("running", id: 0)
-        _ = single.request("document", id: 1, .document)
+        _ = single.request(0)
+        let document: UInt64 = 1
+        _ = single.request(document, .document)
         var servedAt: Int?
         for second in 1...60 where servedAt == nil {
-            _ = single.request("text", id: UInt64(second + 1), at: .seconds(second))
-            if single.release(at: .seconds(second)) == "document" { servedAt = second }
+            _ = single.request(UInt64(second + 1), at: .seconds(second))
+            if single.release(at: .seconds(second)) == document { servedAt = second }
         }
         #expect(servedAt == 10)
     }
 
     @Test func aCancelledRequestIsNotGranted() {
         var single = Single(1)
-        _ = single.request("a", id: 1)
-        _ = single.request("b", id: 2)
-        _ = single.request("c", id: 3)
-        #expect(single.slots.cancelled(2, single.bulkhead, .light) == "b")
-        #expect(single.slots.cancelled(2, single.bulkhead, .light) == nil)
-        #expect(single.release() == "c")
-        #expect(single.slots.cancelled(3, single.bulkhead, .light) == nil)
+        for id in 1...3 as ClosedRange<UInt64> { _ = single.request(id) }
+        let areCancelled = [2, 2].map { single.slots.cancelled($0, single.bulkhead, .light) }
+        #expect(areCancelled == [true, false])
+        #expect(single.release() == 3)
+        let isCancelled = single.slots.cancelled(3, single.bulkhead, .light)
+        #expect(!isCancelled)
     }
 
     @Test func moreSlotsAreGivenAtOnceAndFewerTakeNothingAway() {
         var single = Single(1)
-        for id in 1...5 as ClosedRange<UInt64> { _ = single.request("\(id)", id: id) }
-        #expect(single.slots.update(single.bulkhead, SlotLimits(slots: 3), at: .zero) == ["2", "3"])
+        for id in 1...5 as ClosedRange<UInt64> { _ = single.request(id) }
+        #expect(single.slots.update(single.bulkhead, SlotLimits(slots: 3), at: .zero) == [2, 3])
         #expect(single.slots.update(single.bulkhead, SlotLimits(slots: 1), at: .zero) == [])
         #expect(single.slots.inUse == 3)
         #expect(single.release() == nil)
         #expect(single.release() == nil)
-        #expect(single.release() == "4")
+        #expect(single.release() == 4)
     }
 
     @Test func whatIsPausedWaitsAndGoesOnInOrder() {
         var single = Single(2)
         _ = single.slots.update(single.bulkhead, SlotLimits(slots: 2, isPaused: true), at: .zero)
-        for id in 1...3 as ClosedRange<UInt64> { #expect(single.request("\(id)", id: id) == false) }
-        #expect(single.slots.update(single.bulkhead, SlotLimits(slots: 2), at: .zero) == ["1", "2"])
+        for id in 1...3 as ClosedRange<UInt64> { #expect(single.request(id) == false) }
+        #expect(single.slots.update(single.bulkhead, SlotLimits(slots: 2), at: .zero) == [1, 2])
     }
 
     // MARK: Lanes
 
     @Test func aFullLaneDoesNotStandInTheWayOfOthers() {
-        var slots = SlotScheduler<String>()
+        var slots = SlotScheduler()
         let bulkhead = slots.add(SlotLimits(slots: 4, lanes: [.heavy: .init(slots: 1)]))
         #expect(slots.acquired(bulkhead, .heavy) == true)
-        #expect(slots.requested("heavy", id: 1, bulkhead, .heavy, .text, at: .zero) == false)
+        #expect(slots.requested(1, bulkhead, .heavy, .text, at: .zero) == false)
         for _ in 0..<3 { #expect(slots.acquired(bulkhead, .light) == true) }
         #expect(slots.acquired(bulkhead, .light) == false)
         #expect(slots.released(bulkhead, .light, at: .zero) == nil)
-        #expect(slots.released(bulkhead, .heavy, at: .zero) == "heavy")
+        #expect(slots.released(bulkhead, .heavy, at: .zero) == 1)
     }
 
     @Test func aLanesFloorIsKeptFreeForIt() {
-        var slots = SlotScheduler<String>()
+        var slots = SlotScheduler()
         let bulkhead = slots.add(SlotLimits(slots: 4, lanes: [.image: .init(floor: 2)]))
         #expect(slots.acquired(bulkhead, .light) == true)
         #expect(slots.acquired(bulkhead, .light) == true)
@@ -113,31 +111,35 @@ import Testing
     // MARK: Several bulkheads
 
     @Test func aFullBulkheadLeavesTheOthersAlone() {
-        var slots = SlotScheduler<String>()
+        var slots = SlotScheduler()
         let (full, other) = (slots.add(SlotLimits(slots: 1)), slots.add(SlotLimits(slots: 1)))
         #expect(slots.acquired(full, .light) == true)
-        for id in 0..<100 as Range<UInt64> { #expect(slots.requested("f", id: id, full, .light, .text, at: .zero) == false) }
+        for id in 0..<100 as Range<UInt64> { #expect(slots.requested(id, full, .light, .text, at: .zero) == false) }
         #expect(slots.acquired(other, .light) == true)
     }
 
     /// With a total that is used up, each has its share; and what was idle does not catch up.
     @Test func aTotalIsSharedByWeight() {
-        var slots = SlotScheduler<Int>(total: 12)
+        var slots = SlotScheduler(total: 12)
         let weights = [3, 2, 1]
         let bulkheads = weights.map { slots.add(SlotLimits(slots: 100, weight: $0)) }
         var served = [0, 0, 0]
         var running: [Int] = []
+        var askedBy: [UInt64: Int] = [:]
         var id: UInt64 = 0
         func run(_ rounds: Int, demanding: [Int]) {
             for _ in 0..<rounds {
                 for index in demanding where slots.waiting(of: bulkheads[index]) < 20 {
                     id += 1
-                    if slots.requested(index, id: id, bulkheads[index], .light, .text, at: .zero) { running.append(index) }
+                    askedBy[id] = index
+                    if slots.requested(id, bulkheads[index], .light, .text, at: .zero) { running.append(index) }
                 }
                 guard !running.isEmpty else { continue }
                 let done = running.removeFirst()
                 served[done] += 1
-                if let next = slots.released(bulkheads[done], .light, at: .zero) { running.append(next) }
+                if let next = slots.released(bulkheads[done], .light, at: .zero).flatMap({ askedBy[$0] }) {
+                    running.append(next)
+                }
             }
         }
         run(3_000, demanding: [0, 1])
@@ -149,7 +151,7 @@ import Testing
     }
 
     @Test func aBulkheadsFloorIsKeptFreeForIt() {
-        var slots = SlotScheduler<String>(total: 10)
+        var slots = SlotScheduler(total: 10)
         let (greedy, modest) = (slots.add(SlotLimits(slots: 100)), slots.add(SlotLimits(slots: 100, floor: 3)))
         for _ in 0..<7 { #expect(slots.acquired(greedy, .light) == true) }
         #expect(slots.acquired(greedy, .light) == false)
@@ -164,7 +166,7 @@ import Testing
         var generator = SeededGenerator(seed: seed)
         func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &generator) }
         let total = Bool.random(using: &generator) ? number(3...12) : nil
-        var slots = SlotScheduler<UInt64>(total: total)
+        var slots = SlotScheduler(total: total)
         func limits() -> SlotLimits {
             SlotLimits(
                 slots: number(1...6), weight: number(1...4), isPaused: number(0...9) == 0,
@@ -188,7 +190,7 @@ import Testing
                 let request = (number(0...2), [Lane.light, .heavy, .image][number(0...2)])
                 requests[step] = request
                 let priority: Priority = [.system, .text, .media][number(0...2)]
-                if slots.requested(step, id: step, bulkheads[request.0], request.1, priority, at: now) {
+                if slots.requested(step, bulkheads[request.0], request.1, priority, at: now) {
                     running.append(request)
                 } else {
                     waiting.insert(step)
@@ -202,7 +204,8 @@ import Testing
                 grant(slots.update(bulkheads[index], known[index], at: now))
             case 9:
                 guard let id = waiting.randomElement(using: &generator), let request = requests[id] else { continue }
-                #expect(slots.cancelled(id, bulkheads[request.0], request.1) == id)
+                let isCancelled = slots.cancelled(id, bulkheads[request.0], request.1)
+                #expect(isCancelled)
                 waiting.remove(id)
             default: break
             }

@@ -87,8 +87,8 @@ extension ConversationMachine {
     public mutating func begin() -> [LogEntry] {
         guard case .running = self.state else { preconditionFailure("nothing was running") }
         self.state = .answering
-        self.isSupersedable = self.rules.turns.onNewMessage == .supersede
-        guard self.rules.merges || self.hasMergedLate, self.mailbox[0].mayBeMerged else { return [] }
+        self.isSupersedable = self.habits.contains(.superseding)
+        guard self.habits.contains(.merging) || self.hasMergedLate, self.mailbox[0].mayBeMerged else { return [] }
         self.turnSize = self.mergeableCount
         return self.turnSize == 1 ? [] : self.mailbox[1..<self.turnSize].map(\.entry)
     }
@@ -100,7 +100,7 @@ extension ConversationMachine {
         if case .superseded = self.state { return .superseded }
         guard case .answering = self.state else { preconditionFailure("no turn has begun") }
         self.state = .running
-        return isReply && self.rules.turns.late.after > .zero ? self.lateness(at: now) : .inTime
+        return isReply && self.habits.contains(.lateness) ? self.lateness(at: now) : .inTime
     }
 
     private mutating func lateness(at now: Timestamp) -> Verdict {
@@ -138,7 +138,7 @@ extension ConversationMachine.Item {
         switch message.kind {
         case .system, .listReply, .buttonReply: return false
         case .text, .image, .video, .audio, .document, .sticker, .location, .contact, .reaction, .unknown:
-            return !message.hasDetails || message.details.showsMenu != true
+            return !message.showsMenu
         }
     }
 }

@@ -69,7 +69,10 @@ public struct ConversationMachine {
     }
 
     /// May change at any time.
-    public var rules: ConversationRules
+    public var rules: ConversationRules {
+        didSet { self.habits = ConversationRules.Habits(self.rules.turns) }
+    }
+    var habits: ConversationRules.Habits
     var state = State.resting
     /// Items of the running turn, from the head on, that are not finished.
     var turnSize = 1
@@ -88,6 +91,7 @@ public struct ConversationMachine {
 
     public init(_ rules: ConversationRules) {
         self.rules = rules
+        self.habits = ConversationRules.Habits(rules.turns)
     }
 
     var policy: TurnPolicy { self.rules.turns }
@@ -136,7 +140,7 @@ public struct ConversationMachine {
             self.mailbox.removeAll()
             return .giveBack(offsets)
         }
-        if self.rules.merges, head.mayBeMerged {
+        if self.habits.contains(.merging), head.mayBeMerged {
             let wait = self.remainingWait(at: now())
             if wait > .zero, !isLeaving() {
                 self.state = .gathering

@@ -9,18 +9,19 @@ import DequeModule
 /// Within a bulkhead lower priority classes go first, within a class first come, first served: as a conversation asks again
 /// only when its turn is over, that is round robin between conversations. Waiting raises a request by one class per
 /// `ageing`, so that nothing starves.
-public struct SlotScheduler<Waiter> {
+///
+/// Each turn asks twice, under a lock that all shards share: what is asked for with every turn copies nothing that is counted,
+/// and whoever waits is known by a number, not by a type of the caller's.
+public struct SlotScheduler: Sendable {
     private struct Request {
         var id: UInt64
-        var waiter: Waiter
         var since: Duration
     }
 
     private struct LaneState {
-        var limits = SlotLimits.Lane()
+        var limits: SlotLimits.Lane
         var inUse = 0
         var waiting = 0
-        var queues: [Deque<Request>] = Array(repeating: [], count: Priority.allCases.count)
     }
 
     private struct BulkheadState {
@@ -28,8 +29,36 @@ public struct SlotScheduler<Waiter> {
         var inUse = 0
         var waiting = 0
         var lanes: [LaneState]
+        /// By lane, then by priority class.
+        var queues: [[Deque<Request>]]
+        /// Whether any lane has a floor.
+        var hasFloors: Bool
         /// Virtual time: slots had so far, divided by weight.
         var pass = 0.0
+
+        init(_ limits: SlotLimits) {
+            self.limits = limits
+            self.lanes = Lane.allCases.map { LaneState(limits: limits[$0]) }
+            self.queues = Array(
+                repeating: Array(repeating: [], count: Priority.allCases.count), count: Lane.allCases.count)
+            self.hasFloors = self.lanes.contains { $0.limits.floor > 0 }
+        }
+
+        mutating func update(_ limits: SlotLimits) {
+            self.limits = limits
+            for (index, lane) in Lane.allCases.enumerated() { self.lanes[index].limits = limits[lane] }
+            self.hasFloors = self.lanes.contains { $0.limits.floor > 0 }
+        }
+
+        /// Slots that lanes other than `lane` must find free.
+        func kept(from lane: Int) -> Int {
+            guard self.hasFloors, self.lanes[lane].inUse >= self.lanes[lane].limits.floor else { return 0 }
+            var kept = 0
+            for other in self.lanes.indices where other != lane {
+                kept += max(self.lanes[other].limits.floor - self.lanes[other].inUse, 0)
+            }
+            return kept
+        }
     }
 
     private let ageing: Duration
@@ -52,19 +81,18 @@ public struct SlotScheduler<Waiter> {
 
     /// Adds a bulkhead. Returns the number by which it is called.
     public mutating func add(_ limits: SlotLimits) -> Int {
-        self.bulkheads.append(BulkheadState(limits: limits, lanes: Lane.allCases.map { LaneState(limits: limits[$0]) }))
+        self.bulkheads.append(BulkheadState(limits))
         return self.bulkheads.count - 1
     }
 
-    /// Changes a bulkhead's limits. Nothing that runs is interrupted. Returns the waiters that have a slot now.
-    public mutating func update(_ bulkhead: Int, _ limits: SlotLimits, at now: Duration) -> [Waiter] {
-        self.bulkheads[bulkhead].limits = limits
-        for (index, lane) in Lane.allCases.enumerated() { self.bulkheads[bulkhead].lanes[index].limits = limits[lane] }
+    /// Changes a bulkhead's limits. Nothing that runs is interrupted. Returns the requests that have a slot now.
+    public mutating func update(_ bulkhead: Int, _ limits: SlotLimits, at now: Duration) -> [UInt64] {
+        self.bulkheads[bulkhead].update(limits)
         return self.grantAll(at: now)
     }
 
-    /// Changes the total. Returns the waiters that have a slot now.
-    public mutating func resize(total: Int?, at now: Duration) -> [Waiter] {
+    /// Changes the total. Returns the requests that have a slot now.
+    public mutating func resize(total: Int?, at now: Duration) -> [UInt64] {
         self.total = total
         return self.grantAll(at: now)
     }
@@ -95,17 +123,16 @@ public struct SlotScheduler<Waiter> {
     /// Asks for a slot, to wait if need be.
     ///
     /// - Parameters:
-    ///   - id: unlike that of any other waiting request; for ``cancelled(_:_:_:)``.
+    ///   - id: unlike that of any other waiting request.
     ///   - now: monotonic time since any fixed origin.
-    /// - Returns: whether the slot is granted at once. When not, a later call returns the waiter.
+    /// - Returns: whether the slot is granted at once. When not, a later call returns the request.
     public mutating func requested(
-        _ waiter: Waiter, id: UInt64, _ bulkhead: Int, _ lane: Lane, _ priority: Priority, at now: Duration
+        _ id: UInt64, _ bulkhead: Int, _ lane: Lane, _ priority: Priority, at now: Duration
     ) -> Bool {
         if self.acquired(bulkhead, lane) { return true }
         self.bulkheads[bulkhead].waiting += 1
         self.bulkheads[bulkhead].lanes[lane.index].waiting += 1
-        self.bulkheads[bulkhead].lanes[lane.index].queues[priority.rawValue]
-            .append(Request(id: id, waiter: waiter, since: now))
+        self.bulkheads[bulkhead].queues[lane.index][priority.rawValue].append(Request(id: id, since: now))
         return false
     }
 
@@ -114,15 +141,15 @@ public struct SlotScheduler<Waiter> {
     ///
     /// - Returns: `nil` when it does not wait.
     public func ahead(of id: UInt64, _ bulkhead: Int, _ lane: Lane, at now: Duration) -> Int? {
-        let lanes = self.bulkheads[bulkhead].lanes
-        for (queueIndex, queue) in lanes[lane.index].queues.enumerated() {
+        let (lanes, queues) = (self.bulkheads[bulkhead].lanes, self.bulkheads[bulkhead].queues)
+        for (queueIndex, queue) in queues[lane.index].enumerated() {
             guard let position = queue.firstIndex(where: { $0.id == id }) else { continue }
             let own = (self.rank(queueIndex, queue[position].since, now), lane.index, queueIndex)
             var count = position
             for (laneIndex, other) in lanes.enumerated() where other.waiting > 0 {
                 let isOpen = !other.limits.isPaused && other.inUse < other.limits.slots ?? .max
                 guard isOpen || laneIndex == lane.index else { continue }
-                for (index, requests) in other.queues.enumerated() where (laneIndex, index) != (lane.index, queueIndex) {
+                for (index, requests) in queues[laneIndex].enumerated() where (laneIndex, index) != (lane.index, queueIndex) {
                     count += requests.count { request in
                         let rank = self.rank(index, request.since, now)
                         return rank == own.0 ? (laneIndex, index) < (own.1, own.2) : rank < own.0
@@ -134,43 +161,46 @@ public struct SlotScheduler<Waiter> {
         return nil
     }
 
-    /// Gives a slot back. Returns the waiter that has it now, if any.
-    public mutating func released(_ bulkhead: Int, _ lane: Lane, at now: Duration) -> Waiter? {
+    /// Gives a slot back. Returns the request that has it now, if any.
+    ///
+    /// - Parameter now: asked for only when somebody waits.
+    public mutating func released(_ bulkhead: Int, _ lane: Lane, at now: @autoclosure () -> Duration) -> UInt64? {
         precondition(self.bulkheads[bulkhead].lanes[lane.index].inUse > 0, "a slot was released that nobody had")
         self.inUse -= 1
         self.bulkheads[bulkhead].inUse -= 1
         self.bulkheads[bulkhead].lanes[lane.index].inUse -= 1
         // Without a total, nobody else gains by it.
-        return self.total == nil ? self.grant(within: bulkhead, at: now) : self.grant(at: now)
+        return self.total == nil ? self.grant(within: bulkhead, at: now()) : self.grant(at: now())
     }
 
-    /// Takes back a request. Returns its waiter, or `nil` when it had been granted meanwhile.
-    public mutating func cancelled(_ id: UInt64, _ bulkhead: Int, _ lane: Lane) -> Waiter? {
-        for index in self.bulkheads[bulkhead].lanes[lane.index].queues.indices {
-            let queue = self.bulkheads[bulkhead].lanes[lane.index].queues[index]
-            guard let position = queue.firstIndex(where: { $0.id == id }) else { continue }
+    /// Takes back a request. Returns whether it waited; not so when it had been granted meanwhile.
+    public mutating func cancelled(_ id: UInt64, _ bulkhead: Int, _ lane: Lane) -> Bool {
+        for index in Priority.allCases.indices {
+            guard let position = self.bulkheads[bulkhead].queues[lane.index][index].firstIndex(where: { $0.id == id })
+            else { continue }
+            self.bulkheads[bulkhead].queues[lane.index][index].remove(at: position)
             self.bulkheads[bulkhead].waiting -= 1
             self.bulkheads[bulkhead].lanes[lane.index].waiting -= 1
-            return self.bulkheads[bulkhead].lanes[lane.index].queues[index].remove(at: position).waiter
+            return true
         }
-        return nil
+        return false
     }
 
     // MARK: Granting
 
-    private mutating func grantAll(at now: Duration) -> [Waiter] {
-        var waiters: [Waiter] = []
-        while let waiter = self.grant(at: now) { waiters.append(waiter) }
-        return waiters
+    private mutating func grantAll(at now: Duration) -> [UInt64] {
+        var granted: [UInt64] = []
+        while let id = self.grant(at: now) { granted.append(id) }
+        return granted
     }
 
     /// To the bulkhead that has had least for its weight.
-    private mutating func grant(at now: Duration) -> Waiter? {
+    private mutating func grant(at now: @autoclosure () -> Duration) -> UInt64? {
         var best: Int?
         for index in self.bulkheads.indices where self.hasCandidate(index) {
             if best.map({ self.order(index) < self.order($0) }) ?? true { best = index }
         }
-        return best.flatMap { self.grant(within: $0, at: now) }
+        return best.flatMap { self.grant(within: $0, at: now()) }
     }
 
     private func hasCandidate(_ bulkhead: Int) -> Bool {
@@ -183,23 +213,24 @@ public struct SlotScheduler<Waiter> {
         max(self.bulkheads[bulkhead].pass, self.virtualTime)
     }
 
-    private mutating func grant(within bulkhead: Int, at now: Duration) -> Waiter? {
+    private mutating func grant(within bulkhead: Int, at now: @autoclosure () -> Duration) -> UInt64? {
         guard self.bulkheads[bulkhead].waiting > 0 else { return nil }
+        let now = now()
         var best: (lane: Int, queue: Int, rank: (Int64, Int64))?
         for lane in Lane.allCases.indices where self.hasWaiting(bulkhead, lane) && self.mayRun(bulkhead, lane) {
-            for (index, queue) in self.bulkheads[bulkhead].lanes[lane].queues.enumerated() {
+            for (index, queue) in self.bulkheads[bulkhead].queues[lane].enumerated() {
                 guard let first = queue.first else { continue }
                 let rank = self.rank(index, first.since, now)
                 if best.map({ rank < $0.rank }) ?? true { best = (lane, index, rank) }
             }
         }
-        guard let best, let request = self.bulkheads[bulkhead].lanes[best.lane].queues[best.queue].popFirst() else {
+        guard let best, let request = self.bulkheads[bulkhead].queues[best.lane][best.queue].popFirst() else {
             return nil
         }
         self.bulkheads[bulkhead].waiting -= 1
         self.bulkheads[bulkhead].lanes[best.lane].waiting -= 1
         self.take(bulkhead, best.lane)
-        return request.waiter
+        return request.id
     }
 
     private mutating func take(_ bulkhead: Int, _ lane: Int) {
@@ -213,22 +244,16 @@ public struct SlotScheduler<Waiter> {
 
     private func hasWaiting(_ bulkhead: Int, _ lane: Int) -> Bool { self.bulkheads[bulkhead].lanes[lane].waiting > 0 }
 
-    private func mayRun(_ index: Int, _ laneIndex: Int) -> Bool {
-        let bulkhead = self.bulkheads[index]
-        let lane = bulkhead.lanes[laneIndex]
-        guard !bulkhead.limits.isPaused, !lane.limits.isPaused, lane.inUse < lane.limits.slots ?? .max else { return false }
+    private func mayRun(_ bulkhead: Int, _ lane: Int) -> Bool {
+        let state = self.bulkheads[bulkhead].lanes[lane]
+        guard !self.bulkheads[bulkhead].limits.isPaused, !state.limits.isPaused, state.inUse < state.limits.slots ?? .max,
+            self.bulkheads[bulkhead].inUse + self.bulkheads[bulkhead].kept(from: lane) < self.bulkheads[bulkhead].limits.slots
+        else { return false }
+        guard let total = self.total else { return true }
         // Its own floor is its own; above it, the others' must stay free.
         var kept = 0
-        if lane.inUse >= lane.limits.floor {
-            for other in bulkhead.lanes.indices where other != laneIndex {
-                kept += max(bulkhead.lanes[other].limits.floor - bulkhead.lanes[other].inUse, 0)
-            }
-        }
-        guard bulkhead.inUse + kept < bulkhead.limits.slots else { return false }
-        guard let total = self.total else { return true }
-        kept = 0
-        if bulkhead.inUse >= bulkhead.limits.floor {
-            for other in self.bulkheads.indices where other != index {
+        if self.bulkheads[bulkhead].inUse >= self.bulkheads[bulkhead].limits.floor {
+            for other in self.bulkheads.indices where other != bulkhead {
                 kept += max(self.bulkheads[other].limits.floor - self.bulkheads[other].inUse, 0)
             }
         }
@@ -238,49 +263,6 @@ public struct SlotScheduler<Waiter> {
     private func rank(_ index: Int, _ since: Duration, _ now: Duration) -> (Int64, Int64) {
         let raised = (now - since).milliseconds / max(self.ageing.milliseconds, 1)
         return (Int64(index) - raised, since.milliseconds)
-    }
-}
-
-/// How many slots one bulkhead may have.
-public struct SlotLimits: Hashable, Sendable {
-    public struct Lane: Hashable, Sendable {
-        /// `nil` for as many as the bulkhead has.
-        public var slots: Int?
-        /// Slots of the bulkhead that no other lane may take. Defaults to 0.
-        public var floor: Int
-        public var isPaused: Bool
-
-        public init(slots: Int? = nil, floor: Int = 0, isPaused: Bool = false) {
-            self.slots = slots
-            self.floor = floor
-            self.isPaused = isPaused
-        }
-    }
-
-    /// From 1.
-    public var slots: Int
-    /// Slots of the total that no other bulkhead may take. Defaults to 0.
-    public var floor: Int
-    /// Share of a total that is used up; from 1.
-    public var weight: Int
-    /// Whether nothing new may begin.
-    public var isPaused: Bool
-    private var lanes: [CardumeCore.Lane: Lane]
-
-    public init(
-        slots: Int, floor: Int = 0, weight: Int = 1, isPaused: Bool = false, lanes: [CardumeCore.Lane: Lane] = [:]
-    ) {
-        self.slots = slots
-        self.floor = floor
-        self.weight = weight
-        self.isPaused = isPaused
-        self.lanes = lanes
-    }
-
-    /// Those of one lane.
-    public subscript(lane: CardumeCore.Lane) -> Lane {
-        get { self.lanes[lane] ?? Lane() }
-        set { self.lanes[lane] = newValue }
     }
 }
 

@@ -141,6 +141,8 @@ extension InboundMessage {
 
     /// Whether ``details`` holds anything.
     package var hasDetails: Bool { self.rare.object != nil }
+    /// ``Details/showsMenu``, without a copy of the rest.
+    public var showsMenu: Bool { self.rare.object?.details.showsMenu ?? false }
     /// ``Details/notice``, without a copy of the rest.
     public var notice: LogNotice? { self.rare.object?.details.notice }
     /// ``Details/movedTo``, without a copy of the rest.
