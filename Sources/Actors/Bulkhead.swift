@@ -110,8 +110,7 @@ public final class Bulkhead: Sendable {
 
     /// Whether nothing new may begin in `lane` for now.
     public func isPaused(_ lane: Lane) -> Bool {
-        let limits = self.limits
-        return limits.isPaused || limits[lane].isPaused
+        self.pool.state.withLock { $0.scheduler.isPaused(self.number, lane) }
     }
 
     /// The limits now, with those that were found out.

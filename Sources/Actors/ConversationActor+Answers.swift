@@ -58,38 +58,43 @@ extension ConversationActor {
     func outgoing(
         _ replies: [Reply], of turn: Turn, since startedAt: Timestamp, at now: Timestamp
     ) throws -> Outgoing {
-        let intents = self.intents(for: replies, of: turn, at: now)
+        let intents = self.intents(for: replies, of: turn)
         switch self.machine.answered(at: now, isReply: !intents.isEmpty) {
         case .inTime:
-            return Outgoing(intents: intents, said: replies)
+            return Outgoing(intents: self.begun(intents, at: now), said: replies)
         case .superseded:
             throw self.superseded(turn, since: startedAt)
         case .late(let elapsed, .merge):
             self.report(.lateReply(turn, elapsed: elapsed, .merge))
             throw Supersession()
         case .late(let elapsed, .send):
-            return Outgoing(intents: intents, said: replies, late: (elapsed, .send))
+            return Outgoing(intents: self.begun(intents, at: now), said: replies, late: (elapsed, .send))
         case .late(let elapsed, .apologise):
             let apology = turn.assistant.turns.late.apology
             let said = apology.isEmpty ? replies : [Reply(text: apology)] + replies
-            return Outgoing(
-                intents: self.intents(for: said, of: turn, at: now), said: said, late: (elapsed, .apologise))
+            let intents = self.begun(self.intents(for: said, of: turn), at: now)
+            return Outgoing(intents: intents, said: said, late: (elapsed, .apologise))
         case .late(let elapsed, .drop):
             return Outgoing(intents: intents.map(\.dropped), said: [], late: (elapsed, .drop))
         }
     }
 
-    /// The first intent is journaled as `sending` together with the turn when its request can follow at once.
-    private func intents(for replies: [Reply], of turn: Turn, at now: Timestamp) -> [SendIntent] {
+    private func intents(for replies: [Reply], of turn: Turn) -> [SendIntent] {
         if replies.isEmpty { return [] }
         let message = turn.messages[0]
         let channel = self.environment.channel(self.id.channel)
         let parts = replies.flatMap { ReplyParts.split($0.text, limit: channel?.maximumTextLength ?? 4096) }
-        var intents = parts.enumerated().map { part, text in
+        return parts.enumerated().map { part, text in
             SendIntent(
                 id: SendIntent.ID(conversation: self.id, turn: message.id, part: part),
                 replyAddress: message.replyAddress, text: text, traceID: message.traceID)
         }
+    }
+
+    /// The first intent is journaled as `sending` together with the turn when its request can follow at once.
+    private func begun(_ intents: [SendIntent], at now: Timestamp) -> [SendIntent] {
+        var intents = intents
+        let channel = self.environment.channel(self.id.channel)
         if let first = intents.first, let channel, !channel.hasLead,
             case .server(let server) = channel.route(first, avoiding: [])
         {
@@ -148,9 +153,6 @@ extension SendIntent {
     fileprivate var dropped: SendIntent {
         var intent = self
         intent.state = .dropped
-        intent.attempts = 0
-        intent.attemptedAt = nil
-        intent.server = nil
         return intent
     }
 }

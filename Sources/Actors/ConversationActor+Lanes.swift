@@ -7,7 +7,7 @@ extension ConversationActor {
     }
 
     /// Of the turn that is about to begin: the first of its messages that is no light one decides.
-    private var turnLane: Lane {
+    var turnLane: Lane {
         for entry in self.machine.candidates {
             let lane = self.lane(of: entry.message)
             if lane != .light { return lane }
@@ -62,7 +62,11 @@ extension AdaptiveLimit.Outcome {
         case let failure as TurnFailure where [.timeout, .rateLimit].contains(failure.category):
             self = .overloaded
         case let postponement as TurnPostponement:
-            if case .breaker = postponement.cause { self = .overloaded } else { self = .other }
+            if case .breaker = postponement.cause {
+                self = .blocked
+            } else {
+                self = postponement.isRefusal ? .overloaded : .other
+            }
         default:
             self = .other
         }

@@ -26,7 +26,7 @@ extension ConversationActor {
     /// Waits while the channel is paused.
     func passGate() async throws {
         guard let pause = self.gates.pause(of: self.id.channel) else { return }
-        try self.waits(for: Blocker(.paused("channel \(self.id.channel)"), until: pause.until))
+        try self.waits(for: Blocker(.paused("channel \(self.id.channel)"), until: pause.until), mayTakeLong: true)
         defer { self.waited() }
         try await self.gates.pass(self.id.channel)
     }

@@ -29,10 +29,16 @@ extension ConversationActor {
         )
         let clock = self.environment.clock
         var generator = self.environment.generator
-        if intent.state == .pending, intent.attempts == 0 { try await self.lead(intent, over: channel) }
+        if intent.state == .pending, intent.attempts == 0 {
+            try await self.lead(intent, over: channel)
+            // Paused while it waited for its turn.
+            try await self.passGate()
+        }
         var machine = SendMachine(intent, policy: policy)
         var journaled = intent
-        var step = machine.begin(isInherited: isInherited, since: message.receivedAt, at: clock.wallTime)
+        // A reply that has just been written is not too late, however long its message has waited.
+        let since = isInherited && intent.attempts > 0 ? message.receivedAt : clock.wallTime
+        var step = machine.begin(isInherited: isInherited, since: since, at: clock.wallTime)
         while true {
             if case .route(let tried) = step {
                 let route = channel.route(machine.intent, avoiding: tried)

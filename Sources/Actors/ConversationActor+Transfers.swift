@@ -7,6 +7,7 @@ extension PartitionActor {
         guard !known.contains(where: { $0.offset == offset }) else { return }
         known.append((offset, drain))
         self.drains[conversation] = known.sorted { $0.offset < $1.offset }
+        self.actor(of: conversation)?.assumeIsolated { $0.reconsider() }
     }
 
     /// The drain at `offset` has been moved over, after all that stood before it.

@@ -35,6 +35,12 @@ actor ConversationActor {
     /// Why the log or the journal could not be used a moment ago; tried again.
     private(set) var storeTrouble: StoreError?
     private(set) var task: Task<Void, Never>?
+    /// Whether its messages use up no credits while it waits.
+    private var isParked = false
+    /// Whether ``reconsider()`` has interrupted a wait.
+    private var isReconsidering = false
+    /// Whether replies are on their way, which only a stop interrupts.
+    private var isSending = false
     private var restingSince: Duration
     /// Waits for more messages. Cancelled when enough have come.
     private var gathering: Task<Void, Never>?
@@ -61,6 +67,8 @@ actor ConversationActor {
 
     func deliver(_ item: ConversationMachine.Item) {
         switch self.machine.received(item, at: self.moment) {
+        // A timer that waits has nothing to say any more.
+        case .queued where self.machine.isTimerAhead: self.reconsider()
         case .queued: break
         case .begins: self.start()
         case .completes: self.gathering?.cancel()
@@ -72,6 +80,13 @@ actor ConversationActor {
     func stop() {
         self.machine.stop()
         if self.phase == .waiting { self.task?.cancel() }
+    }
+
+    /// Something has come that may change what is to be done next: whoever only waits to begin looks again.
+    func reconsider() {
+        guard self.phase == .waiting, !self.isSending, !self.machine.isStopping, let task = self.task else { return }
+        self.isReconsidering = true
+        task.cancel()
     }
 
     /// Interrupts whatever runs.
@@ -109,6 +124,10 @@ actor ConversationActor {
         do {
             try await self.loadIfNeeded()
             try await self.drainMailbox()
+        } catch is CancellationError where self.isReconsidering && !self.machine.isStopping {
+            self.isReconsidering = false
+            self.task = Task { await self.drain() }
+            return
         } catch {
             // Cancelled, or no longer the owner: what is unfinished stays in the log for whoever comes next.
             self.machine.stop()
@@ -116,6 +135,7 @@ actor ConversationActor {
         }
         self.restingSince = self.environment.clock.uptime
         self.task = nil
+        self.isReconsidering = false
         self.tell { $0.operationEnded() }
     }
 
@@ -188,6 +208,8 @@ actor ConversationActor {
     private func carryOut(_ answer: Answer, for entry: LogEntry) async throws {
         if answer.intents.isEmpty, answer.transfer == nil { return self.settleTurn(isAnswered: true) }
         do {
+            self.isSending = true
+            defer { self.isSending = false }
             try await self.send(answer.intents, of: entry.message, isInherited: answer.isRepeated)
         } catch let failure as TurnFailure where answer.transfer != nil {
             // The word of farewell is lost; the conversation goes all the same.
@@ -253,7 +275,7 @@ actor ConversationActor {
         }
         guard marks > 0 else { return try await self.answer(entry, attempt: attempt, isSuspect: true) }
         self.report(.crashSuspected(message, marks: marks))
-        try await self.outlastPauses(.light, message.kind.priority)
+        try await self.outlastPauses(self.turnLane, message.kind.priority)
         try await self.acquire(self.settings.suspects, .light, message.kind.priority)
         // Sends, which follow, may wait for a gateway for hours; the others wait only for the turn.
         defer { self.settings.suspects.release() }
@@ -354,7 +376,7 @@ actor ConversationActor {
     func acquire(_ bulkhead: Bulkhead, _ lane: Lane, _ priority: Priority) async throws {
         if self.machine.isStopping { throw CancellationError() }
         if bulkhead.acquired(lane) { return }
-        try self.waits(for: nil)
+        try self.waits(for: nil, mayTakeLong: lane != .light || bulkhead.isPaused(lane))
         let wait = SlotWait(bulkhead: bulkhead, lane: lane, ticket: bulkhead.ticket())
         self.slotWait = wait
         defer { self.waited() }
@@ -362,7 +384,8 @@ actor ConversationActor {
     }
 
     func wait(_ delay: Duration, for cause: Blocker.Cause) async throws {
-        try self.waits(for: Blocker(cause, until: self.environment.clock.wallTime.advanced(by: delay)))
+        let until = self.environment.clock.wallTime.advanced(by: delay)
+        try self.waits(for: Blocker(cause, until: until), mayTakeLong: cause.mayTakeLong)
         defer { self.waited() }
         try await self.environment.clock.sleep(for: delay)
     }
@@ -384,16 +407,24 @@ actor ConversationActor {
     }
 
     /// What follows, up to ``waited()``, can be interrupted at once without losing anything.
-    func waits(for blocker: Blocker?) throws {
+    ///
+    /// - Parameter mayTakeLong: whether others are read in place of this conversation meanwhile.
+    func waits(for blocker: Blocker?, mayTakeLong: Bool = false) throws {
         if self.machine.isStopping { throw CancellationError() }
         self.phase = .waiting
         self.blocker = blocker
+        guard mayTakeLong else { return }
+        self.isParked = true
+        self.tell { $0.park(self.id, true) }
     }
 
     func waited() {
         self.phase = .working
         self.blocker = nil
         self.slotWait = nil
+        guard self.isParked else { return }
+        self.isParked = false
+        self.tell { $0.park(self.id, false) }
     }
 
     @discardableResult

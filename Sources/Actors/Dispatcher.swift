@@ -130,7 +130,7 @@ public final class Dispatcher: Sendable {
             await group.waitForAll()
             return isInTime
         }
-        self.forget(partition)
+        await self.forget(partition)
         return isInTime
     }
 
@@ -139,11 +139,12 @@ public final class Dispatcher: Sendable {
         guard let partition = self.partitions.withLock({ $0[partition] }) else { return }
         await partition.cancel()
         await partition.drained()
-        self.forget(partition)
+        await self.forget(partition)
     }
 
-    private func forget(_ partition: PartitionActor) {
+    private func forget(_ partition: PartitionActor) async {
         self.partitions.withLock { $0[partition.id] = nil }
+        await partition.forget()
     }
 
     /// Forgets conversations that have been idle for long; returns when the task is cancelled.

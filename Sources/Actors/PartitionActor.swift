@@ -211,6 +211,12 @@ actor PartitionActor {
         self.pump()
     }
 
+    /// A conversation waits for something that may take long, or no longer does.
+    func park(_ conversation: Conversation.ID, _ isParked: Bool) {
+        self.window.park(conversation, isParked)
+        self.pump()
+    }
+
     func operationBegan() { self.operations += 1 }
 
     func operationEnded() {
@@ -306,6 +312,9 @@ actor PartitionActor {
         self.timers.task?.cancel()
         for conversation in self.conversations.values { conversation.assumeIsolated { $0.cancel() } }
     }
+
+    /// Lets go of the conversations, which would keep it in memory. Called once nothing runs any more.
+    func forget() { self.conversations = [:] }
 
     /// Returns when nothing runs any more.
     func drained() async {

@@ -98,7 +98,7 @@ private struct FixedModel: LanguageModel {
         let gate = self.gate("m", BudgetLimits())
         let refusal = TurnFailure(category: .rateLimit, message: "429", isRetryable: true, retryAfter: .seconds(30))
         let refused = self.model(FixedModel(error: refusal), [gate])
-        await #expect(throws: TurnPostponement(.budget("m"), delay: .seconds(30))) {
+        await #expect(throws: TurnPostponement(.budget("m"), delay: .seconds(30), isRefusal: true)) {
             try await refused.complete(Self.request(1))
         }
         await #expect(throws: TurnPostponement(.budget("m"), delay: .seconds(24))) {

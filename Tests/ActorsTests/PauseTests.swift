@@ -90,6 +90,47 @@ import Testing
         for index in 0..<30 { #expect(bed.channel.texts(to: "c\(index)") == ["re: a", "re: b"]) }
     }
 
+    /// However many wait for a paused channel, what comes behind them on other channels is read and answered.
+    @Test func aPausedChannelKeepsNobodyElseFromBeingRead() async throws {
+        var settings = Dispatcher.Settings()
+        settings.credits = 8
+        let bed = RuntimeTestBed(settings: settings, handler: ScriptedHandler())
+        let gates = bed.dispatcher.environment.gates
+        gates.update(["loja": Pause(), "*": nil])
+        await bed.start()
+        // More than four partitions have credits for.
+        for index in 0..<100 { try await bed.post("c\(index)", ["a"]) }
+        for index in 0..<20 {
+            var elsewhere = RuntimeTestBed.append("x\(index)", "a")
+            elsewhere.message.conversation = Conversation.ID("filial:x\(index)")
+            _ = try await bed.store.append([elsewhere])
+        }
+        await bed.events.finished(20)
+        #expect(bed.channel.sent.allSatisfy { $0.contact.hasPrefix("x") })
+        gates.update(["loja": nil, "*": nil])
+        await bed.events.finished(120)
+        _ = await bed.stop()
+        #expect(bed.store.unsettled == 0)
+    }
+
+    /// What waits for a paused assistant follows its conversation at once when that goes to another one.
+    @Test func aConversationMayLeaveAPausedAssistant() async throws {
+        let bed = RuntimeTestBed(
+            assistant: Self.assistant(paused: true), others: [Self.other],
+            handler: ScriptedHandler { turn in "\(turn.assistant.id): \(turn.messages[0].text ?? "")" })
+        await bed.start()
+        try await bed.post("c", ["a", "b"])
+        try await Waiting.until("the first to wait for its slot", within: .seconds(10)) {
+            bed.dispatcher.load[RuntimeTestBed.assistant]?.waiting == 1
+        }
+        _ = try await bed.store.transfer(LogTransfer(of: "loja:c", to: "vendas", at: SystemClock().wallTime))
+        try await bed.post("c", ["d"])
+        await bed.events.finished(3)
+        #expect(bed.channel.texts(to: "c") == ["vendas: a", "vendas: b", "vendas: d"])
+        _ = await bed.stop()
+        #expect(bed.store.unsettled == 0)
+    }
+
     /// A pause that begins while the model is at work: the reply is journaled as waiting, so that an owner who takes over in the
     /// pause has no doubt to clear up and sends it once, even where doubtful sends are never repeated.
     @Test func aReplyThatIsReadyInThePauseIsSentOnceAfterACrash() async throws {

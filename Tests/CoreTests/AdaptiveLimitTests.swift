@@ -122,6 +122,39 @@ struct AdaptiveLimitTests {
         #expect(shares.reduce(0, +) / 8 >= 0.9, "\(shares)")
     }
 
+    @Test func oneLoneFailureCostsATenth() {
+        var limiter = Self.limiter(from: 64)
+        _ = limiter.finished(.seconds(10), inFlight: 1, .overloaded, at: .seconds(100))
+        #expect(limiter.limit == 58)
+    }
+
+    /// An open breaker turns away call after call: it has opened once.
+    @Test func anOpenBreakerCostsATenthOnce() {
+        var limiter = Self.limiter(from: 64)
+        for second in 1...30 { _ = limiter.finished(.zero, inFlight: 1, .blocked, at: .seconds(second)) }
+        #expect(limiter.limit == 58)
+        _ = limiter.finished(.seconds(1), inFlight: 1, .served, at: .seconds(40))
+        _ = limiter.finished(.zero, inFlight: 1, .blocked, at: .seconds(50))
+        #expect(limiter.limit == 52)
+    }
+
+    /// Bursts of calls of a second each, with pauses of any length between them, take a second. Those that say nothing do not count.
+    @Test(arguments: [0.5, 4, 20])
+    func pausesAreNobodysLatency(pause: Double) {
+        var limiter = Self.limiter(from: 40)
+        var now = 0.0
+        for _ in 0..<30 {
+            now += pause + 1
+            for left in (1...40).reversed() {
+                let outcome: AdaptiveLimit.Outcome = left.isMultiple(of: 4) ? .other : .served
+                _ = limiter.finished(.seconds(1), inFlight: left, outcome, at: .seconds(now))
+            }
+        }
+        let latency = limiter.latency?.seconds ?? 0
+        // Where a window ends in the middle of a burst, it is off by a part of one.
+        #expect((0.7...1.3).contains(latency), "\(latency)")
+    }
+
     @Test func callsTurnedAwayAreFew() {
         var simulation = Simulation(Self.limiter(from: 400))
         simulation.refusesBeyond = 40

@@ -47,6 +47,18 @@ import Testing
         #expect(Self.isGranted(bench.want(2)))
     }
 
+    /// Six calls on their way when the server had enough are one storm, not six.
+    @Test func refusalsOfOneStormCloseOnce() {
+        var bench = Bench(BudgetLimits(requests: 600))
+        for _ in 0..<6 { bench.budget.refused(retryAfter: nil, at: bench.now) }
+        #expect(bench.budget.leaseRequest(at: bench.now).closedFor == .seconds(1))
+        bench.now = .seconds(1)
+        for _ in 0..<6 { bench.budget.refused(retryAfter: nil, at: bench.now) }
+        #expect(bench.budget.leaseRequest(at: bench.now).closedFor == .seconds(2))
+        bench.budget.refused(retryAfter: .seconds(9), at: bench.now)
+        #expect(bench.budget.leaseRequest(at: bench.now).closedFor == .seconds(9), "what a server says counts")
+    }
+
     @Test func anIdleWorkerHoldsNothingAndAsksNothing() {
         var bench = Bench(BudgetLimits(requests: 600, tokens: 60_000))
         _ = bench.want(1)

@@ -24,6 +24,37 @@ import Testing
         #expect(window.nextTail() == ReadAheadWindow.TailRead(after: LogOffset(major: 4), limit: 1))
     }
 
+    /// Conversations that wait for somebody else leave room for those behind them, up to a bound of their own.
+    @Test func parkedConversationsUseUpNoCredits() {
+        var window = ReadAheadWindow(credits: 4, perConversation: 4)
+        _ = window.nextTail()
+        _ = window.tailArrived((1...4).map { Self.entry($0, "loja:\($0)") })
+        #expect(window.nextTail() == nil)
+        for number in 1...4 { window.park(Conversation.ID("loja:\(number)"), true) }
+        #expect(window.nextTail() == ReadAheadWindow.TailRead(after: LogOffset(major: 4), limit: 4))
+        _ = window.tailArrived((5...8).map { Self.entry($0, "loja:\($0)") })
+        #expect(window.nextTail() == nil)
+        for number in 1...4 { window.finished(Conversation.ID("loja:\(number)")) }
+        #expect(window.nextTail() == nil, "their end frees nothing that others could use")
+        window.finished("loja:5")
+        #expect(window.nextTail()?.limit == 1)
+        #expect(window.inMemory == 3)
+    }
+
+    @Test func parkedConversationsAreBounded() {
+        var window = ReadAheadWindow(credits: 2, perConversation: 4)
+        var next = 1
+        while let read = window.nextTail() {
+            for entry in window.tailArrived((next..<next + read.limit).map({ Self.entry($0, "loja:\($0)") })) {
+                window.park(entry.message.conversation, true)
+            }
+            next += read.limit
+        }
+        #expect(window.inMemory == 2 * (ReadAheadWindow.parkedFactor + 1))
+        window.park("loja:1", false)
+        #expect(window.nextTail() == nil)
+    }
+
     private static func notice(_ offset: Int, _ notice: LogNotice) -> LogEntry {
         var message = Self.entry(offset, "loja:1").message
         message.details.notice = notice

@@ -41,6 +41,18 @@ import Testing
         #expect(machine.intent.resends == 0, "not a repetition of anything")
     }
 
+    /// Given up after a doubt: what was sent first may have arrived.
+    @Test func aResendThatIsGivenUpIsNoRefusal() {
+        var machine = Self.machine(.sending, .alwaysResend)
+        _ = machine.begin(isInherited: false, since: Self.start, at: Self.start)
+        _ = machine.sent(.unknown(reason: "lost"), at: Self.start)
+        _ = machine.waited(at: Self.start)
+        #expect(machine.routed() == .send)
+        let later = Self.start.advanced(by: .seconds(25 * 3600))
+        #expect(machine.sent(.unavailable(reason: "away"), at: later) == .done)
+        #expect(machine.intent.state == .parked)
+    }
+
     @Test func aRefusedSendIsGivenUp() {
         var machine = Self.machine()
         _ = machine.begin(isInherited: false, since: Self.start, at: Self.start)

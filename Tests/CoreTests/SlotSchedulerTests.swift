@@ -108,6 +108,15 @@ import Testing
         #expect(slots.acquired(bulkhead, .image) == false)
     }
 
+    /// What a paused lane may not use, or what is above its own limit, is nobody's loss.
+    @Test func nothingIsKeptForThoseWhoMayNotUseIt() {
+        var slots = SlotScheduler()
+        let lanes: [Lane: SlotLimits.Lane] = [.image: .init(floor: 2, isPaused: true), .heavy: .init(slots: 1, floor: 2)]
+        let bulkhead = slots.add(SlotLimits(slots: 4, lanes: lanes))
+        let areGranted = (0..<4).map { _ in slots.acquired(bulkhead, .light) }
+        #expect(areGranted == [true, true, true, false])
+    }
+
     // MARK: Several bulkheads
 
     @Test func aFullBulkheadLeavesTheOthersAlone() {

@@ -46,7 +46,7 @@ public struct BudgetedModel: LanguageModel {
             }
             // The model has done nothing: that is a wait, not an attempt.
             gate.refused(retryAfter: failure.retryAfter)
-            throw TurnPostponement(.budget(gate.name), delay: max(failure.retryAfter ?? .zero, .seconds(1)))
+            throw TurnPostponement(.budget(gate.name), delay: max(failure.retryAfter ?? .zero, .seconds(1)), isRefusal: true)
         }
         let used = response.usage.map { $0.prompt + $0.completion }
         self.settle(reservations, .used(tokens: used))

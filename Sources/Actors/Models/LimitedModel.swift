@@ -23,6 +23,8 @@ public final class ModelEndpoint: Sendable {
     /// Calls that may be in flight now.
     public var limit: Int { self.state.withLock { $0.limiter.limit } }
     public var inFlight: Int { self.pool.inUse }
+    /// What a call took lately; zero before anybody knows.
+    var usualLatency: Duration { self.state.withLock { $0.limiter.latency ?? .zero } }
 
     /// From now on these bounds count.
     public func update(_ policy: AdaptiveLimit.Policy) {
@@ -73,11 +75,11 @@ public struct LimitedModel: LanguageModel {
     }
 
     public func complete(_ request: ModelRequest) async throws -> ModelResponse {
+        let askedAt = self.clock.uptime
         try await self.bulkhead.acquire()
         let beganAt = self.clock.uptime
         do {
-            // It waited too long; nothing was tried.
-            if let deadline = request.deadline, deadline <= beganAt {
+            if let deadline = request.deadline, self.isTooLate(deadline, askedAt: askedAt, at: beganAt) {
                 throw TurnPostponement(.slot(ahead: self.bulkhead.waiting, of: "the model"), delay: .milliseconds(100))
             }
             let response = try await self.model.complete(request)
@@ -89,5 +91,11 @@ public struct LimitedModel: LanguageModel {
             self.bulkhead.release()
             throw error
         }
+    }
+
+    /// Whether so much of a call's time has been spent here that the server would be blamed for the rest. Nothing was tried then.
+    private func isTooLate(_ deadline: Duration, askedAt: Duration, at now: Duration) -> Bool {
+        let left = deadline - now
+        return left <= .zero || left < now - askedAt && left < self.endpoint.usualLatency
     }
 }

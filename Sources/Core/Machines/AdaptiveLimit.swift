@@ -11,9 +11,10 @@
 /// `tolerance × c + queue × √c`: some calls queue there, which is what keeps it busy. (Gradient and queue allowance: Netflix
 /// concurrency-limits, `Gradient2Limit`; after TCP Vegas, Brakmo and Peterson, 1995.)
 ///
-/// A call that is turned away (429, a timeout, an open breaker) lowers the limit at once to `backoff` times what was in flight,
-/// at most once per round trip; for ``Policy/caution`` windows after that it grows by two in a hundred at a time instead of by the
-/// queue allowance (additive increase, multiplicative decrease: Chiu and Jain, 1989).
+/// A call that is turned away (429, a timeout) lowers the limit at once to `backoff` times what was in flight, or, when less than
+/// half the limit was, to `backoff` times itself; at most once per round trip. So does a breaker that has opened, once until
+/// something is served again. For ``Policy/caution`` windows after that the limit grows by two in a hundred at a time instead of
+/// by the queue allowance (additive increase, multiplicative decrease: Chiu and Jain, 1989).
 ///
 /// The baseline follows slower calls only slowly, for they may be queueing, and every ``Policy/probeInterval`` windows the limit
 /// is lowered for one window to look (as Envoy's adaptive concurrency does and TCP BBR's PROBE_RTT). When calls turn
@@ -71,6 +72,8 @@ public struct AdaptiveLimit: Sendable {
         case served
         /// Turned away or timed out: there was no capacity for it.
         case overloaded
+        /// Not even tried: a breaker is open.
+        case blocked
         /// Says nothing about capacity: a bad request, an interrupted call.
         case other
     }
@@ -101,10 +104,20 @@ public struct AdaptiveLimit: Sendable {
             self.seenAt = now
         }
 
+        /// - Parameter inFlight: calls that ran since the latest one ended, or since they began.
         mutating func pass(until now: Duration, inFlight: Int) {
             self.area += Double(inFlight) * (now - self.seenAt).seconds
             self.seenAt = now
         }
+
+        /// A call has ended that says nothing: as if it had not been there.
+        mutating func leave(_ latency: Duration, inFlight: Int, at now: Duration) {
+            self.pass(until: now, inFlight: inFlight)
+            self.area = max(0, self.area - min(latency, now - self.beganAt).seconds)
+        }
+
+        /// Nothing ran before `time`.
+        mutating func rest(until time: Duration) { self.seenAt = max(self.seenAt, time) }
 
         mutating func add(_ latency: Duration, inFlight: Int, at now: Duration) {
             self.pass(until: now, inFlight: inFlight)
@@ -137,6 +150,10 @@ public struct AdaptiveLimit: Sendable {
     private var windowsUntilProbe: Int
     private var cautionLeft = 0
     private var loweredAt: Duration?
+    /// Whether the latest call left nothing in flight.
+    private var isIdle = true
+    /// Whether the limit was lowered for a breaker that has been open since.
+    private var isBlocked = false
     /// Full windows so far.
     private var windows = 0
     /// Whether the baseline has been looked for.
@@ -173,12 +190,21 @@ public struct AdaptiveLimit: Sendable {
     ///   - now: monotonic.
     /// - Returns: whether ``limit`` may have changed.
     public mutating func finished(_ latency: Duration, inFlight: Int, _ outcome: Outcome, at now: Duration) -> Bool {
+        // A pause between two bursts is nobody's latency.
+        if self.isIdle { self.window?.rest(until: now - latency) }
+        self.isIdle = inFlight <= 1
         switch outcome {
         case .other:
+            self.window?.leave(latency, inFlight: inFlight, at: now)
             return false
         case .overloaded:
             return self.overloaded(inFlight: inFlight, at: now)
+        case .blocked:
+            guard !self.isBlocked else { return false }
+            self.isBlocked = true
+            return self.overloaded(inFlight: inFlight, at: now)
         case .served:
+            self.isBlocked = false
             return self.served(latency, inFlight: inFlight, at: now)
         }
     }
@@ -188,7 +214,9 @@ public struct AdaptiveLimit: Sendable {
         if let loweredAt, now - loweredAt < max(self.latency ?? .zero, self.policy.window) { return false }
         self.loweredAt = now
         self.probe = nil
-        self.estimate = self.bounded(min(self.estimate, Double(inFlight)) * self.policy.backoff)
+        // One lone call that fails says little about how many are too many.
+        let tried = Double(inFlight) * 2 < self.estimate ? self.estimate : min(self.estimate, Double(inFlight))
+        self.estimate = self.bounded(tried * self.policy.backoff)
         self.cautionLeft = self.policy.caution
         self.window = nil
         return true

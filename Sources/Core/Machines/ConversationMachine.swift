@@ -102,6 +102,9 @@ public struct ConversationMachine {
     /// Whether something waits behind the running item.
     public var hasMore: Bool { self.mailbox.count > 1 }
 
+    /// Whether what a timer says is at the head, and something has come behind it.
+    public var isTimerAhead: Bool { self.hasMore && self.mailbox[0].entry.message.timer != nil }
+
     /// Whether nothing is queued and nobody works on the conversation, so that it may leave memory.
     public var isIdle: Bool { self.mailbox.isEmpty && !self.isBeingDrained }
 
@@ -138,6 +141,7 @@ public struct ConversationMachine {
         if self.isHeld {
             let offsets = self.mailbox.map(\.entry.offset)
             self.mailbox.removeAll()
+            self.forgetTurn()
             return .giveBack(offsets)
         }
         if self.habits.contains(.merging), head.mayBeMerged {
@@ -163,11 +167,15 @@ public struct ConversationMachine {
         self.turnSize -= 1
         guard self.turnSize == 0 else { return (item.entry, false) }
         self.state = .resting
+        self.forgetTurn()
+        return (item.entry, true)
+    }
+
+    private mutating func forgetTurn() {
         self.turnSize = 1
         self.attempt = 1
         self.burstBegan = nil
         self.hasMergedLate = false
-        return (item.entry, true)
     }
 
     /// The running turn's attempt failed, or a reply of it is lost. After a dead letter, ``finished()`` still takes its items

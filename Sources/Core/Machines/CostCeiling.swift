@@ -5,15 +5,19 @@ public struct CostCeiling: Sendable {
     /// How long before a reading began a turn's cost may not have been journaled yet.
     static let journalDelay = Duration.seconds(3)
 
+    /// What was spent within one second.
     private struct Spending {
-        let at: Duration
-        let micros: Int64
+        let beganAt: Duration
+        var micros: Int64
+
+        func isOpen(at now: Duration) -> Bool { now - self.beganAt < .seconds(1) }
     }
 
     /// In millionths; `nil` for none.
     public var limit: Int64?
     private var day: CivilDay?
     private var journaled: Int64 = 0
+    /// At most one for each second since the latest reading.
     private var own: [Spending] = []
 
     public init(limit: Int64?) {
@@ -31,8 +35,13 @@ public struct CostCeiling: Sendable {
 
     public mutating func spent(_ micros: Int64, on day: CivilDay, at now: Duration) {
         self.begin(day)
-        guard self.day == day, micros > 0 else { return }
-        self.own.append(Spending(at: now, micros: micros))
+        // Without a ceiling nobody reads the journal, and nobody asks.
+        guard self.limit != nil, self.day == day, micros > 0 else { return }
+        if let last = self.own.indices.last, self.own[last].isOpen(at: now) {
+            self.own[last].micros += micros
+        } else {
+            self.own.append(Spending(beganAt: now, micros: micros))
+        }
     }
 
     /// - Parameter start: when the reading began.
@@ -40,7 +49,7 @@ public struct CostCeiling: Sendable {
         self.begin(day)
         guard self.day == day else { return }
         self.journaled = micros
-        self.own.removeAll { $0.at < start - Self.journalDelay }
+        self.own.removeAll { !$0.isOpen(at: start - Self.journalDelay) }
     }
 
     /// A new day begins with nothing.

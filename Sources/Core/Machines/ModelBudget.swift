@@ -132,11 +132,13 @@ public struct ModelBudget: Sendable {
     }
 
     /// The server refused a call because there were too many: nobody calls for as long as it says, or, when it does not say,
-    /// for a second, doubled with each further refusal up to 32 s.
+    /// for a second, doubled with each further refusal up to 32 s. Refusals of calls that were on their way when the first of them
+    /// came are no further ones.
     public mutating func refused(retryAfter: Duration?, at now: Duration) {
-        let pause = retryAfter ?? .seconds(1 << min(self.refusals, 5))
-        self.refusals += 1
-        self.close(for: pause, at: now)
+        let isFurther = now >= self.closedUntil
+        if isFurther { self.refusals += 1 }
+        guard isFurther || retryAfter != nil else { return }
+        self.close(for: retryAfter ?? .seconds(1 << min(self.refusals - 1, 5)), at: now)
     }
 
     /// The server said what it allows and what is left.

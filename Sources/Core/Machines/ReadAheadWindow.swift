@@ -2,7 +2,9 @@ import DequeModule
 
 /// What a partition's owner keeps in memory of its log, and what it reads next.
 ///
-/// Credits bound the messages in memory. A conversation that has more than its share in memory keeps only the offsets of
+/// Credits bound the messages in memory that run or could; those of conversations that wait for something to end (a pause, a
+/// breaker, a budget) are counted apart, with a larger bound of their own, so that they do not keep the others from being read.
+/// A conversation that has more than its share in memory keeps only the offsets of
 /// the rest, so that a noisy one cannot fill the window; they are read again when its turn comes. The same holds for all
 /// messages of a held conversation.
 ///
@@ -25,6 +27,8 @@ public struct ReadAheadWindow {
 
     private struct Load {
         var inMemory = 0
+        /// Waits for something that may take long.
+        var isParked = false
         /// Left in the log, to be read again in this order.
         var deferred: Deque<LogOffset> = []
         /// After a dead letter.
@@ -36,6 +40,7 @@ public struct ReadAheadWindow {
         /// Whether none of its entries is here or deferred.
         var isWorkedOff: Bool { self.inMemory == 0 && self.deferred.isEmpty && !self.isBeingRead }
         var isEmpty: Bool { self.isWorkedOff && !self.isHeld && !self.isQueued }
+        var parked: Int { self.isParked ? self.inMemory : 0 }
     }
 
     /// A conversation that comes from another assistant, perhaps not for the first time: what belongs to a later stay waits
@@ -86,9 +91,15 @@ public struct ReadAheadWindow {
     private var refetches: Deque<Conversation.ID> = []
     /// Messages in memory.
     public private(set) var inMemory = 0
+    /// Of them, messages of parked conversations.
+    private var parked = 0
+
+    /// Messages of parked conversations that use up no credits, at most: this many times the credits.
+    public static let parkedFactor = 8
 
     /// - Parameters:
-    ///   - credits: messages in memory at most, plus one conversation's share when left entries come back. From 1.
+    ///   - credits: messages in memory at most, those of parked conversations apart, plus one conversation's share when left
+    ///     entries come back. From 1.
     ///   - perConversation: of them, messages of one conversation at most. From 1.
     public init(credits: Int, perConversation: Int) {
         self.credits = credits
@@ -129,11 +140,15 @@ public struct ReadAheadWindow {
         return share
     }
 
+    private var free: Int {
+        self.credits - self.inMemory + min(self.parked, Self.parkedFactor * self.credits)
+    }
+
     // MARK: New entries
 
     /// The read of new entries to begin now, if any.
     public mutating func nextTail() -> TailRead? {
-        let free = self.credits - self.inMemory
+        let free = self.free
         // Small top-ups would turn one read of many into many reads of one.
         guard !self.isReadingTail, free > 0, free >= self.credits / 4 || self.inMemory == 0 else { return nil }
         self.isReadingTail = true
@@ -184,7 +199,7 @@ public struct ReadAheadWindow {
     public mutating func nextDeferred() -> [LogOffset]? {
         guard self.deferredRead == nil else { return nil }
         while let conversation = self.refetches.popFirst() {
-            let room = max(1, self.credits - self.inMemory)
+            let room = max(1, self.free)
             let perConversation = self.perConversation
             let offsets: [LogOffset] = self.withLoad(of: conversation) { load in
                 load.isQueued = false
@@ -266,6 +281,11 @@ public struct ReadAheadWindow {
         self.queueRefetch(of: conversation)
     }
 
+    /// A conversation waits for something that may take long, or no longer does.
+    public mutating func park(_ conversation: Conversation.ID, _ isParked: Bool) {
+        self.withLoad(of: conversation) { load in load.isParked = isParked }
+    }
+
     /// The release of a conversation's hold has been reached: what came after the hold may be delivered.
     public mutating func holdEnded(_ conversation: Conversation.ID, at offset: LogOffset) {
         guard var journey = self.journeys[conversation], journey.hold == offset else { return }
@@ -312,11 +332,12 @@ public struct ReadAheadWindow {
     ) -> Result {
         let (result, difference, isEmpty) = {
             (load: inout Load) in
-            let before = load.inMemory
+            let before = (load.inMemory, load.parked)
             let result = change(&load)
-            return (result, load.inMemory - before, load.isEmpty)
+            return (result, (load.inMemory - before.0, load.parked - before.1), load.isEmpty)
         }(&self.loads[conversation, default: Load()])
-        self.inMemory += difference
+        self.inMemory += difference.0
+        self.parked += difference.1
         if isEmpty { self.loads[conversation] = nil }
         return result
     }

@@ -218,7 +218,8 @@ public struct SendMachine {
 
     private mutating func giveUp() -> Step {
         let error = self.intent.lastError ?? "no server could be asked in time"
-        return self.finish(self.intent.state == .unknown ? .parked : .refused, error: error)
+        // An earlier request may have been sent after all.
+        return self.finish(self.intent.ambiguousAttempts > 0 ? .parked : .refused, error: error)
     }
 
     private mutating func beginAttempt(avoiding tried: Set<String?>, at now: Timestamp) -> Step {

@@ -54,8 +54,10 @@ public struct SlotScheduler: Sendable {
         func kept(from lane: Int) -> Int {
             guard self.hasFloors, self.lanes[lane].inUse >= self.lanes[lane].limits.floor else { return 0 }
             var kept = 0
-            for other in self.lanes.indices where other != lane {
-                kept += max(self.lanes[other].limits.floor - self.lanes[other].inUse, 0)
+            // Nothing is kept for those who may not use it.
+            for other in self.lanes.indices where other != lane && !self.lanes[other].limits.isPaused {
+                let floor = min(self.lanes[other].limits.floor, self.lanes[other].limits.slots ?? .max)
+                kept += max(floor - self.lanes[other].inUse, 0)
             }
             return kept
         }
@@ -98,6 +100,9 @@ public struct SlotScheduler: Sendable {
     }
 
     public func limits(of bulkhead: Int) -> SlotLimits { self.bulkheads[bulkhead].limits }
+    public func isPaused(_ bulkhead: Int, _ lane: Lane) -> Bool {
+        self.bulkheads[bulkhead].limits.isPaused || self.bulkheads[bulkhead].lanes[lane.index].limits.isPaused
+    }
     public func inUse(of bulkhead: Int) -> Int { self.bulkheads[bulkhead].inUse }
     public func inUse(of bulkhead: Int, _ lane: Lane) -> Int { self.bulkheads[bulkhead].lanes[lane.index].inUse }
     public func waiting(of bulkhead: Int) -> Int { self.bulkheads[bulkhead].waiting }
@@ -253,8 +258,9 @@ public struct SlotScheduler: Sendable {
         // Its own floor is its own; above it, the others' must stay free.
         var kept = 0
         if self.bulkheads[bulkhead].inUse >= self.bulkheads[bulkhead].limits.floor {
-            for other in self.bulkheads.indices where other != bulkhead {
-                kept += max(self.bulkheads[other].limits.floor - self.bulkheads[other].inUse, 0)
+            for other in self.bulkheads.indices where other != bulkhead && !self.bulkheads[other].limits.isPaused {
+                let floor = min(self.bulkheads[other].limits.floor, self.bulkheads[other].limits.slots)
+                kept += max(floor - self.bulkheads[other].inUse, 0)
             }
         }
         return self.inUse + kept < total

@@ -23,6 +23,14 @@ public struct Blocker: Hashable, Sendable {
         case pacing
         /// The log or the journal does not answer.
         case store(String)
+
+        /// Whether it depends on others than the conversation itself, and on no slot: it may last for hours.
+        public var mayTakeLong: Bool {
+            switch self {
+            case .breaker, .budget, .paused, .gateway, .held: true
+            case .retry, .slot, .debounce, .doubt, .pacing, .store: false
+            }
+        }
     }
 
     public var cause: Cause
@@ -41,8 +49,11 @@ public struct TurnPostponement: Error, Hashable, Sendable {
     public var cause: Blocker.Cause
     /// From 1 ms.
     public var delay: Duration
+    /// Whether somebody was asked and had no room: what limits learn from.
+    public var isRefusal: Bool
 
-    public init(_ cause: Blocker.Cause, delay: Duration) {
+    public init(_ cause: Blocker.Cause, delay: Duration, isRefusal: Bool = false) {
+        self.isRefusal = isRefusal
         self.cause = cause
         self.delay = max(delay, .milliseconds(1))
     }

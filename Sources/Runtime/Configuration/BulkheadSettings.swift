@@ -85,13 +85,19 @@ enum BulkheadSettings {
                 }
             }
             let floors = assistant.bulkhead.lanes.values.reduce(0) { $0 + $1.floor }
+            let haveAllFloors = Lane.allCases.allSatisfy { assistant.bulkhead.lanes[$0]?.floor ?? 0 > 0 }
             if floors > assistant.slots {
                 refuse(path + ["slots"], "the floors of the lanes are \(floors) together, more than `slots`")
+            } else if floors == assistant.slots, !haveAllFloors {
+                refuse(path + ["slots"], "the floors of the lanes take all `slots`: the other lanes would never run")
             }
         }
         let slots = root.integer("slots")
         let floors = assistants.reduce(0) { $0 + $1.bulkhead.floor }
         if slots > 0, floors > slots { refuse(["slots"], "the floors of the assistants are \(floors) together") }
+        if slots > 0, floors == slots, assistants.contains(where: { $0.bulkhead.floor == 0 }) {
+            refuse(["slots"], "the floors of some assistants take all `slots`: the others would never run")
+        }
         return problems
     }
 }

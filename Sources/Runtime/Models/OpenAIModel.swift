@@ -7,6 +7,9 @@ import NIOHTTP1
 
 /// A chat model behind an OpenAI-compatible `POST …/chat/completions`.
 public struct OpenAIModel: LanguageModel {
+    /// A server that takes longer than this has had its chance.
+    private static let leastFairTime = Duration.seconds(5)
+
     private let settings: CardumeConfiguration.Model
     private let client: SharedHTTPClient
     private let url: String
@@ -62,7 +65,10 @@ public struct OpenAIModel: LanguageModel {
                 try self.httpRequest(for: request), within: timeout, upTo: 8 << 20)
         } catch {
             try Task.checkCancellation()
-            throw OpenAIFailure.transport(error)
+            var failure = OpenAIFailure.transport(error)
+            // What the turn had left says little about a server that was given hardly any time.
+            if timeout < min(self.settings.timeout, Self.leastFairTime) { failure.isOutage = false }
+            throw failure
         }
         self.onLimits(ModelLimitReport { head.headers.first(name: $0) })
         guard head.status == .ok else {
