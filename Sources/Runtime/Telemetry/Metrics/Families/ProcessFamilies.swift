@@ -3,7 +3,8 @@ extension MetricFamily {
     static let process: [MetricFamily] = [
         .init("cardume_build_info", .gauge, "Always 1.", labels: ["version", "role"]),
         .init(
-            "cardume_process_phase", .gauge, "1 for the phase of the process (`starting`, `ready` or `draining`), 0 for the others.",
+            "cardume_process_phase", .gauge,
+            "1 for the phase of the process (`starting`, `ready` or `draining`), 0 for the others.",
             labels: ["phase"]),
         .init("cardume_process_start_time_seconds", .gauge, "When it started, since 1970."),
         .init("cardume_process_cpu_seconds_total", .counter, "Processor time, of user and system."),
@@ -15,11 +16,5 @@ extension MetricFamily {
             "cardume_allocator_bytes", .gauge,
             "jemalloc: `allocated` in objects, `active` in their pages, `resident` in physical memory, `retained` in address space.",
             labels: ["state"]),
-        .init(
-            "cardume_metrics_overflow_total", .counter,
-            "Times that a label set of the family went to `other` because the family is full.", labels: ["family"]),
-        .init(
-            "cardume_metrics_source_timeouts_total", .counter, "Times that a source of figures was left out because it took too long.",
-            labels: ["source"]),
     ]
 }
