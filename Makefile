@@ -12,7 +12,7 @@ help: ## This list
 setup: ## Install what is missing to build (Debian/Ubuntu), or say what is
 	@scripts/setup
 
-setup-servers: ## The same for what tests and benchmarks start: Redis, PostgreSQL, PgBouncer
+setup-servers: ## The same for what tests and benchmarks start: Redis, PostgreSQL, PgBouncer, promtool
 	@scripts/setup test
 
 run: setup ## Build and serve with CONFIG (examples/cardume.yaml)
@@ -38,6 +38,7 @@ bench: build-bench ## What the engine costs, against plain loops over GRDB, hire
 	$(BENCH) embedded
 	$(BENCH) engine
 	$(BENCH) engine --journal postgres
+	$(BENCH) engine --metrics
 	$(BENCH) append
 
 bench-smoke: build-bench ## A minute of it, for CI

@@ -36,6 +36,7 @@ let package = Package(
         .systemLibrary(name: "CHiredis", path: "Sources/CHiredis", providers: [.apt(["libhiredis-dev"])]),
         .systemLibrary(name: "CJemalloc", path: "Sources/CJemalloc", providers: [.apt(["libjemalloc-dev"])]),
         .systemLibrary(name: "CPostgres", path: "Sources/CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CScheduler", path: "Sources/CScheduler"),
         .target(
             name: "CardumeCore",
             dependencies: [.product(name: "DequeModule", package: "swift-collections")],
@@ -51,7 +52,7 @@ let package = Package(
         .target(
             name: "CardumeRuntime",
             dependencies: [
-                "CHiredis", "CJemalloc", "CPostgres", "CardumeCore",
+                "CHiredis", "CJemalloc", "CPostgres", "CScheduler", "CardumeCore",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
@@ -149,6 +150,7 @@ let package = Package(
             name: "RuntimeTests",
             dependencies: [
                 "CardumeRuntime", "CardumeTesting", "TestSupport",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),

@@ -137,6 +137,24 @@ public final class Bulkhead: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
+    /// What adaptation has found out about a lane.
+    public struct Adaptation: Hashable, Sendable {
+        public var limit: Int
+        /// What a turn takes when nothing queues; `nil` before that is known.
+        public var baseline: Duration?
+        /// What a turn took on average lately; `nil` before that is known.
+        public var latency: Duration?
+    }
+
+    /// Of lanes whose limit is found out.
+    public var adaptations: [Lane: Adaptation] {
+        self.pool.state.withLock { state in
+            state.limiting[self.number].limiters.mapValues {
+                Adaptation(limit: $0.limit, baseline: $0.baseline, latency: $0.latency)
+            }
+        }
+    }
+
     // MARK: Slots
 
     /// Takes a slot if one is free and nobody waits for it: what ``acquire(_:_:)`` does without waiting.

@@ -236,6 +236,9 @@ actor ConversationActor {
         // Where a turn is journaled and a reply of it is lost, that is its first message's matter.
         let lost = self.machine.isUnanswered ? entries[...] : entries.prefix(1)
         let isTimer = entries[0].message.timer != nil
+        if let run = self.run {
+            self.report(.turnFailed(failure, elapsed: self.environment.clock.wallTime.elapsed(since: run.since)))
+        }
         switch self.machine.failed(failure, mayHold: !isTimer, using: &generator) {
         case .retry(let delay):
             self.report(.turnWillRetry(self.turn(of: lost.map(\.message), attempt: attempt), failure, delay: delay))
@@ -312,9 +315,10 @@ actor ConversationActor {
         let (turn, result, startedAt) = try await self.inSlot(for: message) {
             let others = self.machine.begin()
             if isSuspect { try await self.mark([entry] + others) }
-            let turn = self.turn(
+            var turn = self.turn(
                 of: others.isEmpty ? [message] : [message] + others.map(\.message), attempt: attempt)
             let startedAt = self.environment.clock.wallTime
+            turn.startedAt = startedAt
             self.run = ConversationExplanation.Run(since: startedAt, attempt: attempt)
             let result =
                 self.machine.isSupersedable
@@ -335,6 +339,8 @@ actor ConversationActor {
             closesConversation: turn.assistant.timers.rule(of: message)?.closes ?? false, transfer: transfer,
             efforts: history == self.history ? nil : history.efforts
         )
+        let beginning: Timestamp? =
+            if commit.closesConversation { try? await self.environment.journal.beginning(of: self.id) } else { nil }
         if try await self.commit(.turn(commit)) == .duplicate {
             // Journaled before, although this process was not told so: its replies count, not these.
             let standing = try await self.separate(entry)
@@ -343,6 +349,10 @@ actor ConversationActor {
             guard known == reply.intents else { return Answer(intents: known, transfer: transfer, isRepeated: true) }
         }
         self.report(turn, reply, elapsed: now.elapsed(since: startedAt))
+        if commit.closesConversation {
+            let silence = commit.timer?.since ?? now
+            self.report(.conversationClosed(self.id, lasted: beginning.map { silence.elapsed(since: $0) }))
+        }
         // The turn shares the context; once it is no longer needed, the context grows in place.
         self.history = history
         if commit.closesConversation { self.context = [] } else { self.remember(commit.messages, reply.said) }
@@ -387,6 +397,7 @@ actor ConversationActor {
         let until = self.environment.clock.wallTime.advanced(by: delay)
         try self.waits(for: Blocker(cause, until: until), mayTakeLong: cause.mayTakeLong)
         defer { self.waited() }
+        self.report(.conversationWaits(cause, delay: delay))
         try await self.environment.clock.sleep(for: delay)
     }
 
@@ -394,6 +405,7 @@ actor ConversationActor {
     private func gather(for delay: Duration) async throws {
         try self.waits(for: Blocker(.debounce, until: self.environment.clock.wallTime.advanced(by: delay)))
         defer { self.waited() }
+        self.report(.conversationWaits(.debounce, delay: delay))
         let clock = self.environment.clock
         let gathering = Task { _ = try? await clock.sleep(for: delay) }
         self.gathering = gathering

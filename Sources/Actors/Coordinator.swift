@@ -28,6 +28,10 @@ public final class Coordinator: Sendable {
         var incarnation: Int?
         var isStopping = false
         var isInTime = true
+        /// Alive, as they were last seen.
+        var members = 0
+        /// Partitions whose owner before had not said goodbye.
+        var takeovers = 0
     }
 
     private let state: Mutex<State>
@@ -60,6 +64,12 @@ public final class Coordinator: Sendable {
 
     /// Partitions owned, those that are being handed back included.
     public var ownedCount: Int { self.state.withLock { $0.machine.count } }
+
+    /// Processes alive, this one included, as they were last seen; 0 before the first look.
+    public var memberCount: Int { self.state.withLock { $0.members } }
+
+    /// Partitions opened so far whose owner before had not said goodbye.
+    public var takeoverCount: Int { self.state.withLock { $0.takeovers } }
 
     /// Tells the other members where this one's HTTP server is, with its next renewal.
     ///
@@ -152,6 +162,7 @@ public final class Coordinator: Sendable {
         let view = try await self.leases.renew(member)
         let decision = self.state.withLock { state in
             let decision = state.machine.renewed(view, began: began)
+            state.members = view.members.count
             self.environment.trust.extend(to: state.machine.trustedUntil)
             return decision
         }
@@ -183,6 +194,7 @@ public final class Coordinator: Sendable {
     private func open(_ ownerships: [Partition.ID: Ownership]) async -> Int {
         await withTaskGroup(of: Bool.self) { group in
             for (partition, ownership) in ownerships {
+                if ownership.followsCrash { self.state.withLock { $0.takeovers += 1 } }
                 group.addTask { await self.open(Fence(partition, ownership.epoch), followsCrash: ownership.followsCrash) }
             }
             return await group.reduce(0) { $0 + ($1 ? 1 : 0) }

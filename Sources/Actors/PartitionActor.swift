@@ -58,6 +58,19 @@ actor PartitionActor {
     /// Conversations in memory.
     var conversationCount: Int { self.conversations.count }
 
+    /// What it has in memory.
+    var census: QueueCensus {
+        var census = QueueCensus(
+            partitions: 1, credits: self.window.credits, messages: self.window.inMemory, conversations: self.conversations.count
+        )
+        for conversation in self.conversations.values {
+            guard let oldest = conversation.assumeIsolated({ $0.machine.oldest }) else { continue }
+            census.busy += 1
+            census.oldest = min(census.oldest ?? oldest, oldest)
+        }
+        return census
+    }
+
     // MARK: Reading
 
     /// Begins the reads that are due.

@@ -12,6 +12,7 @@ struct Cardume: AsyncParsableCommand {
         version: Self.version,
         subcommands: [
             RunCommand.self, WorkerCommand.self, GatewayCommand.self, MigrateCommand.self, ConfigCommand.self,
+            MetricsCommand.self,
             TuneCommand.self, PauseCommand.self, ResumeCommand.self, ExplainCommand.self, SandboxCommand.self, DemoCommand.self,
         ]
     )

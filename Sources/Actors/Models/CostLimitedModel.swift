@@ -76,6 +76,16 @@ public final class CostTotals: Sendable {
         }
     }
 
+    /// Of assistants that have a ceiling: what they have cost today, and what they may, in millionths.
+    public var status: [AssistantID: (spent: Int64, limit: Int64)] {
+        let now = self.clock.wallTime
+        return self.accounts.withLock { accounts in
+            accounts.compactMapValues { account in
+                account.ceiling.limit.map { (account.ceiling.spent(on: account.calendar(now).day), $0) }
+            }
+        }
+    }
+
     func spent(_ usage: TokenUsage, of assistant: AssistantID) {
         guard let day = usage.day else { return }
         self.accounts.withLock { $0[assistant]?.ceiling.spent(usage.costMicros, on: day, at: self.clock.uptime) }

@@ -43,6 +43,9 @@ public final class ModelBudgetGate: Sendable {
     /// Calls that wait, here or away.
     public var waiting: Int { self.state.withLock { $0.machine.waiting } }
 
+    /// What this process has used of it since it began.
+    public var used: BudgetAmount { self.state.withLock { $0.machine.settled } }
+
     public func update(_ limits: BudgetLimits) {
         self.state.withLock { $0.machine.update(limits) }
         self.wake.continuation.yield()

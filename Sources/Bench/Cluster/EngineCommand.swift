@@ -14,6 +14,9 @@ struct EngineCommand: AsyncParsableCommand {
             that reads the same entries and settles them with the same script; with --journal postgres also \
             `cardume-ceiling pg-turns`, one pipelined connection that inserts the same rows in transactions of 100 turns. \
             "ratio" is the worker's rate divided by the lower of them.
+
+            With --metrics, the worker alone, with metrics and without, in turns; "metrics_ratio" is the rate with them divided by \
+            the rate without.
             """)
 
     @Option(help: "Messages in all. Defaults to 400000, with PostgreSQL to 120000.")
@@ -30,6 +33,10 @@ struct EngineCommand: AsyncParsableCommand {
     var minimumRatio: Double?
     @Option(help: "Fail when the median rate, in messages per second, is below this.")
     var minimumRate: Double?
+    @Flag(help: "Compare with metrics and without, instead of with the C program.")
+    var metrics = false
+    @Option(help: "With --metrics: fail when the median ratio is below this.")
+    var minimumMetricsRatio: Double?
     @OptionGroup var options: RunOptions
 
     private var count: Int { self.messages ?? (self.journal == .memory ? 400_000 : 120_000) }
@@ -45,6 +52,7 @@ struct EngineCommand: AsyncParsableCommand {
             messages: self.count, conversations: self.conversations, partitions: self.partitions)
         let servers = try await BenchServers.start(database: self.journal == .postgres)
         let ceiling = try Ceiling(servers)
+        if self.metrics { return try await self.compareMetrics(workload, servers, ceiling) }
         let title =
             "engine: \(workload.messages) messages over \(workload.conversations) conversations, "
             + "\(workload.partitions) partitions, journal in \(self.journal.rawValue)"
@@ -99,13 +107,14 @@ struct EngineCommand: AsyncParsableCommand {
     }
 
     /// - Returns: what the worker said, and how much CPU it and Redis used.
-    private func drain(
-        _ workload: ClusterWorkload, _ servers: BenchServers, _ ceiling: Ceiling
+    func drain(
+        _ workload: ClusterWorkload, _ servers: BenchServers, _ ceiling: Ceiling, metrics: Bool = false
     ) async throws -> (news: WorkerNews, worker: Duration, redis: Duration) {
         try await self.preload(workload, servers, ceiling)
         var options = WorkerOptions(
             workload, redis: servers.redis.url, database: self.journal == .postgres ? try servers.databaseURL : nil)
         options.credits = self.credits
+        options.metrics = metrics
         let worker = try await BenchWorker(options)
         let (workerBefore, redisBefore) = (worker.usage, ProcessUsage(of: servers.redis.processID))
         try await worker.go()

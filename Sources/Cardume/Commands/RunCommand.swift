@@ -27,7 +27,7 @@ struct WorkerCommand: AsyncParsableCommand {
         commandName: "worker", abstract: "Answers: shares the queues of a cluster with other workers.",
         discussion: """
             Needs redis.url and database.url. `queues` (CARDUME_QUEUES) chooses the assistants whose queues it serves. On \
-            http.port it answers /health only. Signals as with `run`: what it owned goes to others at once.
+            http.port it answers /health and /metrics only. Signals as with `run`: what it owned goes to others at once.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -61,7 +61,10 @@ private enum Serving {
             configuration.logFormat == .json || configuration.logFormat == .auto && !isTerminal ? .json : .text
         let level = Live(Logger.Level(rawValue: configuration.logLevel) ?? .info)
         let logger = Logger(label: "cardume") { LineLogHandler(label: $0, level: level, format: format) }
-        let server = try Server(role, configuration: configuration, logger: logger, format: format, logLevel: level)
+        let metrics = configuration.metrics.isEnabled ? MetricsRegistry() : nil
+        metrics?.receiveFromLibraries()
+        let server = try Server(
+            role, configuration: configuration, logger: logger, format: format, logLevel: level, metrics: metrics)
         try await server.run(signals: [.sigterm, .sigint])
     }
 }

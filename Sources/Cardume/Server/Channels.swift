@@ -22,11 +22,14 @@ final class Channels: Service {
     private let clock: any RuntimeClock
     private let observer: any RuntimeObserver
     private let console: ConsoleChannel
+    private let meters: SendMeters?
 
+    /// - Parameter meters: what sends are counted in; `nil`, the default, for nothing.
     init(
         _ configuration: CardumeConfiguration, client: SharedHTTPClient, breakers: Breakers, clock: any RuntimeClock,
-        observer: any RuntimeObserver, console: ConsoleChannel
+        observer: any RuntimeObserver, console: ConsoleChannel, meters: SendMeters? = nil
     ) {
+        self.meters = meters
         self.state = Mutex(State(settings: Self.byName(configuration)))
         self.client = client
         self.breakers = breakers
@@ -56,11 +59,14 @@ final class Channels: Service {
 
     private func routed(_ settings: Settings) -> RoutedChannel {
         let servers = settings.byServer.map { name, settings -> (String?, any MessageChannel) in
-            switch settings.kind {
-            case .console: (name, self.console)
-            case .evolution: (name, EvolutionChannel(settings: settings, client: self.client))
-            case .meta: (name, MetaChannel(settings: settings, client: self.client))
-            }
+            let server: any MessageChannel =
+                switch settings.kind {
+                case .console: self.console
+                case .evolution: EvolutionChannel(settings: settings, client: self.client)
+                case .meta: MetaChannel(settings: settings, client: self.client)
+                }
+            guard let meters = self.meters else { return (name, server) }
+            return (name, MeteredChannel(server, id: settings.id, server: name, meters: meters))
         }
         return RoutedChannel(
             id: settings.id, servers: servers, settings: settings.gateways, breakers: self.breakers, clock: self.clock,

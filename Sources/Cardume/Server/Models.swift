@@ -20,7 +20,8 @@ final class Models: Sendable {
     private let breakers: Breakers
     private let counter: any BudgetCounter
     private let clock: any RuntimeClock
-    private let totals: CostTotals
+    private let meters: ModelMeters?
+    let totals: CostTotals
     private let isLoadHigh: @Sendable () -> Bool
     /// This process, as the counter knows it.
     private let worker = String(UUID().uuidString.lowercased().prefix(8))
@@ -28,11 +29,15 @@ final class Models: Sendable {
     /// New gates, which ``run()`` runs.
     private let born = AsyncStream<ModelBudgetGate>.makeStream()
 
-    /// - Parameter isLoadHigh: while it says so, turns go to smaller models.
+    /// - Parameters:
+    ///   - meters: what calls are counted in; `nil`, the default, for nothing.
+    ///   - isLoadHigh: while it says so, turns go to smaller models.
     init(
         _ configuration: CardumeConfiguration, client: SharedHTTPClient, breakers: Breakers, counter: any BudgetCounter,
-        usage: any UsageReader, clock: any RuntimeClock, isLoadHigh: @escaping @Sendable () -> Bool = { false }
+        usage: any UsageReader, clock: any RuntimeClock, meters: ModelMeters? = nil,
+        isLoadHigh: @escaping @Sendable () -> Bool = { false }
     ) {
+        self.meters = meters
         self.client = client
         self.breakers = breakers
         self.counter = counter
@@ -41,6 +46,10 @@ final class Models: Sendable {
         self.isLoadHigh = isLoadHigh
         self.update(configuration)
     }
+
+    var budgets: [ModelBudgetGate] { self.state.withLock { Array($0.gates.values) } }
+    /// By name.
+    var endpoints: [String: ModelEndpoint] { self.state.withLock { $0.endpoints } }
 
     /// Every assistant that has a queue has a model.
     subscript(assistant: AssistantID) -> any LanguageModel {
@@ -63,11 +72,13 @@ final class Models: Sendable {
                 let own = self.gate("assistant \(id)", use.limits, &state)
                 let model: any LanguageModel =
                     if let only = use.model {
-                        self.budgeted(only, own, settings.assistant, &state)
+                        self.budgeted(only, own, settings.assistant, tier: nil, &state)
                     } else {
                         TieredModel(
-                            use.tiers.mapValues { self.budgeted($0, own, settings.assistant, &state) }, rule: use.rule,
-                            isLoadHigh: self.isLoadHigh)
+                            Dictionary(
+                                uniqueKeysWithValues: use.tiers.map {
+                                    ($0, self.budgeted($1, own, settings.assistant, tier: $0, &state))
+                                }), rule: use.rule, isLoadHigh: self.isLoadHigh)
                     }
                 state.models[id] = Self.wrap(
                     CostLimitedModel(model, totals: self.totals, policy: use.onCostLimit, message: use.costLimitMessage))
@@ -108,7 +119,8 @@ final class Models: Sendable {
     }
 
     private func budgeted(
-        _ settings: BudgetedModelSettings, _ own: ModelBudgetGate, _ assistant: Assistant, _ state: inout State
+        _ settings: BudgetedModelSettings, _ own: ModelBudgetGate, _ assistant: Assistant, tier: ModelTier?,
+        _ state: inout State
     ) -> any LanguageModel {
         let gate = self.gate(settings.budget, settings.limits, &state)
         let meter = state.meters[settings.budget] ?? TokenMeter()
@@ -117,6 +129,9 @@ final class Models: Sendable {
         let name = Self.endpoint(of: settings.model)
         var model: any LanguageModel = OpenAIModel(
             settings: settings.model, client: self.client, uptime: { [clock] in clock.uptime }, onLimits: { gate.learned($0) })
+        if let meters = self.meters {
+            model = MeteredModel(model, name: settings.model.name, tier: tier, price: settings.price, meters: meters)
+        }
         model = GuardedModel(model, breaker: self.breakers.breaker(.model, name))
         if let endpoint = state.endpoints[name] {
             model = LimitedModel(model, by: endpoint, for: assistant, clock: self.clock)

@@ -24,7 +24,7 @@ struct Server {
     let role: Role
     let configuration: CardumeConfiguration
     let logger: Logger
-    private let storage: any Storage
+    let storage: any Storage
     private let client: SharedHTTPClient
     let coordinator: Coordinator?
     let breakers: Breakers
@@ -41,7 +41,7 @@ struct Server {
     let meter: LoadMeter
     let door: FrontDoor
     let spool: MessageSpool?
-    private let health: HealthMonitor
+    let health: HealthMonitor
     private let waiter: ReplyWaiter
     private let loops: MultiThreadedEventLoopGroup
     private let onListening: @Sendable (Int) async -> Void
@@ -49,12 +49,13 @@ struct Server {
     /// - Parameters:
     ///   - observer: told of everything that happens, beside the log.
     ///   - logLevel: what `logger` obeys.
+    ///   - metrics: what is counted in; `nil`, the default, for nothing.
     ///   - onListening: called with the port once connections are accepted.
     /// - Throws: a ``CommandFailure`` when the store cannot be opened.
     init(
         _ role: Role = .everything, configuration: CardumeConfiguration, logger: Logger, format: LineLogHandler.Format,
         observer: any RuntimeObserver = CompositeObserver([]), logLevel: Live<Logger.Level> = Live(.info),
-        onListening: @escaping @Sendable (Int) async -> Void = { _ in }
+        metrics: MetricsRegistry? = nil, onListening: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws {
         self.role = role
         self.configuration = configuration
@@ -68,13 +69,15 @@ struct Server {
         let loops = MultiThreadedEventLoopGroup(
             numberOfThreads: configuration.shards == 0 ? System.coreCount : configuration.shards)
         self.loops = loops
+        let storeMeters = metrics.map { StoreMeters($0) }
         let storage: any Storage =
             if let cluster = configuration.cluster {
                 try ClusterStorage(
                     cluster, configuration, loops: Array(loops.makeIterator()), hasDoors: role.hasDoors,
-                    isLogOptional: role == .gateway && configuration.frontDoor.spoolFolder != nil, logger: logger)
+                    isLogOptional: role == .gateway && configuration.frontDoor.spoolFolder != nil,
+                    meters: storeMeters, logger: logger)
             } else {
-                try EmbeddedStorage(configuration, clock: { clock.wallTime })
+                try EmbeddedStorage(configuration, meters: storeMeters, clock: { clock.wallTime })
             }
         self.storage = storage
         self.spool = try role.hasDoors && configuration.cluster != nil ? Self.spool(configuration, storage, logger) : nil
@@ -84,15 +87,24 @@ struct Server {
         // Whoever answers may be another process.
         self.waiter = ReplyWaiter(journal: configuration.cluster == nil ? nil : storage.journal)
         let (log, journal) = (storage.log, storage.journal)
+        let changes = metrics?.counters("cardume_setting_changes_total")[]
         self.live = LiveConfiguration(
             configuration, store: storage.overrides, isShared: configuration.cluster != nil, logger: logger,
-            uptime: { clock.uptime })
-        let everyone = CompositeObserver([LoggingObserver(logger: logger), self.waiter, observer])
+            uptime: { clock.uptime }, onChange: { changes?.add() })
+        let counting: [any RuntimeObserver] =
+            metrics.map { metrics in
+                let working = role.hasConversations ? configuration.servedAssistants.map(\.id) : []
+                return [MetricsObserver(metrics, assistants: working)]
+            } ?? []
+        let everyone = CompositeObserver([LoggingObserver(logger: logger), self.waiter, observer] + counting)
         let isCluster = configuration.cluster != nil
         let ownLoad = Live<@Sendable () -> [AssistantID: Int]>({ [:] })
-        let meter = LoadMeter(configuration.frontDoor.capacities, depths: { try await log.depths().byAssistant }) {
+        let demand = DemandReadings()
+        let meter = LoadMeter(
+            configuration.frontDoor.capacities, depths: { try await demand.depths { try await log.depths() }.byAssistant }
+        ) {
             // One process has all conversations; of several, each says what it is doing.
-            isCluster ? try await storage.leases.members().inFlight : ownLoad.value()
+            try await demand.inFlight { isCluster ? try await storage.leases.members().inFlight : ownLoad.value() }
         }
         self.meter = meter
         let timeLimits = Live(configuration.timeLimits)
@@ -102,10 +114,10 @@ struct Server {
         if role.hasConversations {
             let models = Models(
                 configuration, client: client, breakers: breakers, counter: storage.budgets, usage: storage.usage, clock: clock,
-                isLoadHigh: { meter.level >= .high })
+                meters: metrics.map { ModelMeters($0) }, isLoadHigh: { meter.level >= .high })
             let channels = Channels(
                 configuration, client: client, breakers: breakers, clock: clock, observer: everyone,
-                console: .replies(to: logger, format))
+                console: .replies(to: logger, format), meters: metrics.map { SendMeters($0) })
             (self.models, self.channels) = (models, channels)
             var environment = RuntimeEnvironment(
                 log: log, journal: journal,
@@ -123,7 +135,9 @@ struct Server {
         if let coordinator = self.coordinator { ownLoad.set { coordinator.load.mapValues(\.inFlight) } }
         self.health = HealthMonitor(
             version: Cardume.version, components: storage.components, load: self.meter, spool: self.spool)
-        self.door = FrontDoor(configuration.frontDoor, meter: self.meter, limiter: storage.limiter)
+        let doorMeters = role.hasDoors ? metrics.map { DoorMeters($0) } : nil
+        self.door = FrontDoor(
+            configuration.frontDoor, meter: self.meter, limiter: storage.limiter, onLimited: { doorMeters?.limited($0) })
         let spool = self.spool
         let intake = MessageIntake(routes: routes, door: self.door) { messages in
             if let spool { return try await spool.append(messages) }
@@ -147,7 +161,8 @@ struct Server {
                     member: self.coordinator?.id, log: log, journal: journal, leases: storage.leases, client: client,
                     clock: { clock.wallTime }, local: { await dispatcher?.explain($0) ?? [:] })
             ) { AdminStatus(role: role, dispatcher: dispatcher) },
-            clock: { clock.wallTime }, logger: logger)
+            clock: { clock.wallTime }, logger: logger, metrics: metrics)
+        if let metrics { self.addSources(to: metrics, demand, queues: queues, clock: { clock.wallTime }) }
     }
 
     private static func spool(
@@ -301,11 +316,8 @@ extension Coordinator {
         leases: any LeaseStore, configuration: CardumeConfiguration, shards: [Shard], environment: RuntimeEnvironment
     ) {
         let cluster = configuration.cluster
-        let assistants = configuration.assistants.map(\.assistant).filter { assistant in
-            cluster.map { $0.queues.isEmpty || $0.queues.contains(assistant.id) } ?? true
-        }
         let dispatcher = Dispatcher(
-            assistants: assistants, lanes: configuration.lanes, shards: shards,
+            assistants: configuration.servedAssistants, lanes: configuration.lanes, shards: shards,
             settings: Dispatcher.Settings(configuration), environment: environment)
         let host = ProcessInfo.processInfo.hostName.prefix { $0 != "." }
         self.init(

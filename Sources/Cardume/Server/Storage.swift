@@ -22,6 +22,8 @@ protocol Storage: Sendable {
     var components: [(name: String, check: @Sendable () async throws -> Void)] { get }
     /// For the first line of the log.
     var description: String { get }
+    /// Asked at each scrape: name and source.
+    var sources: [(name: String, source: any MetricSource)] { get }
 
     /// Connects and looks whether all is as it should be, then runs `body`, then disconnects.
     ///
@@ -42,14 +44,18 @@ struct EmbeddedStorage: Storage {
     private let folder: String
     private let clock: @Sendable () -> Timestamp
 
+    /// - Parameter meters: what commits are counted in; `nil` for nothing.
     /// - Throws: a ``CommandFailure`` when the folder or the file cannot be used.
-    init(_ configuration: CardumeConfiguration, clock: @escaping @Sendable () -> Timestamp) throws {
+    init(
+        _ configuration: CardumeConfiguration, meters: StoreMeters?, clock: @escaping @Sendable () -> Timestamp
+    ) throws {
         do throws(StoreError) {
             self.store = try SQLiteStore(
                 settings: SQLiteStore.Settings(
                     folder: configuration.dataFolder, partitionCount: configuration.partitionCount,
                     dedupeWindow: configuration.dedupeWindow, session: configuration.session,
-                    queues: Set(configuration.assistants.flatMap(\.assistant.queues))))
+                    queues: Set(configuration.assistants.flatMap(\.assistant.queues)))
+            ) { meters?.committed($0, in: $1) }
         } catch {
             throw CommandFailure(error.message)
         }
@@ -69,6 +75,7 @@ struct EmbeddedStorage: Storage {
         [("store", { _ = try await self.store.check() })]
     }
     var description: String { self.folder }
+    var sources: [(name: String, source: any MetricSource)] { [("data_file", DataFileSource(folder: self.folder))] }
 
     func whileOpen(_ body: () async throws -> Void) async throws {
         defer { self.store.close() }
@@ -105,10 +112,11 @@ final class ClusterStorage: Storage {
     ///   - loops: those of the shards, in their order.
     ///   - hasDoors: whether requests are to be counted.
     ///   - isLogOptional: whether it opens while Redis is away, for doors with a spool.
+    ///   - meters: what is counted in; `nil` for nothing.
     /// - Throws: a ``CommandFailure`` when an address is wrong.
     init(
         _ settings: ClusterSettings, _ configuration: CardumeConfiguration, loops: [any EventLoop], hasDoors: Bool,
-        isLogOptional: Bool, logger: Logger
+        isLogOptional: Bool, meters: StoreMeters?, logger: Logger
     ) throws {
         let node: String
         do throws(RedisError) {
@@ -120,16 +128,18 @@ final class ClusterStorage: Storage {
             log.session = configuration.session
             // Each event loop has connections of its own, and all of them fail together.
             let limit = LineLimit()
-            let connector = try RedisConnector(redis)
-            self.redis = RedisLog(settings: log, connector: connector, eventLoops: loops) {
-                Self.report($0, to: logger, limit)
+            let report: @Sendable (RedisLink.Event) -> Void = { event in
+                meters?.redis.record(event)
+                Self.report(event, to: logger, limit)
             }
-            self.counter = RedisBudgetCounter(connector: connector, prefix: settings.redisPrefix, on: loops[0]) {
-                Self.report($0, to: logger, limit)
-            }
+            let connector = try RedisConnector(redis, meter: meters?.redis)
+            self.redis = RedisLog(settings: log, connector: connector, eventLoops: loops, report: report)
+            self.counter = RedisBudgetCounter(
+                connector: connector, prefix: settings.redisPrefix, on: loops[0], report: report)
             self.redisLimiter =
                 hasDoors
-                ? try RedisRateLimiter(redis, prefix: settings.redisPrefix, on: loops[0]) { Self.report($0, to: logger, limit) }
+                ? try RedisRateLimiter(
+                    redis, prefix: settings.redisPrefix, on: loops[0], meter: meters?.redis, report: report)
                 : nil
             node = "\(redis.node)"
         } catch {
@@ -146,7 +156,7 @@ final class ClusterStorage: Storage {
             throw CommandFailure("database.url: \(error.message)")
         }
         self.maintenance = PostgresMaintenance(self.pool, retention: settings.retention)
-        let journal = PostgresJournal(self.pool)
+        let journal = PostgresJournal(self.pool) { meters?.committed($0, in: $1) }
         self.journal = journal
         self.usage = journal
         self.leases = PostgresLeaseStore(self.leasePool, timeToLive: settings.timeToLive)
@@ -163,6 +173,13 @@ final class ClusterStorage: Storage {
         return [
             ("redis", { _ = try await self.redis.check() }),
             ("database", { _ = try await pool.query(PostgresStatement("SELECT 1")) }),
+        ]
+    }
+
+    var sources: [(name: String, source: any MetricSource)] {
+        [
+            ("postgres", PostgresPoolSource([("main", self.pool), ("leases", self.leasePool)])),
+            ("redis", RedisMemorySource(self.redis)),
         ]
     }
 

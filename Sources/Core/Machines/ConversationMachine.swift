@@ -99,6 +99,9 @@ public struct ConversationMachine {
     /// Messages not finished, the running ones included.
     public var depth: Int { self.mailbox.count }
 
+    /// When the first message that is not finished arrived; `nil` for none.
+    public var oldest: Timestamp? { self.mailbox.first { $0.entry.message.notice == nil }?.entry.message.receivedAt }
+
     /// Whether something waits behind the running item.
     public var hasMore: Bool { self.mailbox.count > 1 }
 

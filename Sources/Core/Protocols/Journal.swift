@@ -17,6 +17,10 @@ public protocol Journal: Sendable {
     /// - Parameter contextMessages: how many of the latest messages, both directions, to return.
     func load(_ conversation: Conversation.ID, contextMessages: Int) async throws(StoreError) -> ConversationSnapshot
 
+    /// When a conversation's first message was journaled, after its latest closing if it has been closed; `nil` when there is
+    /// none, or nobody knows. Asked before a closing is committed. Defaults to `nil`.
+    func beginning(of conversation: Conversation.ID) async throws(StoreError) -> Timestamp?
+
     /// The gateway's ids of the latest messages sent to a conversation: what a search for another one must pass over.
     func providerIDs(of conversation: Conversation.ID) async throws(StoreError) -> Set<String>
 
@@ -25,6 +29,10 @@ public protocol Journal: Sendable {
 
     /// Keeps a body that could not be interpreted, for people to look at. Bounded: the oldest give way.
     func recordRejected(_ webhook: RejectedWebhook) async throws(StoreError)
+}
+
+extension Journal {
+    public func beginning(of conversation: Conversation.ID) async throws(StoreError) -> Timestamp? { nil }
 }
 
 /// One atomic change of the journal.

@@ -7,6 +7,11 @@ public enum RuntimeEvent: Sendable {
     case turnSuperseded(Turn, elapsed: Duration)
     /// The turn's reply was ready only `elapsed` after its first message had arrived; what was done about it.
     case lateReply(Turn, elapsed: Duration, TurnPolicy.Late.Action)
+    /// A turn, or the sending of its replies, has failed `elapsed` after it began. ``turnWillRetry(_:_:delay:)`` or
+    /// ``deadLettered(_:)`` follows.
+    case turnFailed(TurnFailure, elapsed: Duration)
+    /// A conversation goes on after `delay`, or earlier when what it waits for comes.
+    case conversationWaits(Blocker.Cause, delay: Duration)
     /// A message has left the queue: answered, or a dead letter.
     case finished(InboundMessage)
     /// Another attempt follows after `delay`.
@@ -33,6 +38,8 @@ public enum RuntimeEvent: Sendable {
     case conversationHeld(Conversation.ID)
     /// The conversation has gone to another queue: a turn has given it to another assistant, or it belongs to another lane.
     case conversationTransferred(Conversation.ID, to: QueueID)
+    /// A timer has closed the conversation, after it had lasted so long; `nil` where the journal cannot say.
+    case conversationClosed(Conversation.ID, lasted: Duration?)
     /// Partitions have come or are going; `owned` are left, among `members`.
     case ownershipChanged(opened: Int, handedBack: Int, lost: Int, owned: Int, members: Int)
     /// A partition cannot go on: somebody else owns it, or the store is beyond repair.

@@ -58,3 +58,22 @@ public struct TurnPostponement: Error, Hashable, Sendable {
         self.delay = max(delay, .milliseconds(1))
     }
 }
+
+extension Blocker.Cause {
+    /// Its sort, without the particulars.
+    public var kind: Obstacle.Cause {
+        switch self {
+        case .retry: .retry
+        case .slot: .slot
+        case .breaker: .breaker
+        case .budget: .budget
+        case .debounce: .debounce
+        case .paused: .paused
+        case .held: .held
+        case .gateway: .gateway
+        case .doubt: .doubt
+        case .pacing: .pacing
+        case .store: .store
+        }
+    }
+}

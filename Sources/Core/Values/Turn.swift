@@ -14,6 +14,8 @@ public struct Turn: Sendable {
     /// When the handler is to give up, on the monotonic clock; `nil` for never. Who is still at work then is not interrupted,
     /// but keeps its slot.
     public var deadline: Duration?
+    /// When it began to run; `nil` before.
+    public var startedAt: Timestamp?
 
     public init(
         assistant: Assistant, conversation: Conversation.ID, messages: [InboundMessage], context: [ContextMessage],

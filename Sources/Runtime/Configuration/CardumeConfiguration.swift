@@ -86,6 +86,7 @@ public struct CardumeConfiguration: Sendable {
     public var http: HTTPSettings
     public var frontDoor: FrontDoorSettings
     public var explaining: ExplainSettings
+    public var metrics: MetricsSettings
     public var assistants: [AssistantSettings]
     public var channels: [ChannelSettings]
     public var breakers: BreakerSettings
@@ -134,6 +135,7 @@ public struct CardumeConfiguration: Sendable {
         self.cluster = ClusterSettings(root)
         self.http = HTTPSettings(root)
         self.explaining = ExplainSettings(root)
+        self.metrics = MetricsSettings(root)
         let model = root.section("model")
         self.assistants = values.names(under: ["assistants"]).map {
             AssistantSettings(id: AssistantID($0), root.section("assistants").section($0), model)

@@ -16,10 +16,16 @@ public final class FrontDoor: Sendable {
     let meter: LoadMeter
     private let limiter: any RateLimiter
     private let settings: Live<FrontDoorSettings>
+    private let onLimited: @Sendable (RateDimension) -> Void
     /// Who has answered a conversation: often not the one that its channel names.
     private let holders = Mutex(Generations<Conversation.ID, AssistantID>(limit: FrontDoor.holderLimit))
 
-    public init(_ settings: FrontDoorSettings, meter: LoadMeter, limiter: any RateLimiter) {
+    /// - Parameter onLimited: told of each request that is over a caller's rate. Defaults to nobody.
+    public init(
+        _ settings: FrontDoorSettings, meter: LoadMeter, limiter: any RateLimiter,
+        onLimited: @escaping @Sendable (RateDimension) -> Void = { _ in }
+    ) {
+        self.onLimited = onLimited
         self.settings = Live(settings)
         self.meter = meter
         self.limiter = limiter
@@ -88,6 +94,7 @@ public final class FrontDoor: Sendable {
             guard let limit = limits[caller.dimension], let decision = await self.limiter.take(caller, limit) else { continue }
             guard decision.isAllowed else {
                 await self.giveBack(pass)
+                self.onLimited(caller.dimension)
                 throw APIError(limited: caller.dimension, decision)
             }
             pass.taken.append((caller, decision))

@@ -14,14 +14,16 @@ package final class RedisRateLimiter: RateLimiter {
     private let client: RedisClient
     private let prefix: String
 
-    /// - Parameter prefix: what all keys begin with. Without braces.
+    /// - Parameters:
+    ///   - prefix: what all keys begin with. Without braces.
+    ///   - meter: told of every command's reply. Defaults to nobody.
     package init(
-        _ settings: RedisSettings, prefix: String, on eventLoop: any EventLoop,
+        _ settings: RedisSettings, prefix: String, on eventLoop: any EventLoop, meter: RedisMeter? = nil,
         report: @escaping @Sendable (RedisLink.Event) -> Void = { _ in }
     ) throws(RedisError) {
         var settings = settings
         settings.replyDeadline = min(settings.replyDeadline, Self.replyDeadline)
-        self.client = RedisClient(connector: try RedisConnector(settings), on: eventLoop, report: report)
+        self.client = RedisClient(connector: try RedisConnector(settings, meter: meter), on: eventLoop, report: report)
         self.prefix = prefix
     }
 

@@ -46,6 +46,7 @@ extension HTTPGateway {
             webhook = try MetaNormaliser.normalise(body, arrival: arrival)
         } catch {
             try await self.recordRejected(body, "meta", error.reason, arrival)
+            self.meters?.webhook("rejected", from: .meta)
             return try JSONAnswer(Receipt(status: "recorded", reason: error.reason)).response(from: request, context: context)
         }
         if let reason = webhook.dropped { try await self.recordRejected(body, "meta", reason, arrival) }
@@ -68,9 +69,11 @@ extension HTTPGateway {
         for notice in webhook.notices { self.log(notice) }
         let duplicates = outcomes.count { $0 == .duplicate }
         let accepted = outcomes.count - duplicates
+        let status = accepted > 0 ? "queued" : duplicates > 0 ? "duplicate" : "ignored"
+        self.meters?.webhook(status, from: source)
         return try JSONAnswer(
             Receipt(
-                status: accepted > 0 ? "queued" : duplicates > 0 ? "duplicate" : "ignored",
+                status: status,
                 accepted: accepted, duplicates: duplicates, reason: webhook.ignored)
         ).response(from: request, context: context)
     }

@@ -21,6 +21,8 @@ public struct HTTPGateway: Sendable {
     let conversations: ConversationOperations
     let clock: @Sendable () -> Timestamp
     let logger: Logger
+    let meters: DoorMeters?
+    private let page: (@Sendable () async -> String)?
 
     var settings: HTTPSettings { self.live.value }
     var authenticator: WebhookAuthenticator { WebhookAuthenticator(settings: self.settings) }
@@ -29,11 +31,18 @@ public struct HTTPGateway: Sendable {
     ///   - settings: where it listens counts at the start; the rest may change at any time.
     ///   - admin: `nil` for none.
     ///   - clock: wall time.
+    ///   - metrics: shown at `/metrics`; `nil` for none.
     public init(
         settings: Live<HTTPSettings>, door: FrontDoor, intake: MessageIntake, journal: any Journal, waiter: ReplyWaiter,
         health: HealthMonitor, conversations: ConversationOperations, admin: AdminAPI? = nil,
-        clock: @escaping @Sendable () -> Timestamp, logger: Logger
+        clock: @escaping @Sendable () -> Timestamp, logger: Logger, metrics: MetricsRegistry? = nil
     ) {
+        self.meters = metrics.map { DoorMeters($0) }
+        if let metrics {
+            self.page = { await metrics.page() }
+        } else {
+            self.page = nil
+        }
         self.live = settings
         self.admin = admin
         self.door = door
@@ -69,17 +78,22 @@ public struct HTTPGateway: Sendable {
 
     private func router(doors: Bool) -> Router<Context> {
         let router = Router(context: Context.self)
-        router.add(middleware: AnswerMiddleware(logger: self.logger, door: doors ? self.door : nil))
+        router.add(middleware: AnswerMiddleware(logger: self.logger, door: doors ? self.door : nil, meters: self.meters))
         self.serve(router, "/health", [.get: self.health.summary])
         self.serve(router, "/health/live", [.get: self.health.live])
         self.serve(router, "/health/ready", [.get: self.health.ready])
+        if let page = self.page {
+            self.serve(router, "/metrics", [.get: { _, _ in Response(metrics: await page()) }])
+        }
         for (path, handlers) in self.admin?.routes ?? [] { self.serve(router, path, handlers.mapValues(self.admitted)) }
         guard doors else { return router }
-        self.serve(router, "/webhook/evolution", [.post: self.evolution])
+        let evolution = self.metered(.evolution, isWebhook: true, self.evolution)
+        self.serve(router, "/webhook/evolution", [.post: evolution])
         // The server appends the event's name to the path when it is set to send "by events"; the body says it again.
-        self.serve(router, "/webhook/evolution/:event", [.post: self.evolution])
-        self.serve(router, "/webhook/meta", [.get: self.verifyMeta, .post: self.meta])
-        self.serve(router, "/v1/messages", [.post: self.postMessage])
+        self.serve(router, "/webhook/evolution/:event", [.post: evolution])
+        let meta = self.metered(.meta, isWebhook: true, self.meta)
+        self.serve(router, "/webhook/meta", [.get: self.verifyMeta, .post: meta])
+        self.serve(router, "/v1/messages", [.post: self.metered(.api, isWebhook: false, self.postMessage)])
         self.serve(router, "/v1/conversations/:conversation/release", [.post: self.releaseConversation])
         self.serve(router, "/v1/conversations/:conversation/transfer", [.post: self.transferConversation])
         return router
@@ -103,7 +117,24 @@ public struct HTTPGateway: Sendable {
         }
     }
 
+    /// Counts what is turned away; what comes in is counted where it does.
+    private func metered(
+        _ source: FrontDoorSettings.Source, isWebhook: Bool, _ handler: @escaping Handler
+    ) -> Handler {
+        guard let meters = self.meters else { return handler }
+        return { request, context in
+            do {
+                return try await handler(request, context)
+            } catch {
+                if isWebhook { meters.webhookFailed(error, from: source) }
+                if let error = error as? APIError, error.isRefusal { meters.refused(error.code, from: source) }
+                throw error
+            }
+        }
+    }
+
     private func log(_ message: InboundMessage, _ outcome: IntakeOutcome, _ source: FrontDoorSettings.Source) {
+        self.meters?.received(message, outcome, from: source)
         var metadata: Logger.Metadata = [
             "trace_id": "\(message.traceID)", "message_id": "\(message.id)", "conversation": "\(message.conversation)",
             "source": "\(source.rawValue)",
@@ -130,11 +161,13 @@ public struct HTTPGateway: Sendable {
         } catch let error as APIError {
             throw error
         } catch let error as UnknownChannel {
+            self.meters?.refused("unknown_channel", from: source)
             self.logger.error(
                 "message for a channel that is not configured",
                 metadata: ["channel": "\(error.channel)", "source": "\(source.rawValue)"])
             throw APIError.unavailable("channel \(error.channel) is not configured")
         } catch {
+            self.meters?.refused("store", from: source)
             self.logger.error("message not accepted", metadata: ["error": "\(error)", "source": "\(source.rawValue)"])
             throw APIError.unavailable("the message could not be stored; send it again")
         }
@@ -146,11 +179,13 @@ private struct AnswerMiddleware: RouterMiddleware {
     let logger: Logger
     /// `nil` where there are no doors.
     let door: FrontDoor?
+    let meters: DoorMeters?
 
     @concurrent func handle(
         _ request: Request, context: GatewayContext,
         next: @concurrent (Request, GatewayContext) async throws -> Response
     ) async throws -> Response {
+        let begin = ContinuousClock.now
         var context = context
         context.traceID = request.findTraceID()
         let traceID = context.traceID
@@ -170,6 +205,8 @@ private struct AnswerMiddleware: RouterMiddleware {
             response = try APIError(status: .internalServerError, code: "internal", message: "unexpected error")
                 .response(from: request, context: context)
         }
+        self.meters?.answered(
+            context.endpointPath, status: Int(response.status.code), after: begin.duration(to: .now))
         response.headers[.traceID] = traceID
         if let door, response.headers[.systemLoad] == nil { response.headers.append(contentsOf: door.headers) }
         if response.status.code >= 400 {
@@ -181,5 +218,13 @@ private struct AnswerMiddleware: RouterMiddleware {
                 ])
         }
         return response
+    }
+}
+
+extension Response {
+    fileprivate init(metrics page: String) {
+        self.init(
+            status: .ok, headers: [.contentType: PrometheusText.contentType],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: page)))
     }
 }

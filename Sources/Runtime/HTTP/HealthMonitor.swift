@@ -5,7 +5,7 @@ import Synchronization
 
 /// What probes are told.
 public final class HealthMonitor: Sendable {
-    public enum Phase: String, Sendable {
+    public enum Phase: String, Sendable, CaseIterable {
         case starting
         case ready
         /// No new work is wanted; what runs is being finished.
@@ -32,6 +32,8 @@ public final class HealthMonitor: Sendable {
         self.load = load
         self.spool = spool
     }
+
+    public var currentPhase: Phase { self.phase.withLock { $0 } }
 
     public func enter(_ phase: Phase) {
         self.phase.withLock { $0 = phase }

@@ -31,10 +31,16 @@ package final class PostgresJournal: Journal, UsageReader {
     /// Crash marks of which nobody knows whether they were counted.
     private let doubts = Mutex<[Mark: Int64]>([:])
 
-    /// - Parameter pool: of a database whose schema is current; see ``PostgresMigrator/requireCurrent()``.
-    package init(_ pool: PostgresPool) {
+    /// - Parameters:
+    ///   - pool: of a database whose schema is current; see ``PostgresMigrator/requireCurrent()``.
+    ///   - onCommit: told of each group: how many records, and how long it took.
+    package init(_ pool: PostgresPool, onCommit: @escaping @Sendable (Int, Duration) -> Void = { _, _ in }) {
         self.pool = pool
-        self.commits = GroupedCalls(conversation: { $0.conversation }) { await Self.commit($0, pool) }
+        self.commits = GroupedCalls(conversation: { $0.conversation }) { group in
+            let begin = ContinuousClock.now
+            defer { onCommit(group.count, begin.duration(to: .now)) }
+            return await Self.commit(group, pool)
+        }
         self.loads = GroupedCalls { group in await Self.answer(group) { try await Self.load($0, pool) } }
         self.standings = GroupedCalls { group in await Self.answer(group) { try await Self.standing(of: $0, pool) } }
     }
@@ -72,6 +78,10 @@ package final class PostgresJournal: Journal, UsageReader {
         _ conversation: Conversation.ID, contextMessages: Int
     ) async throws(StoreError) -> ConversationSnapshot {
         try await self.loads(Loading(conversation: conversation, contextMessages: contextMessages))
+    }
+
+    package func beginning(of conversation: Conversation.ID) async throws(StoreError) -> Timestamp? {
+        try await self.query(PostgresJournalSQL.beginning, [.text(conversation.rawValue)]).first?.time(0)
     }
 
     package func providerIDs(of conversation: Conversation.ID) async throws(StoreError) -> Set<String> {

@@ -240,6 +240,13 @@ enum PostgresJournalSQL {
 
     static let holds: PostgresStatement.SQL = "SELECT conversation FROM cardume.holds WHERE conversation = ANY ($1::text[])"
 
+    /// When the first line was journaled since it was closed last.
+    static let beginning: PostgresStatement.SQL = """
+        SELECT at FROM cardume.messages WHERE conversation = $1
+            AND at > coalesce((SELECT at FROM cardume.closings WHERE conversation = $1), '-infinity')
+        ORDER BY id LIMIT 1
+        """
+
     static let providerIDs: PostgresStatement.SQL = """
         SELECT provider_id FROM cardume.sends WHERE conversation = $1 AND provider_id IS NOT NULL
         ORDER BY attempted_at DESC LIMIT 200

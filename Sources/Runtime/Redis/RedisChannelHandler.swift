@@ -24,10 +24,13 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private struct Pending {
         let receiver: Receiver
         let deadline: NIODeadline
+        /// When it was handed over; long ago where nobody measures.
+        let since: NIODeadline
     }
 
     private let node: RedisNode
     private let usesTLS: Bool
+    private let meter: RedisMeter?
     private let reader = RedisReplyReader()
     private var pending = CircularBuffer<Pending>()
     /// What the batch at the head of `pending` has received so far.
@@ -41,10 +44,14 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private var hasReceived = false
     private var isRetired = false
     private(set) var failure: RedisError?
+    /// When what is being read came in, where somebody measures.
+    private var readAt = NIODeadline.distantPast
 
-    init(node: RedisNode, usesTLS: Bool) {
+    /// - Parameter meter: told of every reply. Defaults to nobody.
+    init(node: RedisNode, usesTLS: Bool, meter: RedisMeter? = nil) {
         self.node = node
         self.usesTLS = usesTLS
+        self.meter = meter
     }
 
     // MARK: Commands
@@ -58,7 +65,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
             return
         }
         for command in commands { self.output.writeRedisCommand(command) }
-        self.pending.append(Pending(receiver: receiver, deadline: deadline))
+        let since = self.meter == nil ? NIODeadline.distantPast : .now()
+        self.pending.append(Pending(receiver: receiver, deadline: deadline, since: since))
         if deadline < self.timerDeadline { self.setTimer(deadline, context) }
         if !self.isFlushScheduled {
             self.isFlushScheduled = true
@@ -90,7 +98,10 @@ final class RedisChannelHandler: ChannelInboundHandler {
         let pending = self.pending
         self.pending = []
         self.collected = []
-        for entry in pending { entry.receiver.fail(error) }
+        for entry in pending {
+            self.meter?.failed(error)
+            entry.receiver.fail(error)
+        }
         self.context?.close(promise: nil)
     }
 
@@ -129,6 +140,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard self.failure == nil else { return }
         self.hasReceived = true
+        if self.meter != nil { self.readAt = .now() }
         do {
             try self.unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
                 try self.reader.read(bytes) { self.received($0) }
@@ -144,6 +156,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
         guard let head = self.pending.first else {
             return self.close(RedisError(.protocolViolation, "\(self.node) answered what was not asked"))
         }
+        self.meter?.answered(result, after: self.readAt - head.since)
         switch head.receiver {
         case .single(let continuation):
             self.pending.removeFirst()

@@ -120,7 +120,7 @@ package final class RedisClient: Sendable {
 
     /// A connection of its own, for commands that block. The caller runs it, on the same event loop, and ends it.
     package func dedicatedLink(to node: RedisNode) -> RedisLink {
-        RedisLink(to: node, connector: self.connector, on: self.eventLoop, report: self.report)
+        RedisLink(to: node, connector: self.connector, on: self.eventLoop, blocks: true, report: self.report)
     }
 
     var links: [RedisLink] { self.state.withLock { $0.links.values.map(\.link) } }

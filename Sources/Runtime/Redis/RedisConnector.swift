@@ -18,10 +18,13 @@ package final class RedisConnector: Sendable {
 
     package let settings: RedisSettings
     private let tls: NIOSSLContext?
+    private let meter: RedisMeter?
 
+    /// - Parameter meter: told of every command's reply. Defaults to nobody.
     /// - Throws: ``RedisError/Code/refusedByConfiguration`` when the file of authorities cannot be read.
-    package init(_ settings: RedisSettings) throws(RedisError) {
+    package init(_ settings: RedisSettings, meter: RedisMeter? = nil) throws(RedisError) {
         self.settings = settings
+        self.meter = meter
         guard settings.usesTLS else {
             self.tls = nil
             return
@@ -41,9 +44,12 @@ package final class RedisConnector: Sendable {
 
     /// Connects to `node` and greets it: password, database, name, role.
     ///
+    /// - Parameter blocks: whether its commands may wait on purpose, so that how long they take says nothing. Defaults to `false`.
     /// - Throws: what tells a wrong password, failed TLS, a server that is no Redis and an unreachable one apart.
-    func open(_ node: RedisNode, on eventLoop: any EventLoop) async throws(RedisError) -> Opened {
-        let connection = try await self.connect(node, on: eventLoop)
+    func open(
+        _ node: RedisNode, on eventLoop: any EventLoop, blocks: Bool = false
+    ) async throws(RedisError) -> Opened {
+        let connection = try await self.connect(node, on: eventLoop, blocks ? nil : self.meter)
         let opened: Result<Opened, RedisError> = await withTaskCancellationHandler {
             do throws(RedisError) {
                 return .success(Opened(connection: connection, clientID: try await self.greet(connection)))
@@ -57,14 +63,16 @@ package final class RedisConnector: Sendable {
         return try opened.get()
     }
 
-    private func connect(_ node: RedisNode, on eventLoop: any EventLoop) async throws(RedisError) -> RedisConnection {
+    private func connect(
+        _ node: RedisNode, on eventLoop: any EventLoop, _ meter: RedisMeter?
+    ) async throws(RedisError) -> RedisConnection {
         let tls = self.tls
         let name = self.verifiedName(of: node)
         let replyDeadline = self.settings.replyDeadline
         do {
             return try await self.bootstrap(eventLoop).connect(host: node.host, port: node.port) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let handler = RedisChannelHandler(node: node, usesTLS: tls != nil)
+                    let handler = RedisChannelHandler(node: node, usesTLS: tls != nil, meter: meter)
                     if let tls {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: name))
                     }

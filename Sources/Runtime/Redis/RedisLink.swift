@@ -39,21 +39,24 @@ package final class RedisLink: Sendable {
     package let eventLoop: any EventLoop
     private let connector: RedisConnector
     private let backoff: RetryPolicy
+    private let blocks: Bool
     private let report: @Sendable (Event) -> Void
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - backoff: between attempts; its attempt limit does not apply. Defaults to at most 100 ms, 200 ms, 400 ms, … 2 s.
+    ///   - blocks: whether commands that wait on purpose are sent. Defaults to `false`.
     ///   - report: called on any thread, soon after.
     package init(
         to node: RedisNode, connector: RedisConnector, on eventLoop: any EventLoop,
-        backoff: RetryPolicy = RetryPolicy(base: .milliseconds(100), cap: .seconds(2)),
+        backoff: RetryPolicy = RetryPolicy(base: .milliseconds(100), cap: .seconds(2)), blocks: Bool = false,
         report: @escaping @Sendable (Event) -> Void = { _ in }
     ) {
         self.node = node
         self.eventLoop = eventLoop
         self.connector = connector
         self.backoff = backoff
+        self.blocks = blocks
         self.report = report
     }
 
@@ -109,7 +112,7 @@ package final class RedisLink: Sendable {
     private func connectAndHold() async -> RedisError {
         let opened: RedisConnector.Opened
         do throws(RedisError) {
-            opened = try await self.connector.open(self.node, on: self.eventLoop)
+            opened = try await self.connector.open(self.node, on: self.eventLoop, blocks: self.blocks)
         } catch {
             return error
         }

@@ -20,10 +20,13 @@ final class GroupCommitter: Sendable {
     private static let largestGroup = 512
 
     private let pool: DatabasePool
+    private let onCommit: @Sendable (Int, Duration) -> Void
     private let state = Mutex(State())
 
-    init(pool: DatabasePool) {
+    /// - Parameter onCommit: told of each group that is committed: how many writes, and how long it took.
+    init(pool: DatabasePool, onCommit: @escaping @Sendable (Int, Duration) -> Void = { _, _ in }) {
         self.pool = pool
+        self.onCommit = onCommit
     }
 
     /// Runs `body` in a transaction shared with others and returns once it is on disk.
@@ -64,23 +67,25 @@ final class GroupCommitter: Sendable {
             }
             if group.isEmpty { return }
             do {
-                try Self.commit(group, db)
+                try self.commit(group, db)
             } catch {
                 for operation in group {
-                    do { try Self.commit([operation], db) } catch { operation.fail(error) }
+                    do { try self.commit([operation], db) } catch { operation.fail(error) }
                 }
             }
         }
     }
 
     /// All or none; nobody has been told anything when it throws.
-    private static func commit(_ group: [Operation], _ db: Database) throws {
+    private func commit(_ group: [Operation], _ db: Database) throws {
+        let begin = ContinuousClock.now
         var completions: [@Sendable (Result<Void, any Error>) -> Void] = []
         completions.reserveCapacity(group.count)
         try db.inTransaction(.immediate) {
             for operation in group { completions.append(try operation.perform(db)) }
             return .commit
         }
+        self.onCommit(group.count, begin.duration(to: .now))
         for complete in completions { complete(.success(())) }
     }
 }

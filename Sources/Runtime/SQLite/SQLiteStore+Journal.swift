@@ -48,6 +48,18 @@ extension SQLiteStore: Journal {
         }
     }
 
+    public func beginning(of conversation: Conversation.ID) async throws(StoreError) -> Timestamp? {
+        try await self.reading { db in
+            let statement = try db.cachedStatement(
+                sql: """
+                    SELECT at FROM messages WHERE conversation = ?1
+                    AND id > coalesce((SELECT message_id FROM closings WHERE conversation = ?1), 0)
+                    ORDER BY id LIMIT 1
+                    """)
+            return try Int64.fetchOne(statement, arguments: [conversation.rawValue]).map { Timestamp(milliseconds: $0) }
+        }
+    }
+
     public func providerIDs(of conversation: Conversation.ID) async throws(StoreError) -> Set<String> {
         try await self.reading { db in
             try String.fetchSet(

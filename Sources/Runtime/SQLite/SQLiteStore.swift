@@ -65,8 +65,11 @@ public final class SQLiteStore: Sendable {
 
     /// Opens the file, migrates it, and locks the folder against other processes.
     ///
+    /// - Parameter onCommit: told of each group of writes: how many, and how long it took.
     /// - Throws: a ``StoreError`` that says what is wrong with the folder or the file.
-    public init(settings: Settings) throws(StoreError) {
+    public init(
+        settings: Settings, onCommit: @escaping @Sendable (Int, Duration) -> Void = { _, _ in }
+    ) throws(StoreError) {
         let lock = try FolderLock(folder: settings.folder)
         do {
             let path = settings.folder + "/" + Self.fileName
@@ -85,7 +88,7 @@ public final class SQLiteStore: Sendable {
             throw StoreError(sqlite: error)
         }
         self.settings = settings
-        self.committer = GroupCommitter(pool: self.pool)
+        self.committer = GroupCommitter(pool: self.pool, onCommit: onCommit)
         self.lock = Mutex(lock)
     }
 

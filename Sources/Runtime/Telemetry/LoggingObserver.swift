@@ -91,6 +91,9 @@ public struct LoggingObserver: RuntimeObserver {
             logger.warning("conversation is held", metadata: ["conversation": "\(conversation)"])
         case .conversationTransferred(let conversation, let assistant):
             logger.notice("conversation transferred", metadata: ["conversation": "\(conversation)", "to": "\(assistant)"])
+        case .turnFailed, .conversationWaits, .conversationClosed:
+            // Other events say it, or nobody needs a line for each.
+            break
         case .ownershipChanged(let opened, let handedBack, let lost, let owned, let members):
             logger.log(
                 level: lost > 0 ? .warning : .notice, "partitions changed hands",

@@ -16,6 +16,7 @@ public actor LiveConfiguration {
     private let isShared: Bool
     private let uptime: @Sendable () -> Duration
     private let logger: Logger
+    private let onChange: @Sendable () -> Void
 
     private var apply: Apply?
     private var view = OverrideView()
@@ -28,10 +29,12 @@ public actor LiveConfiguration {
     /// - Parameters:
     ///   - isShared: whether other processes change the store, too.
     ///   - uptime: monotonic time since any fixed origin.
+    ///   - onChange: told of each setting that has another value. Defaults to nobody.
     public init(
         _ base: CardumeConfiguration, store: any OverrideStore, isShared: Bool, logger: Logger,
-        uptime: @escaping @Sendable () -> Duration
+        uptime: @escaping @Sendable () -> Duration, onChange: @escaping @Sendable () -> Void = {}
     ) {
+        self.onChange = onChange
         self.base = base
         self.inForce = Live(base)
         self.store = store
@@ -126,5 +129,6 @@ public actor LiveConfiguration {
         // Nobody by name when an override has ended: the journal knows.
         if let author { metadata["by"] = "\(author)" }
         self.logger.notice("setting changed", metadata: metadata)
+        self.onChange()
     }
 }

@@ -2,11 +2,15 @@ import Foundation
 
 /// Finds the programs that the test servers run.
 enum Binary {
-    /// The path of `name`: from PATH, the usual folders, or where Debian keeps PostgreSQL's programs (newest version first).
+    /// The path of `name`: from PATH, the usual folders, where Debian keeps PostgreSQL's programs (newest version first), or
+    /// where `scripts/setup` puts what is not to be installed.
     ///
     /// - Parameter package: Debian's name of the package that brings it, for the error.
     static func find(_ name: String, package: String) throws(ServerError) -> String {
-        let folders = self.path + ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"] + self.postgresFolders
+        let folders =
+            self.path + ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"] + self.postgresFolders + [
+                ".build/tools/usr/bin"
+            ]
         for folder in folders where FileManager.default.isExecutableFile(atPath: "\(folder)/\(name)") {
             return "\(folder)/\(name)"
         }

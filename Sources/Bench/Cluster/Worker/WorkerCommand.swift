@@ -44,8 +44,10 @@ private struct MeasuredWorker: Sendable {
         var log = RedisLog.Settings(queues: [QueueID(ClusterWorkload.assistant)])
         log.partitionCount = options.partitions
         self.options = options
+        let metrics = options.metrics ? MetricsRegistry() : nil
+        let meters = metrics.map { StoreMeters($0) }
         self.redis = RedisLog(
-            settings: log, connector: try RedisConnector(RedisSettings(url: options.redis)),
+            settings: log, connector: try RedisConnector(RedisSettings(url: options.redis), meter: meters?.redis),
             eventLoops: Array(loops.makeIterator()))
         self.latency = options.latency ? LatencyLog(self.redis) : nil
         self.turn = MeasuredTurn(
@@ -59,9 +61,16 @@ private struct MeasuredWorker: Sendable {
             (settings.maximumConnections, settings.waiterLimit) = (6, 65_536)
             let pool = PostgresPool(settings)
             self.pool = pool
-            (journal, leases) = (PostgresJournal(pool), PostgresLeaseStore(pool))
+            journal = PostgresJournal(pool) { meters?.committed($0, in: $1) }
+            leases = PostgresLeaseStore(pool)
         } else {
             self.pool = nil
+        }
+        var observer: any RuntimeObserver = self.counter
+        if let metrics {
+            observer = CompositeObserver([
+                self.counter, MetricsObserver(metrics, assistants: [ClusterWorkload.assistant]),
+            ])
         }
         var settings = Dispatcher.Settings()
         settings.credits = options.credits
@@ -71,7 +80,7 @@ private struct MeasuredWorker: Sendable {
             shards: loops.makeIterator().map { Shard(executor: $0.executor) }, settings: settings,
             environment: RuntimeEnvironment(
                 log: self.latency ?? self.redis, journal: journal, handler: self.turn, channel: { _ in nil },
-                observer: self.counter))
+                observer: observer))
         self.coordinator = Coordinator(
             member: Member.ID("bench-\(UUID().uuidString)"), leases: leases, dispatcher: self.dispatcher)
     }

@@ -13,6 +13,7 @@ struct WorkerOptions: ParsableArguments {
     @Option var turnMilliseconds = 0
     @Option var idleSeconds = 3600
     @Flag var latency = false
+    @Flag var metrics = false
 
     init() {}
 
@@ -25,6 +26,7 @@ struct WorkerOptions: ParsableArguments {
         self.first = workload.first
         (self.slots, self.credits, self.turnMilliseconds, self.idleSeconds) = (20_000, 512, 0, 3600)
         self.latency = false
+        self.metrics = false
     }
 
     var workload: ClusterWorkload {
@@ -41,6 +43,7 @@ struct WorkerOptions: ParsableArguments {
         ]
         if let database = self.database { arguments += ["--database", database] }
         if self.latency { arguments.append("--latency") }
+        if self.metrics { arguments.append("--metrics") }
         return arguments
     }
 }

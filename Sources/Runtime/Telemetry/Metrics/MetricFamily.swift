@@ -31,7 +31,7 @@ public struct MetricFamily: Hashable, Sendable {
     }
 
     /// Every metric that the program may publish.
-    public static let all: [MetricFamily] = []
+    public static let all: [MetricFamily] = Self.groups.flatMap(\.families)
 }
 
 /// A value that is known when somebody asks for it: of a queue, a breaker, a pool.
@@ -42,11 +42,14 @@ public struct MetricSample: Sendable {
     public var labels: [String: String]
     public var value: Double
 
-    public init(_ name: String, _ labels: [String: String] = [:], _ value: Double) {
+    public init(_ name: String, _ labels: [String: String], _ value: Double) {
         self.name = name
         self.labels = labels
         self.value = value
     }
+
+    /// Of a family without labels.
+    public init(_ name: String, _ value: Double) { self.init(name, [:], value) }
 }
 
 /// Answers with figures that exist anyway, once for each scrape. What it does not know it leaves out: absent is not 0.

@@ -1,0 +1,6 @@
+/// What the process counts.
+public struct MetricsSettings: Sendable {
+    public var isEnabled: Bool
+
+    init(_ root: ConfigurationSection) { self.isEnabled = root.section("metrics").flag("enabled") }
+}
