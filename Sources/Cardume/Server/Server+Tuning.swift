@@ -16,6 +16,7 @@ extension Server {
         self.door.update(configuration.frontDoor)
         self.spool?.update(limit: configuration.frontDoor.spoolBytes, patience: configuration.frontDoor.spoolPatience)
         self.breakers.update(configuration.breakers)
+        if let settings = configuration.traces { self.tracing?.update(settings) }
         self.models?.update(configuration)
         self.channels?.update(configuration)
         guard let coordinator = self.coordinator else { return }

@@ -86,6 +86,8 @@ public struct CardumeConfiguration: Sendable {
     public var http: HTTPSettings
     public var frontDoor: FrontDoorSettings
     public var explaining: ExplainSettings
+    /// `nil`: no spans are made.
+    public var traces: TraceSettings?
     public var assistants: [AssistantSettings]
     public var channels: [ChannelSettings]
     public var breakers: BreakerSettings
@@ -134,6 +136,7 @@ public struct CardumeConfiguration: Sendable {
         self.cluster = ClusterSettings(root)
         self.http = HTTPSettings(root)
         self.explaining = ExplainSettings(root)
+        self.traces = TraceSettings(root)
         let model = root.section("model")
         self.assistants = values.names(under: ["assistants"]).map {
             AssistantSettings(id: AssistantID($0), root.section("assistants").section($0), model)
@@ -212,6 +215,7 @@ public struct CardumeConfiguration: Sendable {
         problems += BulkheadSettings.problems(self.values, self.assistants.map(\.assistant))
         problems += FrontDoorSettings.problems(self.values)
         problems += ExplainSettings.problems(self.values)
+        problems += TraceSettings.problems(self.values)
         problems += ClusterSettings.problems(self.values, assistants: known)
         problems += ModelUseSettings.problems(self.values)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }

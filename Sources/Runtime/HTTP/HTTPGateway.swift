@@ -13,6 +13,7 @@ public struct HTTPGateway: Sendable {
 
     private let live: Live<HTTPSettings>
     private let admin: AdminAPI?
+    private let traces: Traces?
     let door: FrontDoor
     let intake: MessageIntake
     let journal: any Journal
@@ -28,14 +29,16 @@ public struct HTTPGateway: Sendable {
     /// - Parameters:
     ///   - settings: where it listens counts at the start; the rest may change at any time.
     ///   - admin: `nil` for none.
+    ///   - traces: what requests at the doors make spans with; `nil` for none.
     ///   - clock: wall time.
     public init(
         settings: Live<HTTPSettings>, door: FrontDoor, intake: MessageIntake, journal: any Journal, waiter: ReplyWaiter,
-        health: HealthMonitor, conversations: ConversationOperations, admin: AdminAPI? = nil,
+        health: HealthMonitor, conversations: ConversationOperations, admin: AdminAPI? = nil, traces: Traces? = nil,
         clock: @escaping @Sendable () -> Timestamp, logger: Logger
     ) {
         self.live = settings
         self.admin = admin
+        self.traces = traces
         self.door = door
         self.intake = intake
         self.journal = journal
@@ -69,7 +72,8 @@ public struct HTTPGateway: Sendable {
 
     private func router(doors: Bool) -> Router<Context> {
         let router = Router(context: Context.self)
-        router.add(middleware: AnswerMiddleware(logger: self.logger, door: doors ? self.door : nil))
+        router.add(
+            middleware: AnswerMiddleware(logger: self.logger, door: doors ? self.door : nil, traces: doors ? self.traces : nil))
         self.serve(router, "/health", [.get: self.health.summary])
         self.serve(router, "/health/live", [.get: self.health.live])
         self.serve(router, "/health/ready", [.get: self.health.ready])
@@ -124,7 +128,7 @@ public struct HTTPGateway: Sendable {
         _ messages: [InboundMessage], from source: FrontDoorSettings.Source
     ) async throws -> [IntakeOutcome] {
         do {
-            let outcomes = try await self.intake.accept(messages, from: source)
+            let (messages, outcomes) = try await self.append(messages, from: source)
             for (message, outcome) in zip(messages, outcomes) { self.log(message, outcome, source) }
             return outcomes
         } catch let error as APIError {
@@ -139,6 +143,25 @@ public struct HTTPGateway: Sendable {
             throw APIError.unavailable("the message could not be stored; send it again")
         }
     }
+
+    /// - Returns: the messages as they stand in the log, with their place in the trace.
+    private func append(
+        _ messages: [InboundMessage], from source: FrontDoorSettings.Source
+    ) async throws -> (messages: [InboundMessage], outcomes: [IntakeOutcome]) {
+        var messages = messages
+        let trace = AppendTrace(messages: messages.count, self.traces)
+        if let span = trace.carried {
+            for index in messages.indices { messages[index].details.span = span }
+        }
+        do {
+            let outcomes = try await self.intake.accept(messages, from: source)
+            trace.ended(nil)
+            return (messages, outcomes)
+        } catch {
+            trace.ended(error)
+            throw error
+        }
+    }
 }
 
 /// Gives every answer its trace id, and at the doors the load; turns every error into JSON, and logs what fails.
@@ -146,17 +169,23 @@ private struct AnswerMiddleware: RouterMiddleware {
     let logger: Logger
     /// `nil` where there are no doors.
     let door: FrontDoor?
+    /// `nil` where requests get no spans.
+    let traces: Traces?
 
     @concurrent func handle(
         _ request: Request, context: GatewayContext,
         next: @concurrent (Request, GatewayContext) async throws -> Response
     ) async throws -> Response {
-        var context = context
-        context.traceID = request.findTraceID()
-        let traceID = context.traceID
+        // Probes and operators have no part in what happens to a message.
+        let isAtDoor = request.uri.path.hasPrefix("/webhook/") || request.uri.path.hasPrefix("/v1/")
+        let trace = RequestTrace(request, isAtDoor ? self.traces : nil)
+        let traceID = trace.trace.traceID
+        var own = context
+        own.traceID = traceID
+        let context = own
         var response: Response
         do {
-            response = try await next(request, context)
+            response = try await trace.run { try await next(request, context) }
         } catch let error as APIError {
             response = try error.response(from: request, context: context)
         } catch let error as HTTPError where error.status == .notFound {
@@ -170,6 +199,7 @@ private struct AnswerMiddleware: RouterMiddleware {
             response = try APIError(status: .internalServerError, code: "internal", message: "unexpected error")
                 .response(from: request, context: context)
         }
+        trace.ended(request.method, context.endpointPath, response.status)
         response.headers[.traceID] = traceID
         if let door, response.headers[.systemLoad] == nil { response.headers.append(contentsOf: door.headers) }
         if response.status.code >= 400 {
