@@ -10,7 +10,8 @@ extension Server {
     /// cannot count any more.
     func apply(_ configuration: CardumeConfiguration) async {
         self.logLevel.set(Logger.Level(rawValue: configuration.logLevel) ?? .info)
-        self.doors.set(configuration.http)
+        self.doors.set(configuration.http.succeeding(self.doors.value, at: .now))
+        self.storage.update(configuration)
         self.routes.set(configuration.routes)
         self.timeLimits.set(configuration.timeLimits)
         self.door.update(configuration.frontDoor)

@@ -24,7 +24,7 @@ struct Server {
     let role: Role
     let configuration: CardumeConfiguration
     let logger: Logger
-    private let storage: any Storage
+    let storage: any Storage
     private let client: SharedHTTPClient
     /// `nil` where no spans are made.
     let tracing: TracePipeline?

@@ -386,6 +386,10 @@ public struct HTTPSettings: Sendable {
     public var metaVerifyToken: String?
     /// Of /admin, which is closed without.
     public var adminToken: String?
+    /// How long a replaced secret still counts.
+    var secretOverlap: Duration
+    /// Replaced, and still counting.
+    var retired: [RetiredDoorSecrets] = []
 
     init(_ root: ConfigurationSection) {
         let http = root.section("http")
@@ -404,5 +408,6 @@ public struct HTTPSettings: Sendable {
         self.meta = Guarded(secret: meta.optional("app_secret"), isOpen: meta.flag("open"))
         self.metaVerifyToken = meta.optional("verify_token")
         self.adminToken = root.section("admin").optional("token")
+        self.secretOverlap = root.section("secrets").duration("overlap")
     }
 }
