@@ -39,13 +39,17 @@ let package = Package(
         .systemLibrary(name: "CScheduler", path: "Sources/CScheduler"),
         .target(
             name: "CardumeCore",
-            dependencies: [.product(name: "DequeModule", package: "swift-collections")],
+            dependencies: [
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
             path: "Sources/Core"
         ),
         .target(
             name: "CardumeActors",
             dependencies: [
-                "CardumeCore"
+                "CardumeCore",
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             path: "Sources/Actors"
         ),
@@ -94,6 +98,7 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             path: "Sources/Testing"
         ),
@@ -143,6 +148,7 @@ let package = Package(
             name: "ActorsTests",
             dependencies: [
                 "CardumeActors", "CardumeTesting", "TestSupport", .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
             ],
             path: "Tests/ActorsTests"
         ),
@@ -158,6 +164,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             path: "Tests/RuntimeTests"
         ),

@@ -35,7 +35,7 @@ extension ConversationActor {
 
     func ask(_ turn: Turn) async throws -> TurnResult {
         do {
-            return try await self.environment.handler.respond(to: turn)
+            return try await self.inTrace { try await self.environment.handler.respond(to: turn) }
         } catch let failure as TurnFailure {
             throw failure
         } catch let postponement as TurnPostponement {

@@ -60,13 +60,15 @@ extension ConversationActor {
                 let outcome =
                     Task.isCancelled
                     ? .postponed(cause: .gateway(reason: "the process is stopping"), delay: .zero)
-                    : await channel.send(machine.intent)
+                    : await self.inTrace { await channel.send(machine.intent) }
                 step = machine.sent(outcome, at: clock.wallTime)
             case .reconcile:
                 let known = try await self.untilAvailable {
                     try await self.environment.journal.providerIDs(of: self.id)
                 }
-                let answer = await channel.reconcile(machine.intent, known: known)
+                let answer = try await self.inSpan("reconcile") {
+                    await channel.reconcile(machine.intent, known: known)
+                }
                 step = machine.reconciled(answer, at: clock.wallTime)
             case .wait(let delay, let cause):
                 if machine.intent.state == .pending { self.report(.sendWillRetry(machine.intent, cause, delay: delay)) }

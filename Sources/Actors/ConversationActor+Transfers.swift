@@ -61,7 +61,9 @@ extension ConversationActor {
         if !isAnswered { self.machine.separate() }
         let turn = LogTransfer.Turn(entry: entry, fence: self.fence, isAnswered: isAnswered)
         let transfer = LogTransfer(of: self.id, to: queue, after: turn, at: self.environment.clock.wallTime)
-        let outcome = try await self.untilAvailable { try await self.environment.log.transfer(transfer) }
+        let outcome = try await self.inSpan("transfer \(queue)") {
+            try await self.untilAvailable { try await self.environment.log.transfer(transfer) }
+        }
         switch outcome {
         case .draining(let drain, let offset):
             self.report(.conversationTransferred(self.id, to: queue))

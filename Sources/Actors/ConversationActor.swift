@@ -1,4 +1,5 @@
 import CardumeCore
+import Tracing
 
 /// One conversation with something to do: runs its turns and sends its replies, one after the other.
 ///
@@ -32,6 +33,8 @@ actor ConversationActor {
     private(set) var slotWait: SlotWait?
     /// The turn that runs, or whose replies are being sent.
     private(set) var run: ConversationExplanation.Run?
+    /// Of the turn that runs, or whose replies are being sent; `nil` while nothing is traced.
+    var trace: TurnTrace?
     /// Why the log or the journal could not be used a moment ago; tried again.
     private(set) var storeTrouble: StoreError?
     private(set) var task: Task<Void, Never>?
@@ -170,7 +173,10 @@ actor ConversationActor {
 
     private func perform(_ item: ConversationMachine.Item, attempt: Int) async throws {
         let message = item.entry.message
-        defer { self.run = nil }
+        defer {
+            self.run = nil
+            self.trace = nil
+        }
         do {
             if let way = self.wayOut(of: item) { return try await self.passOn(item, way) }
             switch item.standing {
@@ -191,14 +197,18 @@ actor ConversationActor {
                 self.settleTurn(isAnswered: message.timer != nil)
             }
         } catch let failure as TurnFailure {
+            self.turnTraceEnded(failure)
             try await self.handle(failure, attempt: attempt)
             return
-        } catch is Supersession {
+        } catch let supersession as Supersession {
+            self.turnTraceEnded(supersession)
             self.machine.interrupted()
         } catch let postponement as TurnPostponement {
+            self.turnTraceEnded(postponement)
             self.machine.interrupted()
             try await self.wait(postponement.delay, for: postponement.cause)
         } catch {
+            self.turnTraceEnded(error)
             self.machine.interrupted()
             throw error
         }
@@ -206,6 +216,7 @@ actor ConversationActor {
 
     /// Sends what the turn gave and lets the message go.
     private func carryOut(_ answer: Answer, for entry: LogEntry) async throws {
+        self.traceAftermath(of: entry.message)
         if answer.intents.isEmpty, answer.transfer == nil { return self.settleTurn(isAnswered: true) }
         do {
             self.isSending = true
@@ -320,6 +331,7 @@ actor ConversationActor {
             let startedAt = self.environment.clock.wallTime
             turn.startedAt = startedAt
             self.run = ConversationExplanation.Run(since: startedAt, attempt: attempt)
+            self.traceTurn(turn, since: startedAt)
             let result =
                 self.machine.isSupersedable
                 ? try await self.respond(to: turn, since: startedAt) : try await self.ask(turn)
@@ -378,7 +390,9 @@ actor ConversationActor {
     }
 
     func report(_ event: RuntimeEvent) {
-        self.environment.observer.record(event, assistant: self.settings.assistant.id)
+        let assistant = self.settings.assistant.id
+        guard let context = self.trace?.context else { return self.environment.observer.record(event, assistant: assistant) }
+        ServiceContext.$current.withValue(context) { self.environment.observer.record(event, assistant: assistant) }
     }
 
     // MARK: Waiting
@@ -441,7 +455,12 @@ actor ConversationActor {
 
     @discardableResult
     func commit(_ record: JournalRecord) async throws -> CommitOutcome {
-        try await self.untilAvailable { try await self.environment.journal.commit(record, self.fence) }
+        guard self.trace != nil else {
+            return try await self.untilAvailable { try await self.environment.journal.commit(record, self.fence) }
+        }
+        return try await self.inSpan("commit \(record.name)") {
+            try await self.untilAvailable { try await self.environment.journal.commit(record, self.fence) }
+        }
     }
 
     /// As the environment's; says meanwhile what is the matter.

@@ -15,6 +15,8 @@ public struct RuntimeEnvironment: Sendable {
     public var timeLimit: @Sendable (AssistantID) -> Duration? = { _ in nil }
     /// Kept up to date by whoever composes the program.
     public let gates = ChannelGates()
+    /// `nil` where nobody makes spans.
+    public var traces: Traces?
     /// 64 random bits; seeded in simulations.
     public var random: @Sendable () -> UInt64
 

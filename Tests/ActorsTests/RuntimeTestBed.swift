@@ -22,20 +22,22 @@ final class RuntimeTestBed: Sendable {
         store: MemoryStore = MemoryStore(), log: (any PartitionLog)? = nil, channel: RecordingChannel = RecordingChannel(),
         assistant: Assistant = Assistant(id: RuntimeTestBed.assistant, retry: RetryPolicy(base: .milliseconds(1))),
         others: [Assistant] = [], lanes: Set<Lane>? = nil, settings: Dispatcher.Settings = Dispatcher.Settings(),
-        clock: any RuntimeClock = SystemClock(), route: (any MessageChannel)? = nil, handler: some TurnHandler
+        clock: any RuntimeClock = SystemClock(), route: (any MessageChannel)? = nil, traces: Traces? = nil,
+        handler: some TurnHandler
     ) {
         self.store = store
         self.clock = clock
         self.channel = channel
         self.group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        var environment = RuntimeEnvironment(
+            log: log ?? store, journal: store, handler: handler, channel: { _ in route ?? channel }, observer: self.events,
+            clock: clock)
+        environment.traces = traces
         self.dispatcher = Dispatcher(
             assistants: [assistant] + others, lanes: lanes,
             shards: self.group.makeIterator().map { Shard(executor: $0.executor) },
             settings: settings,
-            environment: RuntimeEnvironment(
-                log: log ?? store, journal: store, handler: handler, channel: { _ in route ?? channel },
-                observer: self.events,
-                clock: clock))
+            environment: environment)
         self.coordinator = Coordinator(
             member: Member.ID("bed-\(UInt64.random(in: .min ... .max))"), leases: store, dispatcher: self.dispatcher,
             interval: .milliseconds(20))

@@ -10,12 +10,14 @@ extension Server {
     /// cannot count any more.
     func apply(_ configuration: CardumeConfiguration) async {
         self.logLevel.set(Logger.Level(rawValue: configuration.logLevel) ?? .info)
-        self.doors.set(configuration.http)
+        self.doors.set(configuration.http.succeeding(self.doors.value, at: .now))
+        self.storage.update(configuration)
         self.routes.set(configuration.routes)
         self.timeLimits.set(configuration.timeLimits)
         self.door.update(configuration.frontDoor)
         self.spool?.update(limit: configuration.frontDoor.spoolBytes, patience: configuration.frontDoor.spoolPatience)
         self.breakers.update(configuration.breakers)
+        if let settings = configuration.traces { self.tracing?.update(settings) }
         self.models?.update(configuration)
         self.channels?.update(configuration)
         guard let coordinator = self.coordinator else { return }

@@ -26,6 +26,8 @@ struct Server {
     let logger: Logger
     let storage: any Storage
     private let client: SharedHTTPClient
+    /// `nil` where no spans are made.
+    let tracing: TracePipeline?
     let coordinator: Coordinator?
     let breakers: Breakers
     /// What changes while it runs, with ``apply(_:)``.
@@ -82,7 +84,11 @@ struct Server {
         self.storage = storage
         self.spool = try role.hasDoors && configuration.cluster != nil ? Self.spool(configuration, storage, logger) : nil
         // After what may fail: a client must not be dropped without being shut down.
-        let client = SharedHTTPClient()
+        let tracing = configuration.traces.map {
+            TracePipeline($0, version: Cardume.version, role: role.rawValue, logger: logger)
+        }
+        self.tracing = tracing
+        let client = SharedHTTPClient(traces: tracing?.traces)
         self.client = client
         // Whoever answers may be another process.
         self.waiter = ReplyWaiter(journal: configuration.cluster == nil ? nil : storage.journal)
@@ -124,6 +130,7 @@ struct Server {
                 handler: ModelTurnHandler(model: { models[$0] }, menuText: { routes.value[$0]?.menuText }),
                 channel: { channels[$0] },
                 observer: everyone, clock: clock)
+            environment.traces = tracing?.traces
             environment.timeLimit = { timeLimits.value[meter.level(of: $0)] }
             self.coordinator = Coordinator(
                 leases: storage.leases, configuration: configuration,
@@ -161,7 +168,7 @@ struct Server {
                     member: self.coordinator?.id, log: log, journal: journal, leases: storage.leases, client: client,
                     clock: { clock.wallTime }, local: { await dispatcher?.explain($0) ?? [:] })
             ) { AdminStatus(role: role, dispatcher: dispatcher) },
-            clock: { clock.wallTime }, logger: logger, metrics: metrics)
+            traces: tracing?.traces, clock: { clock.wallTime }, logger: logger, metrics: metrics)
         if let metrics { self.addSources(to: metrics, demand, queues: queues, clock: { clock.wallTime }) }
     }
 
@@ -216,6 +223,7 @@ struct Server {
         var services: [any Service] = [
             Housekeeping(storage: self.storage, logger: self.logger), LoadWatch(meter: self.meter), Tuning(live: self.live),
         ]
+        if let tracing = self.tracing { services.insert(TraceService(pipeline: tracing), at: 0) }
         if let spool = self.spool { services.append(SpoolReplay(spool: spool)) }
         // Before the conversations, so that it ends after them.
         if let models = self.models { services.append(ModelsService(models: models)) }
@@ -250,6 +258,7 @@ struct Server {
     private func close() async {
         self.spool?.close()
         try? await self.client.shutDown()
+        await self.tracing?.shutDown()
         try? await self.loops.shutdownGracefully()
     }
 

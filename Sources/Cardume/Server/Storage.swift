@@ -33,6 +33,9 @@ protocol Storage: Sendable {
     /// Looks whether the log is as it should be. Called by who appends after ``whileOpen(_:)`` began without it.
     func prepareLog() async throws(StoreError)
 
+    /// From now on new connections use the users and passwords of these settings; those that are open stay.
+    func update(_ configuration: CardumeConfiguration)
+
     /// Does now and then what keeps the stores small. Called every ten minutes, and once at start.
     func clean() async throws
 }
@@ -84,6 +87,8 @@ struct EmbeddedStorage: Storage {
 
     func prepareLog() async throws(StoreError) {}
 
+    func update(_ configuration: CardumeConfiguration) {}
+
     func clean() async throws {
         try await self.store.purgeSeen(at: self.clock())
     }
@@ -97,6 +102,7 @@ final class ClusterStorage: Storage {
     private let leasePool: PostgresPool
     private let maintenance: PostgresMaintenance
     private let redisLimiter: RedisRateLimiter?
+    private let connector: RedisConnector
     /// Whether it opens without Redis.
     private let isLogOptional: Bool
     private let isLogPrepared = Mutex(false)
@@ -133,6 +139,7 @@ final class ClusterStorage: Storage {
                 Self.report(event, to: logger, limit)
             }
             let connector = try RedisConnector(redis, meter: meters?.redis)
+            self.connector = connector
             self.redis = RedisLog(settings: log, connector: connector, eventLoops: loops, report: report)
             self.counter = RedisBudgetCounter(
                 connector: connector, prefix: settings.redisPrefix, on: loops[0], report: report)
@@ -219,6 +226,24 @@ final class ClusterStorage: Storage {
         guard !self.isLogPrepared.withLock({ $0 }) else { return }
         for warning in try await self.redis.start() { self.logger.warning("\(warning)") }
         self.isLogPrepared.withLock { $0 = true }
+    }
+
+    func update(_ configuration: CardumeConfiguration) {
+        guard let settings = configuration.cluster else { return }
+        do throws(RedisError) {
+            let redis = try RedisSettings(settings)
+            self.connector.update(redis)
+            self.redisLimiter?.update(redis)
+        } catch {
+            self.logger.error("redis.url makes no sense; the one before stays", metadata: ["problem": "\(error.message)"])
+        }
+        do throws(PostgresError) {
+            let postgres = try PostgresSettings(settings)
+            self.pool.update(postgres)
+            self.leasePool.update(postgres)
+        } catch {
+            self.logger.error("database.url makes no sense; the one before stays", metadata: ["problem": "\(error.message)"])
+        }
     }
 
     func clean() async throws {

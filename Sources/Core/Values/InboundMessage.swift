@@ -73,10 +73,13 @@ public struct InboundMessage: Hashable, Sendable, Codable {
         public var transfers: Int?
         /// Not sent by a contact: a timer of the assistant's has come to its time.
         public var timer: ConversationTimer.Firing?
+        /// The span that brought the message here, or of whoever sent the webhook; `nil` when of its trace only the id is known.
+        public var span: SpanReference?
 
         public init(
             quotedMessageID: String? = nil, selectionID: String? = nil, media: Media? = nil, showsMenu: Bool? = nil,
-            notice: LogNotice? = nil, movedTo: LogOffset? = nil, transfers: Int? = nil, timer: ConversationTimer.Firing? = nil
+            notice: LogNotice? = nil, movedTo: LogOffset? = nil, transfers: Int? = nil, timer: ConversationTimer.Firing? = nil,
+            span: SpanReference? = nil
         ) {
             self.quotedMessageID = quotedMessageID
             self.selectionID = selectionID
@@ -86,6 +89,7 @@ public struct InboundMessage: Hashable, Sendable, Codable {
             self.movedTo = movedTo
             self.transfers = transfers
             self.timer = timer
+            self.span = span
         }
 
         public static let none = Details()
@@ -149,6 +153,9 @@ extension InboundMessage {
     public var movedTo: LogOffset? { self.rare.object?.details.movedTo }
     /// ``Details/timer``, without a copy of the rest.
     public var timer: ConversationTimer.Firing? { self.rare.object?.details.timer }
+
+    /// ``Details/span``, without a copy of the rest.
+    public var span: SpanReference? { self.rare.object?.details.span }
 
     private enum CodingKeys: String, CodingKey {
         case id, conversation, kind, text, sentAt, receivedAt, contactName, replyAddress, traceID

@@ -31,13 +31,18 @@ public struct EvolutionChannel: MessageChannel {
             let delay = 0
             let linkPreview = false
         }
+        let call = OutgoingCall(sending: intent, "evolution", to: self.settings.baseURL, self.client.traces)
+        let outcome: SendOutcome
         do {
             let (status, body) = try await self.post(
-                "message/sendText", Body(number: intent.replyAddress, text: intent.text), timeout: self.settings.timeout)
-            return EvolutionAnswer.outcome(status: status, body: body)
+                "message/sendText", Body(number: intent.replyAddress, text: intent.text), timeout: self.settings.timeout,
+                as: call)
+            outcome = EvolutionAnswer.outcome(status: status, body: body)
         } catch {
-            return SendTransport.outcome(of: error)
+            outcome = SendTransport.outcome(of: error)
         }
+        call.ended(outcome)
+        return outcome
     }
 
     public func reconcile(_ intent: SendIntent, known: Set<String>) async -> Reconciliation {
@@ -82,12 +87,18 @@ public struct EvolutionChannel: MessageChannel {
         Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
     }
 
-    private func post(_ path: String, _ body: some Encodable, timeout: Duration) async throws -> (Int, Data) {
-        try await self.call(.POST, path, JSONEncoder().encode(body), timeout: timeout)
+    private func post(
+        _ path: String, _ body: some Encodable, timeout: Duration, as call: OutgoingCall? = nil
+    ) async throws -> (Int, Data) {
+        try await self.call(.POST, path, JSONEncoder().encode(body), timeout: timeout, as: call)
     }
 
-    /// - Parameter path: without the instance, which comes last.
-    func call(_ method: HTTPMethod, _ path: String, _ body: Data?, timeout: Duration) async throws -> (Int, Data) {
+    /// - Parameters:
+    ///   - path: without the instance, which comes last.
+    ///   - call: `nil` for what belongs to no trace.
+    func call(
+        _ method: HTTPMethod, _ path: String, _ body: Data?, timeout: Duration, as call: OutgoingCall? = nil
+    ) async throws -> (Int, Data) {
         // No query parameters: the server copies them over the instance in the path.
         var request = HTTPClientRequest(url: HTTPAddress.join(self.settings.baseURL, path + "/" + self.instance))
         request.method = method
@@ -96,7 +107,9 @@ public struct EvolutionChannel: MessageChannel {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(data: body))
         }
+        call?.inject(into: &request.headers)
         let (head, body) = try await self.client.fetch(request, within: timeout, upTo: 8 << 20)
+        call?.answered(Int(head.status.code))
         return (Int(head.status.code), body)
     }
 }

@@ -1,5 +1,5 @@
 import AsyncHTTPClient
-import CardumeCore
+public import CardumeCore
 import Foundation
 import NIOCore
 import NIOFoundationCompat
@@ -8,9 +8,14 @@ import NIOPosix
 /// The client all outgoing calls share: one pool of connections.
 public final class SharedHTTPClient: Sendable {
     let client: HTTPClient
+    /// What calls make spans with; `nil` for none.
+    let traces: Traces?
 
-    public init() {
+    public init(traces: Traces? = nil) {
+        self.traces = traces
         var configuration = HTTPClient.Configuration()
+        // Spans are made by those who know what a call is for.
+        configuration.tracing.tracer = nil
         configuration.timeout.connect = .seconds(5)
         configuration.redirectConfiguration = .disallow
         // Thousands of turns wait for one model server at once. Slots bound them, not the pool: who finds no connection

@@ -24,17 +24,23 @@ public struct MetaChannel: MessageChannel {
     public var recordDelay: Duration { .zero }
 
     public func send(_ intent: SendIntent) async -> SendOutcome {
+        let call = OutgoingCall(sending: intent, "meta", to: self.url, self.client.traces)
+        let outcome: SendOutcome
         do {
             var request = HTTPClientRequest(url: self.url)
             request.method = .POST
             request.headers.add(name: "Content-Type", value: "application/json")
             request.headers.add(name: "Authorization", value: "Bearer \(self.settings.key)")
             request.body = .bytes(ByteBuffer(data: try JSONEncoder().encode(Body(intent))))
+            call.inject(into: &request.headers)
             let (head, body) = try await self.client.fetch(request, within: self.settings.timeout, upTo: 1 << 20)
-            return MetaAnswer.outcome(status: Int(head.status.code), body: body)
+            call.answered(Int(head.status.code))
+            outcome = MetaAnswer.outcome(status: Int(head.status.code), body: body)
         } catch {
-            return SendTransport.outcome(of: error)
+            outcome = SendTransport.outcome(of: error)
         }
+        call.ended(outcome)
+        return outcome
     }
 
     public func reconcile(_ intent: SendIntent, known: Set<String>) async -> Reconciliation {

@@ -87,6 +87,8 @@ public struct CardumeConfiguration: Sendable {
     public var frontDoor: FrontDoorSettings
     public var explaining: ExplainSettings
     public var metrics: MetricsSettings
+    /// `nil`: no spans are made.
+    public var traces: TraceSettings?
     public var assistants: [AssistantSettings]
     public var channels: [ChannelSettings]
     public var breakers: BreakerSettings
@@ -136,6 +138,7 @@ public struct CardumeConfiguration: Sendable {
         self.http = HTTPSettings(root)
         self.explaining = ExplainSettings(root)
         self.metrics = MetricsSettings(root)
+        self.traces = TraceSettings(root)
         let model = root.section("model")
         self.assistants = values.names(under: ["assistants"]).map {
             AssistantSettings(id: AssistantID($0), root.section("assistants").section($0), model)
@@ -214,6 +217,7 @@ public struct CardumeConfiguration: Sendable {
         problems += BulkheadSettings.problems(self.values, self.assistants.map(\.assistant))
         problems += FrontDoorSettings.problems(self.values)
         problems += ExplainSettings.problems(self.values)
+        problems += TraceSettings.problems(self.values)
         problems += ClusterSettings.problems(self.values, assistants: known)
         problems += ModelUseSettings.problems(self.values)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
@@ -384,6 +388,10 @@ public struct HTTPSettings: Sendable {
     public var metaVerifyToken: String?
     /// Of /admin, which is closed without.
     public var adminToken: String?
+    /// How long a replaced secret still counts.
+    var secretOverlap: Duration
+    /// Replaced, and still counting.
+    var retired: [RetiredDoorSecrets] = []
 
     init(_ root: ConfigurationSection) {
         let http = root.section("http")
@@ -402,5 +410,6 @@ public struct HTTPSettings: Sendable {
         self.meta = Guarded(secret: meta.optional("app_secret"), isOpen: meta.flag("open"))
         self.metaVerifyToken = meta.optional("verify_token")
         self.adminToken = root.section("admin").optional("token")
+        self.secretOverlap = root.section("secrets").duration("overlap")
     }
 }

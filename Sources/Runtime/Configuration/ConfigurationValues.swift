@@ -15,9 +15,11 @@ public struct ConfigurationValues: Sendable {
     public struct Effective: Sendable {
         public let path: [String]
         public let key: ConfigurationKey
-        public let text: String
+        public internal(set) var text: String
         public let source: Source
         let place: String
+        /// Where a secret was read from; `nil` for what stands in the configuration itself.
+        var secretFile: String?
         /// What somebody has set while the program runs; `nil` for any other source.
         public var `override`: SettingOverride?
     }
@@ -108,31 +110,19 @@ public struct ConfigurationValues: Sendable {
             }
             for name in names where key.isSecret {
                 guard let file = environment.string(forKey: ConfigKey([name + "_FILE"])) else { continue }
-                let text = try self.secret(in: file, place: name + "_FILE", path)
-                return Effective(path: path, key: key, text: text, source: .environment, place: name + "_FILE")
+                let text = try SecretFile.read(file, place: name + "_FILE", for: path)
+                return Effective(
+                    path: path, key: key, text: text, source: .environment, place: name + "_FILE", secretFile: file)
             }
         }
         if let value = document.values[path] {
             return Effective(path: path, key: key, text: value.text, source: .file, place: value.place)
         }
         if key.isSecret, let value = document.values[Array(filePath)] {
-            let text = try self.secret(in: value.text, place: value.place, path)
-            return Effective(path: path, key: key, text: text, source: .file, place: value.place)
+            let text = try SecretFile.read(value.text, place: value.place, for: path)
+            return Effective(
+                path: path, key: key, text: text, source: .file, place: value.place, secretFile: value.text)
         }
         return key.defaultValue.map { Effective(path: path, key: key, text: $0, source: .default, place: "") }
-    }
-
-    /// A secret's file holds the secret and at most one line end.
-    private static func secret(in file: String, place: String, _ path: [String]) throws -> String {
-        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
-            throw ConfigurationProblem(
-                place: place, key: path.joined(separator: "."), message: "the secret's file \(file) cannot be read")
-        }
-        let secret = text.hasSuffix("\r\n") ? text.dropLast() : text.hasSuffix("\n") ? text.dropLast() : Substring(text)
-        guard !secret.isEmpty else {
-            throw ConfigurationProblem(
-                place: place, key: path.joined(separator: "."), message: "the secret's file \(file) is empty")
-        }
-        return String(secret)
     }
 }

@@ -12,6 +12,7 @@ package final class RedisRateLimiter: RateLimiter {
     private static let script = RedisScript(String(decoding: PackageResources.take_place_lua, as: UTF8.self))
 
     private let client: RedisClient
+    private let connector: RedisConnector
     private let prefix: String
 
     /// - Parameters:
@@ -23,12 +24,16 @@ package final class RedisRateLimiter: RateLimiter {
     ) throws(RedisError) {
         var settings = settings
         settings.replyDeadline = min(settings.replyDeadline, Self.replyDeadline)
-        self.client = RedisClient(connector: try RedisConnector(settings, meter: meter), on: eventLoop, report: report)
+        self.connector = try RedisConnector(settings, meter: meter)
+        self.client = RedisClient(connector: self.connector, on: eventLoop, report: report)
         self.prefix = prefix
     }
 
     /// Keeps the connections until the task is cancelled. Called once.
     package func run() async { await self.client.run() }
+
+    /// From now on new connections use this user and password.
+    package func update(_ settings: RedisSettings) { self.connector.update(settings) }
 
     /// Returns once it can count, or cannot for now.
     package func settled() async { _ = try? await self.client.connected() }

@@ -13,6 +13,7 @@ public struct HTTPGateway: Sendable {
 
     private let live: Live<HTTPSettings>
     private let admin: AdminAPI?
+    private let traces: Traces?
     let door: FrontDoor
     let intake: MessageIntake
     let journal: any Journal
@@ -30,11 +31,12 @@ public struct HTTPGateway: Sendable {
     /// - Parameters:
     ///   - settings: where it listens counts at the start; the rest may change at any time.
     ///   - admin: `nil` for none.
+    ///   - traces: what requests at the doors make spans with; `nil` for none.
     ///   - clock: wall time.
     ///   - metrics: shown at `/metrics`; `nil` for none.
     public init(
         settings: Live<HTTPSettings>, door: FrontDoor, intake: MessageIntake, journal: any Journal, waiter: ReplyWaiter,
-        health: HealthMonitor, conversations: ConversationOperations, admin: AdminAPI? = nil,
+        health: HealthMonitor, conversations: ConversationOperations, admin: AdminAPI? = nil, traces: Traces? = nil,
         clock: @escaping @Sendable () -> Timestamp, logger: Logger, metrics: MetricsRegistry? = nil
     ) {
         self.meters = metrics.map { DoorMeters($0) }
@@ -45,6 +47,7 @@ public struct HTTPGateway: Sendable {
         }
         self.live = settings
         self.admin = admin
+        self.traces = traces
         self.door = door
         self.intake = intake
         self.journal = journal
@@ -78,7 +81,9 @@ public struct HTTPGateway: Sendable {
 
     private func router(doors: Bool) -> Router<Context> {
         let router = Router(context: Context.self)
-        router.add(middleware: AnswerMiddleware(logger: self.logger, door: doors ? self.door : nil, meters: self.meters))
+        router.add(
+            middleware: AnswerMiddleware(
+                logger: self.logger, door: doors ? self.door : nil, meters: self.meters, traces: doors ? self.traces : nil))
         self.serve(router, "/health", [.get: self.health.summary])
         self.serve(router, "/health/live", [.get: self.health.live])
         self.serve(router, "/health/ready", [.get: self.health.ready])
@@ -155,7 +160,7 @@ public struct HTTPGateway: Sendable {
         _ messages: [InboundMessage], from source: FrontDoorSettings.Source
     ) async throws -> [IntakeOutcome] {
         do {
-            let outcomes = try await self.intake.accept(messages, from: source)
+            let (messages, outcomes) = try await self.append(messages, from: source)
             for (message, outcome) in zip(messages, outcomes) { self.log(message, outcome, source) }
             return outcomes
         } catch let error as APIError {
@@ -172,6 +177,25 @@ public struct HTTPGateway: Sendable {
             throw APIError.unavailable("the message could not be stored; send it again")
         }
     }
+
+    /// - Returns: the messages as they stand in the log, with their place in the trace.
+    private func append(
+        _ messages: [InboundMessage], from source: FrontDoorSettings.Source
+    ) async throws -> (messages: [InboundMessage], outcomes: [IntakeOutcome]) {
+        var messages = messages
+        let trace = AppendTrace(messages: messages.count, self.traces)
+        if let span = trace.carried {
+            for index in messages.indices { messages[index].details.span = span }
+        }
+        do {
+            let outcomes = try await self.intake.accept(messages, from: source)
+            trace.ended(nil)
+            return (messages, outcomes)
+        } catch {
+            trace.ended(error)
+            throw error
+        }
+    }
 }
 
 /// Gives every answer its trace id, and at the doors the load; turns every error into JSON, and logs what fails.
@@ -180,18 +204,24 @@ private struct AnswerMiddleware: RouterMiddleware {
     /// `nil` where there are no doors.
     let door: FrontDoor?
     let meters: DoorMeters?
+    /// `nil` where requests get no spans.
+    let traces: Traces?
 
     @concurrent func handle(
         _ request: Request, context: GatewayContext,
         next: @concurrent (Request, GatewayContext) async throws -> Response
     ) async throws -> Response {
         let begin = ContinuousClock.now
-        var context = context
-        context.traceID = request.findTraceID()
-        let traceID = context.traceID
+        // Probes and operators have no part in what happens to a message.
+        let isAtDoor = request.uri.path.hasPrefix("/webhook/") || request.uri.path.hasPrefix("/v1/")
+        let trace = RequestTrace(request, isAtDoor ? self.traces : nil)
+        let traceID = trace.trace.traceID
+        var own = context
+        own.traceID = traceID
+        let context = own
         var response: Response
         do {
-            response = try await next(request, context)
+            response = try await trace.run { try await next(request, context) }
         } catch let error as APIError {
             response = try error.response(from: request, context: context)
         } catch let error as HTTPError where error.status == .notFound {
@@ -207,6 +237,7 @@ private struct AnswerMiddleware: RouterMiddleware {
         }
         self.meters?.answered(
             context.endpointPath, status: Int(response.status.code), after: begin.duration(to: .now))
+        trace.ended(request.method, context.endpointPath, response.status)
         response.headers[.traceID] = traceID
         if let door, response.headers[.systemLoad] == nil { response.headers.append(contentsOf: door.headers) }
         if response.status.code >= 400 {

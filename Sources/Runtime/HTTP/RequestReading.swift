@@ -9,6 +9,7 @@ extension HTTPField.Name {
     static let apikey = HTTPField.Name("apikey")!
     static let hubSignature = HTTPField.Name("X-Hub-Signature-256")!
     static let traceparent = HTTPField.Name("traceparent")!
+    static let tracestate = HTTPField.Name("tracestate")!
 }
 
 /// A request's context, with the trace it belongs to.
@@ -37,26 +38,6 @@ extension Request {
         } catch is NIOTooManyBytesError {
             throw APIError.tooLarge(limit)
         }
-    }
-
-    /// The trace this request belongs to: `traceparent`'s, `X-Trace-ID`'s, or a new one.
-    func findTraceID() -> String {
-        let parts = self.headers[.traceparent]?.split(separator: "-") ?? []
-        if parts.count >= 4, let id = Self.traceID(parts[1]) { return id }
-        if let id = self.headers[.traceID].flatMap({ Self.traceID(Substring($0)) }) { return id }
-        let (high, low) = (UInt64.random(in: 1 ... .max), UInt64.random(in: .min ... .max))
-        return Self.hex(high) + Self.hex(low)
-    }
-
-    private static func traceID(_ text: Substring) -> String? {
-        let id = text.lowercased()
-        let isHex = id.utf8.count == 32 && id.utf8.allSatisfy { "0123456789abcdef".utf8.contains($0) }
-        return isHex && id.contains { $0 != "0" } ? id : nil
-    }
-
-    private static func hex(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 
     /// A query parameter. Names may contain dots; `+` is a space.

@@ -6,16 +6,20 @@ import JWTKit
 /// Tells real senders from others. Secrets are compared as bytes, in constant time.
 struct WebhookAuthenticator: Sendable {
     private let settings: HTTPSettings
+    /// The present ones first, then those that still count.
+    private let secrets: [DoorSecrets]
 
-    init(settings: HTTPSettings) {
+    init(settings: HTTPSettings, at now: ContinuousClock.Instant = .now) {
         self.settings = settings
+        let retired = settings.retired.lazy.filter { $0.until > now }.map(\.secrets)
+        self.secrets = [settings.secrets] + retired
     }
 
     /// Whether `/v1` may be used with this `Authorization` header.
     func allowsAPI(authorization: String?) -> Bool {
         if self.settings.api.isOpen { return true }
-        guard let token = self.settings.api.secret else { return false }
-        return Self.isEqual(Self.bearer(authorization), token)
+        let bearer = Self.bearer(authorization)
+        return self.secrets.contains { $0.api.map { Self.isEqual(bearer, $0) } ?? false }
     }
 
     /// Whether /admin may be used with this `Authorization` header.
@@ -26,11 +30,11 @@ struct WebhookAuthenticator: Sendable {
     /// Whether an Evolution webhook with these headers is genuine.
     func allowsEvolution(apikey: String?, authorization: String?) async -> Bool {
         if self.settings.evolution.isOpen { return true }
-        guard let secret = self.settings.evolution.secret else { return false }
+        guard let leeway = self.settings.evolution.secret?.jwtLeeway else { return false }
         let bearer = Self.bearer(authorization)
-        if let key = secret.key, Self.isEqual(apikey, key) || Self.isEqual(bearer, key) { return true }
-        if let jwtSecret = secret.jwtSecret, let bearer {
-            return await Self.isToken(bearer, of: jwtSecret, leeway: secret.jwtLeeway)
+        for secret in self.secrets {
+            if let key = secret.evolutionKey, Self.isEqual(apikey, key) || Self.isEqual(bearer, key) { return true }
+            if let own = secret.evolutionJWT, let bearer, await Self.isToken(bearer, of: own, leeway: leeway) { return true }
         }
         return false
     }
@@ -38,17 +42,23 @@ struct WebhookAuthenticator: Sendable {
     /// Whether `body` was signed with the app secret (HMAC-SHA256 over the raw bytes).
     func allowsMeta(signature: String?, body: [UInt8]) -> Bool {
         if self.settings.meta.isOpen { return true }
-        guard let secret = self.settings.meta.secret, let signature, signature.hasPrefix("sha256="),
-            let code = Self.bytes(hex: signature.dropFirst(7)), code.count == SHA256.byteCount
+        guard let signature, signature.hasPrefix("sha256="), let code = Self.bytes(hex: signature.dropFirst(7)),
+            code.count == SHA256.byteCount
         else { return false }
-        return HMAC<SHA256>.isValidAuthenticationCode(
-            code, authenticating: body, using: SymmetricKey(data: Data(secret.utf8)))
+        return self.secrets.contains { secrets in
+            guard let secret = secrets.meta else { return false }
+            return HMAC<SHA256>.isValidAuthenticationCode(
+                code, authenticating: body, using: SymmetricKey(data: Data(secret.utf8)))
+        }
     }
 
     /// Whether Meta's verification request knows our token.
     func allowsVerification(mode: String?, token: String?) -> Bool {
-        guard mode == "subscribe", let own = self.settings.metaVerifyToken, !own.isEmpty else { return false }
-        return Self.isEqual(token, own)
+        guard mode == "subscribe" else { return false }
+        return self.secrets.contains { secrets in
+            guard let own = secrets.metaVerifyToken, !own.isEmpty else { return false }
+            return Self.isEqual(token, own)
+        }
     }
 
     private static func bearer(_ authorization: String?) -> String? {

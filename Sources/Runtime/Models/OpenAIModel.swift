@@ -4,6 +4,7 @@ import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
+import Tracing
 
 /// A chat model behind an OpenAI-compatible `POST …/chat/completions`.
 public struct OpenAIModel: LanguageModel {
@@ -52,6 +53,33 @@ public struct OpenAIModel: LanguageModel {
     }
 
     private func attempt(_ request: ModelRequest) async throws -> ModelResponse {
+        // Names as in the semantic conventions for generative AI, none of which is stable yet.
+        let call = OutgoingCall(
+            "chat \(self.settings.name)", to: self.url, traceID: request.traceID, self.client.traces,
+            [
+                "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai",
+                "gen_ai.request.model": .string(self.settings.name), "cardume.assistant": .string(request.assistant.rawValue),
+            ])
+        do {
+            let response = try await self.attempt(request, as: call)
+            call.note { attributes in
+                attributes["gen_ai.usage.input_tokens"] = response.usage?.prompt
+                attributes["gen_ai.usage.output_tokens"] = response.usage?.completion
+                if let transfer = response.transfer {
+                    attributes["gen_ai.tool.name"] = TransferTool.name
+                    attributes["cardume.transfer"] = transfer.rawValue
+                }
+            }
+            call.ended()
+            return response
+        } catch {
+            let failure = (error as? ContextOverflow)?.failure ?? error as? TurnFailure
+            call.ended(failure?.category.rawValue ?? "interrupted")
+            throw error
+        }
+    }
+
+    private func attempt(_ request: ModelRequest, as call: OutgoingCall) async throws -> ModelResponse {
         let head: HTTPClientResponse
         let body: Data
         let timeout = request.deadline.map { min($0 - self.uptime(), self.settings.timeout) } ?? self.settings.timeout
@@ -62,7 +90,7 @@ public struct OpenAIModel: LanguageModel {
         }
         do {
             (head, body) = try await self.client.fetch(
-                try self.httpRequest(for: request), within: timeout, upTo: 8 << 20)
+                try self.httpRequest(for: request, as: call), within: timeout, upTo: 8 << 20)
         } catch {
             try Task.checkCancellation()
             var failure = OpenAIFailure.transport(error)
@@ -70,6 +98,7 @@ public struct OpenAIModel: LanguageModel {
             if timeout < min(self.settings.timeout, Self.leastFairTime) { failure.isOutage = false }
             throw failure
         }
+        call.answered(Int(head.status.code))
         self.onLimits(ModelLimitReport { head.headers.first(name: $0) })
         guard head.status == .ok else {
             let failure = OpenAIFailure.status(Int(head.status.code), body, head.headers)
@@ -79,7 +108,7 @@ public struct OpenAIModel: LanguageModel {
         return try self.response(from: body, to: request)
     }
 
-    private func httpRequest(for request: ModelRequest) throws -> HTTPClientRequest {
+    private func httpRequest(for request: ModelRequest, as call: OutgoingCall) throws -> HTTPClientRequest {
         var messages = request.messages.map { Message(role: $0.role == .contact ? "user" : "assistant", content: $0.text) }
         if !request.prompt.isEmpty { messages.insert(Message(role: "system", content: request.prompt), at: 0) }
         let isNew = self.settings.maximumTokensField == "max_completion_tokens"
@@ -92,6 +121,7 @@ public struct OpenAIModel: LanguageModel {
         http.method = .POST
         http.headers.add(name: "Content-Type", value: "application/json")
         http.headers.add(name: "X-Client-Request-Id", value: request.traceID)
+        call.inject(into: &http.headers)
         // An empty `Bearer ` is refused by some proxies.
         if let key = self.settings.key { http.headers.add(name: "Authorization", value: "Bearer \(key)") }
         http.body = .bytes(ByteBuffer(data: try JSONEncoder().encode(body)))

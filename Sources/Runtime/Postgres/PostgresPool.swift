@@ -27,8 +27,13 @@ package final class PostgresPool: Sendable {
         /// Both are turned off for good when a pooler stands between us and the server that has no use for them.
         var usesPreparedStatements = true
         var tellsServerTimeout = true
+        /// Those in force first, then those before them: server and files do not change at the same moment.
+        var addresses: [PostgresSettings]
+        /// Whether the server has ever let anybody in.
+        var wasAccepted = false
     }
 
+    /// Of user and password, those at the start.
     package let settings: PostgresSettings
     private let state: Mutex<State>
 
@@ -37,7 +42,15 @@ package final class PostgresPool: Sendable {
         let limits = PostgresPoolMachine.Limits(
             minimum: settings.minimumConnections, maximum: settings.maximumConnections, waiters: settings.waiterLimit,
             idleLifetime: settings.idleLifetime, checkAfter: settings.checkAfter)
-        self.state = Mutex(State(machine: PostgresPoolMachine(limits: limits)))
+        self.state = Mutex(State(machine: PostgresPoolMachine(limits: limits), addresses: [settings]))
+    }
+
+    /// From now on new connections use this address, and the one before where the server refuses user or password. Limits stay.
+    package func update(_ settings: PostgresSettings) {
+        self.state.withLock { state in
+            guard let current = state.addresses.first, !current.isReached(like: settings) else { return }
+            state.addresses = [settings, current]
+        }
     }
 
     package var statistics: Statistics {
@@ -208,7 +221,10 @@ package final class PostgresPool: Sendable {
     private func open(_ id: PostgresPoolMachine.ConnectionID) async {
         do {
             let connection = try await self.connect(id)
-            self.state.withLock { $0.connections[id] = connection }
+            self.state.withLock { state in
+                state.connections[id] = connection
+                state.wasAccepted = true
+            }
             self.decide { machine, now in machine.opened(id, at: now) }
         } catch {
             self.state.withLock { $0.latestError = error }
@@ -220,13 +236,31 @@ package final class PostgresPool: Sendable {
     }
 
     private func connect(_ id: PostgresPoolMachine.ConnectionID) async throws(PostgresError) -> PostgresConnection {
+        var refusal: PostgresError?
+        for address in self.state.withLock({ $0.addresses }) {
+            do {
+                return try await self.connect(id, address)
+            } catch {
+                guard error.code == .authentication else { throw error }
+                refusal = refusal ?? error
+            }
+        }
+        guard var refusal else { preconditionFailure("no address") }
+        // The password may be being changed: nothing to give up for.
+        if self.state.withLock({ $0.wasAccepted }) { refusal.code = .connection }
+        throw refusal
+    }
+
+    private func connect(
+        _ id: PostgresPoolMachine.ConnectionID, _ address: PostgresSettings
+    ) async throws(PostgresError) -> PostgresConnection {
         let tellsServerTimeout = self.state.withLock { $0.tellsServerTimeout }
         do {
             return try await PostgresConnection.connect(
-                self.settings, number: id, withServerTimeout: tellsServerTimeout)
+                address, number: id, withServerTimeout: tellsServerTimeout)
         } catch  where error.code == .refusedParameter && tellsServerTimeout {
             self.state.withLock { $0.tellsServerTimeout = false }
-            return try await PostgresConnection.connect(self.settings, number: id, withServerTimeout: false)
+            return try await PostgresConnection.connect(address, number: id, withServerTimeout: false)
         }
     }
 }

@@ -74,6 +74,9 @@ package struct PostgresSettings: Sendable, CustomStringConvertible {
         return parameters.map { ($0.key, $0.value) }
     }
 
+    /// Whether a connection made with the one is as good as one made with the other.
+    func isReached(like other: PostgresSettings) -> Bool { self.parameters == other.parameters }
+
     /// `host:port/database`, for people.
     package var description: String {
         let host = self.parameters["host"] ?? self.parameters["hostaddr"] ?? "local socket"

@@ -2,6 +2,7 @@ import CardumeCore
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -16,7 +17,21 @@ package final class RedisConnector: Sendable {
         let clientID: Int?
     }
 
+    private struct Credentials: Equatable {
+        var user: String?
+        var password: String?
+    }
+
+    private struct Access {
+        /// Those in force first, then those before them: server and files do not change at the same moment.
+        var credentials: [Credentials]
+        /// Whether some have ever been accepted.
+        var wasAccepted = false
+    }
+
+    /// Of user and password, those at the start.
     package let settings: RedisSettings
+    private let access: Mutex<Access>
     private let tls: NIOSSLContext?
     private let meter: RedisMeter?
 
@@ -25,6 +40,8 @@ package final class RedisConnector: Sendable {
     package init(_ settings: RedisSettings, meter: RedisMeter? = nil) throws(RedisError) {
         self.settings = settings
         self.meter = meter
+        self.access = Mutex(
+            Access(credentials: [Credentials(user: settings.user, password: settings.password)]))
         guard settings.usesTLS else {
             self.tls = nil
             return
@@ -42,17 +59,47 @@ package final class RedisConnector: Sendable {
         }
     }
 
+    /// From now on new connections use this user and password, and those before where the server refuses them.
+    package func update(_ settings: RedisSettings) {
+        let new = Credentials(user: settings.user, password: settings.password)
+        self.access.withLock { access in
+            guard let current = access.credentials.first, current != new else { return }
+            access.credentials = [new, current]
+        }
+    }
+
     /// Connects to `node` and greets it: password, database, name, role.
     ///
     /// - Parameter blocks: whether its commands may wait on purpose, so that how long they take says nothing. Defaults to `false`.
-    /// - Throws: what tells a wrong password, failed TLS, a server that is no Redis and an unreachable one apart.
+    /// - Throws: what tells a wrong password, failed TLS, a server that is no Redis and an unreachable one apart. A password that
+    ///   is refused although it, or one before it, was accepted earlier, is not called wrong: it may be being changed.
     func open(
         _ node: RedisNode, on eventLoop: any EventLoop, blocks: Bool = false
     ) async throws(RedisError) -> Opened {
-        let connection = try await self.connect(node, on: eventLoop, blocks ? nil : self.meter)
+        let meter = blocks ? nil : self.meter
+        var refusal: RedisError?
+        for credentials in self.access.withLock({ $0.credentials }) {
+            do throws(RedisError) {
+                let opened = try await self.open(node, as: credentials, on: eventLoop, meter)
+                self.access.withLock { $0.wasAccepted = true }
+                return opened
+            } catch {
+                guard error.code == .wrongPassword else { throw error }
+                refusal = refusal ?? error
+            }
+        }
+        guard var refusal else { preconditionFailure("no credentials") }
+        if self.access.withLock({ $0.wasAccepted }) { refusal.code = .unreachable }
+        throw refusal
+    }
+
+    private func open(
+        _ node: RedisNode, as credentials: Credentials, on eventLoop: any EventLoop, _ meter: RedisMeter?
+    ) async throws(RedisError) -> Opened {
+        let connection = try await self.connect(node, on: eventLoop, meter)
         let opened: Result<Opened, RedisError> = await withTaskCancellationHandler {
             do throws(RedisError) {
-                return .success(Opened(connection: connection, clientID: try await self.greet(connection)))
+                return .success(Opened(connection: connection, clientID: try await self.greet(connection, as: credentials)))
             } catch {
                 connection.close()
                 return .failure(error)
@@ -128,11 +175,11 @@ package final class RedisConnector: Sendable {
     // MARK: Greeting
 
     /// Returns the connection's number.
-    private func greet(_ connection: RedisConnection) async throws(RedisError) -> Int? {
+    private func greet(_ connection: RedisConnection, as credentials: Credentials) async throws(RedisError) -> Int? {
         var required: [RedisCommand] = []
-        if let password = self.settings.password {
+        if let password = credentials.password {
             var command = RedisCommand("AUTH")
-            if let user = self.settings.user { command.append(user) }
+            if let user = credentials.user { command.append(user) }
             command.append(password)
             required.append(command)
         }

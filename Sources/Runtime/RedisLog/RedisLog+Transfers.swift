@@ -78,7 +78,7 @@ extension RedisLog {
             // The script knows the hold and names it.
             var message = turn.entry.message.transferred(from: old, along: LogDrain(to: transfer.queue, hold: .start))
             message.details.movedTo = nil
-            RedisLogEntry.appendFields(message, more: try RedisLogEntry.json(message.details), to: &command)
+            RedisLogEntry.appendFields(message, more: try RedisLogEntry.more(of: message), to: &command)
         }
         let reply = try await self.lane(number).run(RedisLogScripts.transfer, command, number)
         var values = reply.root.array.makeIterator()

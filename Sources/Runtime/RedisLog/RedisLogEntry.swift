@@ -10,6 +10,7 @@ import FoundationEssentials
 /// | `at` | when it was received, milliseconds since 1970 |
 /// | `to`, `trace` | the address a reply goes to, the trace id |
 /// | `sent`, `name` | the sender's time in seconds since 1970, the contact's name |
+/// | `span` | ``SpanReference``: the span that the trace goes on below |
 /// | `more` | ``InboundMessage/Details`` as JSON |
 /// | `menu` | present when the contact is to be shown the channel's menu |
 /// | `moved` | the id of the hold for which it comes from another assistant's log |
@@ -17,8 +18,10 @@ import FoundationEssentials
 enum RedisLogEntry {
     /// Appends the number of arguments that follow, and these: fields and values.
     static func append(_ message: InboundMessage, to command: inout RedisCommand) throws(StoreError) {
-        let more = message.hasDetails ? try self.json(message.details) : nil
-        let optional = [message.text != nil, message.sentAt != nil, message.contactName != nil, more != nil]
+        let more = try self.more(of: message)
+        let optional = [
+            message.text != nil, message.sentAt != nil, message.contactName != nil, message.span != nil, more != nil,
+        ]
         command.append(2 * (6 + optional.count { $0 }))
         self.appendFields(message, more: more, to: &command)
     }
@@ -49,10 +52,22 @@ enum RedisLogEntry {
             command.append("name")
             command.append(name)
         }
+        if let span = message.span {
+            command.append("span")
+            command.append(span.rawValue)
+        }
         if let more {
             command.append("more")
             command.append(bytes: more)
         }
+    }
+
+    /// The details that have no field of their own, as JSON; `nil` when there are none.
+    static func more(of message: InboundMessage) throws(StoreError) -> [UInt8]? {
+        guard message.hasDetails else { return nil }
+        var details = message.details
+        details.span = nil
+        return details == .none ? nil : try self.json(details)
     }
 
     static func json(_ value: some Encodable) throws(StoreError) -> [UInt8] {
@@ -79,6 +94,7 @@ enum RedisLogEntry {
         var name: String?
         var details = InboundMessage.Details.none
         var (showsMenu, movedTo, notice): (Bool?, LogOffset?, LogNotice?) = (nil, nil, nil)
+        var span: SpanReference?
         var iterator = fields.makeIterator()
         while let field = iterator.next(), let value = iterator.next() {
             switch field.word {
@@ -95,12 +111,14 @@ enum RedisLogEntry {
             case Word.menu: showsMenu = true
             case Word.moved: movedTo = value.offset
             case Word.notice: notice = value.string.flatMap(LogNotice.init)
+            case Word.span: span = value.string.flatMap(SpanReference.init)
             default: break
             }
         }
         if showsMenu != nil { details.showsMenu = showsMenu }
         if movedTo != nil { details.movedTo = movedTo }
         if notice != nil { details.notice = notice }
+        if span != nil { details.span = span }
         guard let conversation, let id, let replyAddress else { return nil }
         return LogEntry(
             offset: offset,
@@ -130,6 +148,7 @@ private enum Word {
     static let menu = Self.word("menu")
     static let moved = Self.word("moved")
     static let notice = Self.word("notice")
+    static let span = Self.word("span")
 
     private static func word(_ name: StaticString) -> UInt64 {
         name.withUTF8Buffer { RedisValue.word(UnsafeRawBufferPointer($0)) }

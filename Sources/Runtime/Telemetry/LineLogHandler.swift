@@ -2,6 +2,7 @@ public import CardumeCore
 import Foundation
 public import Logging
 import Synchronization
+import Tracing
 
 /// Writes one line per event to a stream, as JSON for collectors or as text for people.
 public struct LineLogHandler: LogHandler {
@@ -44,19 +45,34 @@ public struct LineLogHandler: LogHandler {
         var fields = self.metadata
         if let own = event.metadata { fields.merge(own) { _, new in new } }
         if let error = event.error { fields["error"] = "\(error)" }
+        Self.addTrace(to: &fields)
         let sorted = fields.sorted { $0.key < $1.key }
         let time = Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
         switch self.format {
         case .json:
             var line = "{\"time\":\"\(time)\",\"level\":\"\(event.level)\",\"logger\":\(Self.json(self.label))"
             line += ",\"message\":\(Self.json(event.message.description))"
-            for (key, value) in sorted { line += ",\(Self.json(key)):\(Self.json(value.description))" }
+            for (key, value) in sorted { line += ",\(Self.json(Self.name(of: key))):\(Self.json(value.description))" }
             self.output(line + "}")
         case .text:
             let fields = sorted.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
             let level = event.level.rawValue.uppercased()
             self.output("\(time.dropFirst(11)) \(level) \(event.message)\(fields.isEmpty ? "" : "  " + fields)")
         }
+    }
+
+    /// What runs in a trace says so, where the line does not say it itself.
+    private static func addTrace(to fields: inout Logger.Metadata) {
+        guard let trace = ServiceContext.current?.trace else { return }
+        let stated = fields["trace_id"]?.description
+        guard stated == nil || stated == trace.traceID else { return }
+        fields["trace_id"] = "\(trace.traceID)"
+        if let span = trace.span, fields["span_id"] == nil { fields["span_id"] = "\(TraceSyntax.hexadecimal(span.id))" }
+    }
+
+    /// The line's own fields are not to be given twice.
+    private static func name(of key: String) -> String {
+        ["time", "level", "logger", "message"].contains(key) ? key + "_" : key
     }
 
     /// `text` as a JSON string.

@@ -1,5 +1,6 @@
 public import CardumeCore
 public import Logging
+import Tracing
 
 /// Writes the runtime's events to the log, each with its trace, message, conversation and assistant. A store that does not
 /// answer is reported once a second, however many conversations wait for it.
@@ -107,9 +108,13 @@ public struct LoggingObserver: RuntimeObserver {
     }
 
     private static func fields(_ message: InboundMessage, _ more: Logger.Metadata = [:]) -> Logger.Metadata {
-        let own: Logger.Metadata = [
+        var own: Logger.Metadata = [
             "trace_id": "\(message.traceID)", "message_id": "\(message.id)", "conversation": "\(message.conversation)",
         ]
+        // The span that runs, unless it is another message's; else the one that the message came from.
+        let running = ServiceContext.current?.trace
+        let span = running?.traceID == message.traceID ? running?.span : message.span
+        if let span { own["span_id"] = "\(TraceSyntax.hexadecimal(span.id))" }
         return own.merging(more) { _, new in new }
     }
 

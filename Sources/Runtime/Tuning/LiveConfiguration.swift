@@ -9,8 +9,9 @@ public actor LiveConfiguration {
     /// Hands a configuration to whoever uses it. Called at the start and for each change, one after the other.
     public typealias Apply = @Sendable (CardumeConfiguration) async -> Void
 
-    /// What there is without overrides.
-    public nonisolated let base: CardumeConfiguration
+    /// What there is without overrides. Its secrets are those that their files held at the latest look.
+    public nonisolated var base: CardumeConfiguration { self.foundation.value }
+    private nonisolated let foundation: Live<CardumeConfiguration>
     nonisolated let store: any OverrideStore
     private nonisolated let inForce: Live<CardumeConfiguration>
     private let isShared: Bool
@@ -23,6 +24,8 @@ public actor LiveConfiguration {
     private var applied: [SettingOverride] = []
     private(set) var refused: [RefusedOverride] = []
     private var isStoreAway = false
+    /// What was wrong with files of secrets at the latest look.
+    private var secretProblems: Set<ConfigurationProblem> = []
     /// The look under way, or the latest: looks follow each other, so that no configuration overtakes a newer one.
     private var look: Task<Void, Never>?
 
@@ -35,7 +38,7 @@ public actor LiveConfiguration {
         uptime: @escaping @Sendable () -> Duration, onChange: @escaping @Sendable () -> Void = {}
     ) {
         self.onChange = onChange
-        self.base = base
+        self.foundation = Live(base)
         self.inForce = Live(base)
         self.store = store
         self.isShared = isShared
@@ -77,6 +80,8 @@ public actor LiveConfiguration {
     }
 
     private func lookOnce(asksStore: Bool) async {
+        // First: the store may not answer for the want of a new password.
+        if self.rotateSecrets() { await self.putInForce(isRotated: true) }
         do throws(StoreError) {
             if self.view.hasExpired(at: self.uptime()) {
                 _ = try await self.store.expire()
@@ -95,9 +100,29 @@ public actor LiveConfiguration {
         await self.putInForce()
     }
 
-    private func putInForce() async {
+    /// Looks into the files of secrets. One that makes no sense changes nothing.
+    ///
+    /// - Returns: whether there are new ones.
+    private func rotateSecrets() -> Bool {
+        let found = self.base.values.rereadingSecrets()
+        var (changed, problems) = (found.changed, found.problems)
+        do {
+            if let values = found.values { self.foundation.set(try CardumeConfiguration(values)) }
+        } catch {
+            changed = []
+            problems.append(ConfigurationProblem(place: "", key: "", message: "\(error)"))
+        }
+        for problem in Set(problems).subtracting(self.secretProblems) {
+            self.logger.warning("secret cannot be used; the one before stays", metadata: ["problem": "\(problem)"])
+        }
+        self.secretProblems = Set(problems)
+        for path in changed { self.logger.notice("secret changed", metadata: ["path": "\(path.joined(separator: "."))"]) }
+        return !changed.isEmpty
+    }
+
+    private func putInForce(isRotated: Bool = false) async {
         let overrides = self.view.inForce(at: self.uptime())
-        guard overrides != self.applied else { return }
+        guard overrides != self.applied || isRotated else { return }
         let (configuration, refused) = self.base.overridden(by: overrides)
         for refusal in refused where !self.refused.contains(refusal) {
             self.logger.warning(
@@ -111,12 +136,14 @@ public actor LiveConfiguration {
     }
 
     private func report(from old: CardumeConfiguration, to new: CardumeConfiguration) {
-        for value in new.values.all {
+        for value in new.values.all where !value.key.isSecret {
             let before = old.values.text(value.path)
             guard value.text != before else { continue }
             self.report(value.path, before, value.text, value.override?.author.name)
         }
-        for value in old.values.all where new.values.text(value.path) == nil { self.report(value.path, value.text, nil, nil) }
+        for value in old.values.all where !value.key.isSecret && new.values.text(value.path) == nil {
+            self.report(value.path, value.text, nil, nil)
+        }
     }
 
     private func report(_ path: [String], _ old: String?, _ new: String?, _ author: String?) {

@@ -36,12 +36,19 @@ public struct PartitionLogConformance {
         var message = Sample.message("whole", from: "1", text: "a\u{0}é ≠ é\r\n👩‍👩‍👧‍👦")
         message.kind = .image
         message.details = InboundMessage.Details(
-            quotedMessageID: "Q", selectionID: "S", media: InboundMessage.Media(id: "m", url: "u", mimeType: "t", fileName: "f")
-        )
+            quotedMessageID: "Q", selectionID: "S",
+            media: InboundMessage.Media(id: "m", url: "u", mimeType: "t", fileName: "f"),
+            span: SpanReference(id: 0x00f0_67aa_0ba9_02b7, isSampled: true, state: "a=1,b@c=2 x"))
         let (partition, offset) = try Sample.partition(try await self.log.append([Sample.append(message)])[0])
         let entries = try await self.log.next(partition, after: .start, limit: 10)
         let entry = entries.first { $0.offset == offset }
         try expect(entry?.message == message, "a message comes back as it went in")
+        var traced = Sample.message("traced", from: "1")
+        traced.details.span = SpanReference(id: 1, isSampled: false)
+        let place = try Sample.partition(try await self.log.append([Sample.append(traced)])[0])
+        let found = try await self.log.next(partition, after: offset, limit: 1)
+        try expect(found.map(\.message) == [traced], "so does one of which only the trace is told")
+        try await self.settle([place.1], in: place.0)
         try expect(
             entry?.message.text.map { Array($0.utf8) } == message.text.map { Array($0.utf8) }, "text is kept byte for byte")
         try await self.settle([offset], in: partition)

@@ -80,6 +80,7 @@ public struct Sandbox: Sendable {
 
     @concurrent private func complete(_ request: Request, _ context: some RequestContext) async throws -> Response {
         if let denied = try self.denied(request.headers[.authorization], "Bearer ") { return denied }
+        self.noteTrace(request)
         let body = try await Self.decode(Completion.self, request)
         let new = body.messages.reversed().prefix { $0.role == "user" }.reversed()
         let text = new.compactMap(\.content).joined(separator: " | ")
@@ -160,6 +161,7 @@ public struct Sandbox: Sendable {
 
     @concurrent private func sendText(_ request: Request, _ context: some RequestContext) async throws -> Response {
         if let denied = try self.denied(request.headers[HTTPField.Name("apikey")!], "") { return denied }
+        self.noteTrace(request)
         let instance = context.parameters.get("instance")?.removingPercentEncoding ?? ""
         let body = try await Self.decode(SendText.self, request)
         let (latency, fault) = self.state.beginSend()
@@ -205,6 +207,7 @@ public struct Sandbox: Sendable {
 
     @concurrent private func sendMeta(_ request: Request, _ context: some RequestContext) async throws -> Response {
         if let denied = try self.denied(request.headers[.authorization], "Bearer ") { return denied }
+        self.noteTrace(request)
         let number = context.parameters.get("number")?.removingPercentEncoding ?? ""
         let body = try await Self.decode(MetaMessage.self, request)
         let (latency, fault) = self.state.beginSend()
@@ -308,6 +311,10 @@ public struct Sandbox: Sendable {
     }
 
     // MARK: Both
+
+    private func noteTrace(_ request: Request) {
+        self.state.note(traceparent: request.headers[HTTPField.Name("traceparent")!], path: request.uri.path)
+    }
 
     func denied(_ header: String?, _ prefix: String) throws -> Response? {
         let key = self.state.settings.key

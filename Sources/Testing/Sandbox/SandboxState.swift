@@ -21,6 +21,7 @@ public final class SandboxState: Sendable {
         var runningModelCalls = 0
         var modelRefusals = 0
         var sendRequests = 0
+        var traceparents: [(path: String, traceparent: String)] = []
         var messagesThatFailed: Set<String> = []
         var generator: any RandomNumberGenerator & Sendable
         var settings: SandboxSettings
@@ -73,6 +74,14 @@ public final class SandboxState: Sendable {
     public var modelRefusals: Int { self.memory.withLock { $0.modelRefusals } }
     /// Requests to send, whatever became of them.
     public var sendRequests: Int { self.memory.withLock { $0.sendRequests } }
+
+    /// The `traceparent` of model calls and sends, in the order in which they came, with the path.
+    public var traceparents: [(path: String, traceparent: String)] { self.memory.withLock { $0.traceparents } }
+
+    func note(traceparent: String?, path: String) {
+        guard let traceparent else { return }
+        self.memory.withLock { $0.traceparents.append((path, traceparent)) }
+    }
 
     /// - Parameter message: what tells one message's calls from another's.
     /// - Returns: `nil` when the call is turned away; otherwise ``endModelCall()`` follows.
