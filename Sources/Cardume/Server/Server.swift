@@ -42,6 +42,7 @@ struct Server {
     let door: FrontDoor
     let spool: MessageSpool?
     private let health: HealthMonitor
+    let scaling: ScalingBoard
     private let waiter: ReplyWaiter
     private let loops: MultiThreadedEventLoopGroup
     private let onListening: @Sendable (Int) async -> Void
@@ -120,9 +121,18 @@ struct Server {
             (self.coordinator, self.models, self.channels) = (nil, nil, nil)
         }
         let dispatcher = self.coordinator?.dispatcher
-        if let coordinator = self.coordinator { ownLoad.set { coordinator.load.mapValues(\.inFlight) } }
+        let coordinator = self.coordinator
+        if let coordinator { ownLoad.set { coordinator.load.mapValues(\.inFlight) } }
         self.health = HealthMonitor(
-            version: Cardume.version, components: storage.components, load: self.meter, spool: self.spool)
+            version: Cardume.version, components: storage.components, load: self.meter, spool: self.spool,
+            watch: { coordinator?.surveyor.status ?? [] })
+        let live = self.live
+        let scaling = ScalingBoard(
+            pools: { live.current.scaling.pools }, log: log,
+            // One process is all there is, or all say what they do.
+            members: { isCluster ? try await storage.leases.members() : [coordinator?.membership].compactMap(\.self) },
+            clock: { clock.wallTime }, uptime: { clock.uptime })
+        self.scaling = scaling
         self.door = FrontDoor(configuration.frontDoor, meter: self.meter, limiter: storage.limiter)
         let spool = self.spool
         let intake = MessageIntake(routes: routes, door: self.door) { messages in
@@ -147,6 +157,7 @@ struct Server {
                     member: self.coordinator?.id, log: log, journal: journal, leases: storage.leases, client: client,
                     clock: { clock.wallTime }, local: { await dispatcher?.explain($0) ?? [:] })
             ) { AdminStatus(role: role, dispatcher: dispatcher) },
+            scaling: ScalingAPI(board: scaling),
             clock: { clock.wallTime }, logger: logger)
     }
 
@@ -206,7 +217,9 @@ struct Server {
         if let models = self.models { services.append(ModelsService(models: models)) }
         if let coordinator = self.coordinator {
             if let channels = self.channels { services.append(channels) }
-            services.append(CoordinatorService(server: self, coordinator: coordinator))
+            services += [
+                SurveyService(coordinator: coordinator), CoordinatorService(server: self, coordinator: coordinator),
+            ]
         } else {
             self.health.enter(.ready)
         }

@@ -214,6 +214,7 @@ public struct CardumeConfiguration: Sendable {
         problems += ExplainSettings.problems(self.values)
         problems += ClusterSettings.problems(self.values, assistants: known)
         problems += ModelUseSettings.problems(self.values)
+        problems += ScalingSettings.problems(self.values, self.assistants.map(\.assistant))
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
     }
 

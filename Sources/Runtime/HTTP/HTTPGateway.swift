@@ -13,6 +13,7 @@ public struct HTTPGateway: Sendable {
 
     private let live: Live<HTTPSettings>
     private let admin: AdminAPI?
+    private let scaling: ScalingAPI?
     let door: FrontDoor
     let intake: MessageIntake
     let journal: any Journal
@@ -28,14 +29,16 @@ public struct HTTPGateway: Sendable {
     /// - Parameters:
     ///   - settings: where it listens counts at the start; the rest may change at any time.
     ///   - admin: `nil` for none.
+    ///   - scaling: `nil` for none.
     ///   - clock: wall time.
     public init(
         settings: Live<HTTPSettings>, door: FrontDoor, intake: MessageIntake, journal: any Journal, waiter: ReplyWaiter,
-        health: HealthMonitor, conversations: ConversationOperations, admin: AdminAPI? = nil,
+        health: HealthMonitor, conversations: ConversationOperations, admin: AdminAPI? = nil, scaling: ScalingAPI? = nil,
         clock: @escaping @Sendable () -> Timestamp, logger: Logger
     ) {
         self.live = settings
         self.admin = admin
+        self.scaling = scaling
         self.door = door
         self.intake = intake
         self.journal = journal
@@ -73,6 +76,7 @@ public struct HTTPGateway: Sendable {
         self.serve(router, "/health", [.get: self.health.summary])
         self.serve(router, "/health/live", [.get: self.health.live])
         self.serve(router, "/health/ready", [.get: self.health.ready])
+        for (path, handlers) in self.scaling?.routes ?? [] { self.serve(router, path, handlers) }
         for (path, handlers) in self.admin?.routes ?? [] { self.serve(router, path, handlers.mapValues(self.admitted)) }
         guard doors else { return router }
         self.serve(router, "/webhook/evolution", [.post: self.evolution])
@@ -89,18 +93,7 @@ public struct HTTPGateway: Sendable {
     private func serve(
         _ router: Router<Context>, _ path: RouterPath, _ handlers: [HTTPRequest.Method: Handler]
     ) {
-        let allowed = handlers.keys.map(\.rawValue).sorted().joined(separator: ", ")
-        for method: HTTPRequest.Method in [.get, .head, .post, .put, .patch, .delete, .options] {
-            if let handler = handlers[method] {
-                router.on(path, method: method) { request, context in try await handler(request, context) }
-            } else {
-                router.on(path, method: method) { _, _ -> Response in
-                    throw APIError(
-                        status: .methodNotAllowed, code: "method_not_allowed", message: "use \(allowed)",
-                        headers: [.allow: allowed])
-                }
-            }
-        }
+        router.serve(path, handlers)
     }
 
     private func log(_ message: InboundMessage, _ outcome: IntakeOutcome, _ source: FrontDoorSettings.Source) {
@@ -142,7 +135,7 @@ public struct HTTPGateway: Sendable {
 }
 
 /// Gives every answer its trace id, and at the doors the load; turns every error into JSON, and logs what fails.
-private struct AnswerMiddleware: RouterMiddleware {
+struct AnswerMiddleware: RouterMiddleware {
     let logger: Logger
     /// `nil` where there are no doors.
     let door: FrontDoor?
