@@ -55,7 +55,7 @@ public struct WorkerFleet: Sendable {
     public var inFlight: Int { (self.turns + self.leavingTurns).reduce(0) { $0 + $1.count } }
 
     /// Of who waits longest, in seconds.
-    public func oldest(at now: Double) -> Double { self.queue.first.map { now - $0.at } ?? 0 }
+    public func oldest(at now: Double) -> Double { self.queue.first.map { max(0, now - $0.at) } ?? 0 }
 
     /// ``ScalingSignal`` of it.
     public var demand: Double {
