@@ -35,10 +35,18 @@ public final class SlotPool: Sendable {
     public var total: Int? { self.state.withLock { $0.scheduler.total } }
 }
 
+/// Turns that were answered, since the process began.
+struct ServedTurns: Hashable, Sendable {
+    var count = 0
+    /// That they had their slots, together.
+    var time: Duration = .zero
+}
+
 /// A bulkhead's configured limits, and what was found out about its lanes.
 private struct Limiting {
     var limits: SlotLimits
     var limiters: [Lane: AdaptiveLimit] = [:]
+    var served = ServedTurns()
 
     init(_ limits: SlotLimits, adaptive: [Lane: AdaptiveLimit.Policy]) {
         self.limits = limits
@@ -104,6 +112,8 @@ public final class Bulkhead: Sendable {
     public convenience init(slots: Int, clock: any RuntimeClock) {
         self.init(SlotLimits(slots: slots), in: SlotPool(clock: clock))
     }
+
+    var served: ServedTurns { self.pool.state.withLock { $0.limiting[self.number].served } }
 
     public var inUse: Int { self.pool.state.withLock { $0.scheduler.inUse(of: self.number) } }
     public var waiting: Int { self.pool.state.withLock { $0.scheduler.waiting(of: self.number) } }
@@ -227,6 +237,10 @@ public final class Bulkhead: Sendable {
     public func release(_ lane: Lane, after latency: Duration, _ outcome: AdaptiveLimit.Outcome) {
         let waiters: [SlotPool.Waiter] = self.pool.state.withLock { state in
             var waiters: [SlotPool.Waiter] = []
+            if outcome == .served {
+                state.limiting[self.number].served.count += 1
+                state.limiting[self.number].served.time += latency
+            }
             // Most have fixed limits.
             if !state.limiting[self.number].limiters.isEmpty {
                 let inFlight = state.scheduler.inUse(of: self.number, lane)

@@ -43,6 +43,8 @@ extension ConversationActor {
         let clock = self.environment.clock
         try await self.acquireSlot(lane, message.kind.priority)
         let beganAt = clock.uptime
+        self.isInSlot = true
+        defer { self.isInSlot = false }
         do {
             let result = try await body()
             // A menu takes no time, and teaches nothing.

@@ -47,6 +47,8 @@ actor ConversationActor {
     private var restingSince: Duration
     /// Waits for more messages. Cancelled when enough have come.
     private var gathering: Task<Void, Never>?
+    /// Whether its turn has a slot.
+    var isInSlot = false
     /// Asks the handler, where a newer message may supersede the turn. Cancelled by that message.
     var call: Task<TurnResult, any Error>?
     /// Which messages this process has marked as running under suspicion.

@@ -17,6 +17,7 @@ public final class Coordinator: Sendable {
     private enum Signal: Sendable {
         case tick
         case abandoned(Fence, StoreError)
+        case stuck(Fence)
         case closed(Fence, isInTime: Bool)
         case shutDown(within: Duration)
     }
@@ -38,6 +39,8 @@ public final class Coordinator: Sendable {
     private let leases: any LeaseStore
     public let id: Member.ID
     public let dispatcher: Dispatcher
+    /// Looks after what this process owns, as long as somebody runs it.
+    public let surveyor: Surveyor
     private let environment: RuntimeEnvironment
     private let interval: Duration
     private let handoverDeadline: Live<Duration>
@@ -54,6 +57,7 @@ public final class Coordinator: Sendable {
         self.id = member
         self.leases = leases
         self.dispatcher = dispatcher
+        self.surveyor = Surveyor(dispatcher)
         self.environment = dispatcher.environment
         self.interval = interval
         self.handoverDeadline = Live(handoverDeadline)
@@ -79,10 +83,26 @@ public final class Coordinator: Sendable {
     /// Counts for partitions that are handed over from now on.
     public func update(handoverDeadline: Duration) { self.handoverDeadline.set(handoverDeadline) }
 
-    /// Turns running and turns waiting for a slot here.
+    /// Turns running and turns waiting for a slot here, and what is known of the queues.
     public var load: [AssistantID: TurnLoad] {
-        self.dispatcher.load.mapValues { TurnLoad(running: $0.running, waiting: $0.waiting) }
+        let reports = Dictionary(grouping: self.surveyor.reports) { $0.key.assistant }
+        return self.dispatcher.load.reduce(into: [:]) { result, load in
+            result[load.key] = TurnLoad(
+                running: load.value.running, waiting: load.value.waiting,
+                queues: Dictionary(reports[load.key] ?? []) { first, _ in first })
+        }
     }
+
+    /// This process, as it tells others of itself.
+    public var membership: Member {
+        var member = self.state.withLock { $0.member }
+        member.load = self.load
+        return member
+    }
+
+    /// Begins again with a partition whose reader brings nothing: what runs there may end, then it is handed back and claimed
+    /// anew.
+    func restart(_ fence: Fence) { self.signals.continuation.yield(.stuck(fence)) }
 
     /// Takes part until ``shutDown(within:)``. Called once.
     ///
@@ -117,6 +137,11 @@ public final class Coordinator: Sendable {
                         break
                     }
                     if self.state.withLock({ $0.machine.fenced(fence) }) { self.giveUp([fence], &group) }
+                case .stuck(let fence):
+                    guard self.state.withLock({ $0.machine.fenced(fence) }) else { break }
+                    self.environment.observer.record(
+                        .readerRestarted(fence.partition), assistant: fence.partition.queue.assistant)
+                    self.handBack([fence], within: self.handoverDeadline.value, &group)
                 case .closed(let fence, let isInTime):
                     self.state.withLock { state in
                         state.machine.closed(fence)

@@ -89,6 +89,12 @@ public final class Dispatcher: Sendable {
 
     var open: [PartitionActor] { self.partitions.withLock { Array($0.values) } }
 
+    /// As many as there are places where partitions live.
+    var probes: [ShardProbe] { self.shards.map { ShardProbe(shard: $0) } }
+
+    /// Those of the shard of this number.
+    func open(onShard number: Int) -> [PartitionActor] { self.open.filter { $0.id.number % self.shards.count == number } }
+
     /// Begins to work on a partition that has been claimed. Called at most once until it is closed.
     ///
     /// - Parameter onAbandon: called at most once, when the partition found that it cannot go on; it is still to be closed.

@@ -24,6 +24,8 @@ actor PartitionActor {
     /// Where conversations have gone whose drains are known and not yet reached, in the order of the log.
     var drains: [Conversation.ID: [(offset: LogOffset, drain: LogDrain)]] = [:]
     private var isOpen = false
+    /// Whether the log has been asked for new entries and has not answered.
+    private(set) var awaitsEntries = false
     private var operations = 0
     private var drainWaiters: [CheckedContinuation<Void, Never>] = []
     private var isAbandoned = false
@@ -97,9 +99,7 @@ actor PartitionActor {
         var read: ReadAheadWindow.TailRead? = first
         while let current = read {
             do {
-                let entries = try await self.environment.untilAvailable {
-                    try await self.environment.log.next(self.id, after: current.after, limit: current.limit)
-                }
+                let entries = try await self.entries(current)
                 let standings = try await self.standings(of: entries)
                 // Stopped meanwhile: a conversation that begins now would not have been told.
                 guard !self.isStopping else { return self.window.tailFailed() }
@@ -110,6 +110,14 @@ actor PartitionActor {
                 return self.window.tailFailed()
             }
             read = self.window.nextTail()
+        }
+    }
+
+    private func entries(_ read: ReadAheadWindow.TailRead) async throws -> [LogEntry] {
+        self.awaitsEntries = true
+        defer { self.awaitsEntries = false }
+        return try await self.environment.untilAvailable {
+            try await self.environment.log.next(self.id, after: read.after, limit: read.limit)
         }
     }
 

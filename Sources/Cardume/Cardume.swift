@@ -11,9 +11,9 @@ struct Cardume: AsyncParsableCommand {
         abstract: "A worker runtime for WhatsApp assistants: webhooks in, replies out, in order, nothing lost.",
         version: Self.version,
         subcommands: [
-            RunCommand.self, WorkerCommand.self, GatewayCommand.self, MigrateCommand.self, ConfigCommand.self,
-            MetricsCommand.self,
-            TuneCommand.self, PauseCommand.self, ResumeCommand.self, ExplainCommand.self, SandboxCommand.self, DemoCommand.self,
+            RunCommand.self, WorkerCommand.self, GatewayCommand.self, ExporterCommand.self, MigrateCommand.self,
+            ConfigCommand.self, MetricsCommand.self, AutoscaleCommand.self, TuneCommand.self, PauseCommand.self,
+            ResumeCommand.self, ExplainCommand.self, SandboxCommand.self, DemoCommand.self,
         ]
     )
 

@@ -1,6 +1,7 @@
 import CardumeActors
 import CardumeCore
 import CardumeTesting
+import Foundation
 import NIOPosix
 import Synchronization
 import Testing
@@ -55,6 +56,11 @@ final class RuntimeTestBed: Sendable {
         let end = await self.running.withLock { $0 }?.value
         try? await self.group.shutdownGracefully()
         return if case .stopped(isInTime: true) = end { true } else { false }
+    }
+
+    /// Keeps a shard's thread from doing anything else for as long as `condition` is true.
+    func block(shard number: Int, while condition: @escaping @Sendable () -> Bool) {
+        Array(self.group.makeIterator())[number].execute { while condition() { Thread.sleep(forTimeInterval: 0.01) } }
     }
 
     /// What came just now, so that it is not too old to be answered.

@@ -11,6 +11,7 @@ extension Server {
     ) {
         registry.add(ProcessSource(version: Cardume.version, role: self.role.rawValue, health: self.health), as: "process")
         registry.add(LoadSource(self.meter, demand, queues: queues, spool: self.spool), as: "load")
+        registry.add(self.scaling, as: "scaling")
         for (name, source) in self.storage.sources { registry.add(source, as: name) }
         guard let coordinator = self.coordinator else { return }
         registry.add(CensusSource(coordinator: coordinator, clock: clock), as: "conversations")

@@ -22,6 +22,7 @@ extension Server {
         self.channels?.update(configuration)
         guard let coordinator = self.coordinator else { return }
         coordinator.update(handoverDeadline: configuration.cluster?.handoverDeadline ?? Coordinator.defaultHandoverDeadline)
+        coordinator.surveyor.update(Surveyor.Settings(configuration.scaling))
         coordinator.dispatcher.environment.gates.update(configuration.channelPauses)
         await coordinator.dispatcher.update(
             configuration.assistants.map(\.assistant), Dispatcher.Settings(configuration))
@@ -49,6 +50,12 @@ extension Dispatcher.Settings {
         self.perConversation = configuration.conversationCredits
         self.idleTime = configuration.idleTime
         self.slots = configuration.slots
+    }
+}
+
+extension Surveyor.Settings {
+    init(_ settings: ScalingSettings) {
+        self.init(readerPatience: settings.readerPatience, shardPatience: settings.shardPatience)
     }
 }
 

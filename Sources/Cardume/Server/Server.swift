@@ -44,6 +44,7 @@ struct Server {
     let door: FrontDoor
     let spool: MessageSpool?
     let health: HealthMonitor
+    let scaling: ScalingBoard
     private let waiter: ReplyWaiter
     private let loops: MultiThreadedEventLoopGroup
     private let onListening: @Sendable (Int) async -> Void
@@ -139,9 +140,18 @@ struct Server {
             (self.coordinator, self.models, self.channels) = (nil, nil, nil)
         }
         let dispatcher = self.coordinator?.dispatcher
-        if let coordinator = self.coordinator { ownLoad.set { coordinator.load.mapValues(\.inFlight) } }
+        let coordinator = self.coordinator
+        if let coordinator { ownLoad.set { coordinator.load.mapValues(\.inFlight) } }
         self.health = HealthMonitor(
-            version: Cardume.version, components: storage.components, load: self.meter, spool: self.spool)
+            version: Cardume.version, components: storage.components, load: self.meter, spool: self.spool,
+            watch: { coordinator?.surveyor.status ?? [] })
+        let live = self.live
+        let scaling = ScalingBoard(
+            pools: { live.current.scaling.pools }, log: log,
+            // One process is all there is, or all say what they do.
+            members: { isCluster ? try await storage.leases.members() : [coordinator?.membership].compactMap(\.self) },
+            clock: { clock.wallTime }, uptime: { clock.uptime })
+        self.scaling = scaling
         let doorMeters = role.hasDoors ? metrics.map { DoorMeters($0) } : nil
         self.door = FrontDoor(
             configuration.frontDoor, meter: self.meter, limiter: storage.limiter, onLimited: { doorMeters?.limited($0) })
@@ -168,7 +178,8 @@ struct Server {
                     member: self.coordinator?.id, log: log, journal: journal, leases: storage.leases, client: client,
                     clock: { clock.wallTime }, local: { await dispatcher?.explain($0) ?? [:] })
             ) { AdminStatus(role: role, dispatcher: dispatcher) },
-            traces: tracing?.traces, clock: { clock.wallTime }, logger: logger, metrics: metrics)
+            scaling: ScalingAPI(board: scaling), traces: tracing?.traces, clock: { clock.wallTime }, logger: logger,
+            metrics: metrics)
         if let metrics { self.addSources(to: metrics, demand, queues: queues, clock: { clock.wallTime }) }
     }
 
@@ -229,7 +240,9 @@ struct Server {
         if let models = self.models { services.append(ModelsService(models: models)) }
         if let coordinator = self.coordinator {
             if let channels = self.channels { services.append(channels) }
-            services.append(CoordinatorService(server: self, coordinator: coordinator))
+            services += [
+                SurveyService(coordinator: coordinator), CoordinatorService(server: self, coordinator: coordinator),
+            ]
         } else {
             self.health.enter(.ready)
         }

@@ -56,6 +56,15 @@ struct DrainNotice: Service {
     }
 }
 
+/// Looks after what the process owns, until nothing is left of it.
+struct SurveyService: Service {
+    let coordinator: Coordinator
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await self.coordinator.survey() }
+    }
+}
+
 /// Looks at the load until shutdown.
 struct LoadWatch: Service {
     let meter: LoadMeter

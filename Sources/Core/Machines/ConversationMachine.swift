@@ -96,6 +96,9 @@ public struct ConversationMachine {
 
     var policy: TurnPolicy { self.rules.turns }
 
+    /// The oldest message not finished.
+    public var head: LogEntry? { self.mailbox.first?.entry }
+
     /// Messages not finished, the running ones included.
     public var depth: Int { self.mailbox.count }
 

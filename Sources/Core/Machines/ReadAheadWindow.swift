@@ -82,7 +82,8 @@ public struct ReadAheadWindow {
     public private(set) var credits: Int
     public private(set) var perConversation: Int
 
-    private var cursor = LogOffset.start
+    /// The latest entry that was read.
+    public private(set) var cursor = LogOffset.start
     private var isReadingTail = false
     private var deferredRead: (conversation: Conversation.ID, offsets: [LogOffset])?
     private var loads: [Conversation.ID: Load] = [:]
@@ -138,6 +139,14 @@ public struct ReadAheadWindow {
             share.deferred += journey.laterStays.reduce(journey.kept.count) { $0 + $1.moved.count + $1.kept.count }
         }
         return share
+    }
+
+    /// Each conversation of which it keeps something, once.
+    public func forEachShare(_ body: (Conversation.ID, Share) -> Void) {
+        for conversation in self.loads.keys { body(conversation, self.share(of: conversation)) }
+        for conversation in self.journeys.keys where self.loads[conversation] == nil {
+            body(conversation, self.share(of: conversation))
+        }
     }
 
     private var free: Int {

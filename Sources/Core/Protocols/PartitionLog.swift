@@ -168,6 +168,11 @@ public protocol PartitionLog: Sendable {
     /// process: entries are not read.
     func depths() async throws(StoreError) -> [QueueID: Int]
 
+    /// When the first message after each offset was received; partitions that have none there are missing. Waits for nothing,
+    /// changes nothing, and goes another way than ``next(_:after:limit:)``, to find out when that brings nothing. Called every
+    /// two seconds by owners, and with ``LogOffset/start`` for partitions that nobody reports on.
+    func peek(_ cursors: [Partition.ID: LogOffset]) async throws(StoreError) -> [Partition.ID: Timestamp]
+
     /// Returns when the log answers. Called before each renewal of a lease, because an owner that cannot reach its log must
     /// let others have it.
     ///

@@ -42,6 +42,8 @@ public enum RuntimeEvent: Sendable {
     case conversationClosed(Conversation.ID, lasted: Duration?)
     /// Partitions have come or are going; `owned` are left, among `members`.
     case ownershipChanged(opened: Int, handedBack: Int, lost: Int, owned: Int, members: Int)
+    /// A partition's reader brought nothing although the log has something: it begins again.
+    case readerRestarted(Partition.ID)
     /// A partition cannot go on: somebody else owns it, or the store is beyond repair.
     case partitionAbandoned(Partition.ID, StoreError)
 }

@@ -20,17 +20,45 @@ public struct Member: Hashable, Sendable {
 }
 
 /// The turns of one assistant in one process.
-public struct TurnLoad: Hashable, Sendable, Codable {
+public struct TurnLoad: Hashable, Sendable {
     public var running: Int
     /// For a slot.
     public var waiting: Int
+    /// What the process knows of the assistant's queues; one that it serves and has not looked at yet is missing.
+    public var queues: [QueueID: QueueReport]
 
-    public init(running: Int, waiting: Int) {
+    public init(running: Int, waiting: Int, queues: [QueueID: QueueReport] = [:]) {
         self.running = running
         self.waiting = waiting
+        self.queues = queues
     }
 
     public var inFlight: Int { self.running + self.waiting }
+}
+
+extension TurnLoad: Codable {
+    private enum CodingKeys: CodingKey {
+        case running, waiting, queues
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        // What another version says otherwise is not known, and the rest still counts.
+        let queues = (try? container.decodeIfPresent([String: QueueReport].self, forKey: .queues)) ?? [:]
+        self.init(
+            running: try container.decode(Int.self, forKey: .running),
+            waiting: try container.decode(Int.self, forKey: .waiting),
+            queues: Dictionary(queues.map { (QueueID($0.key), $0.value) }) { first, _ in first })
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(self.running, forKey: .running)
+        try container.encode(self.waiting, forKey: .waiting)
+        guard !self.queues.isEmpty else { return }
+        let queues = Dictionary(self.queues.map { ($0.key.rawValue, $0.value) }) { first, _ in first }
+        try container.encode(queues, forKey: .queues)
+    }
 }
 
 /// The right to work on a partition.

@@ -220,6 +220,7 @@ public struct CardumeConfiguration: Sendable {
         problems += TraceSettings.problems(self.values)
         problems += ClusterSettings.problems(self.values, assistants: known)
         problems += ModelUseSettings.problems(self.values)
+        problems += ScalingSettings.problems(self.values, self.assistants.map(\.assistant))
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
     }
 

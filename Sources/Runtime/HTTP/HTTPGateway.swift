@@ -14,6 +14,7 @@ public struct HTTPGateway: Sendable {
     private let live: Live<HTTPSettings>
     private let admin: AdminAPI?
     private let traces: Traces?
+    private let scaling: ScalingAPI?
     let door: FrontDoor
     let intake: MessageIntake
     let journal: any Journal
@@ -32,12 +33,13 @@ public struct HTTPGateway: Sendable {
     ///   - settings: where it listens counts at the start; the rest may change at any time.
     ///   - admin: `nil` for none.
     ///   - traces: what requests at the doors make spans with; `nil` for none.
+    ///   - scaling: `nil` for none.
     ///   - clock: wall time.
     ///   - metrics: shown at `/metrics`; `nil` for none.
     public init(
         settings: Live<HTTPSettings>, door: FrontDoor, intake: MessageIntake, journal: any Journal, waiter: ReplyWaiter,
-        health: HealthMonitor, conversations: ConversationOperations, admin: AdminAPI? = nil, traces: Traces? = nil,
-        clock: @escaping @Sendable () -> Timestamp, logger: Logger, metrics: MetricsRegistry? = nil
+        health: HealthMonitor, conversations: ConversationOperations, admin: AdminAPI? = nil, scaling: ScalingAPI? = nil,
+        traces: Traces? = nil, clock: @escaping @Sendable () -> Timestamp, logger: Logger, metrics: MetricsRegistry? = nil
     ) {
         self.meters = metrics.map { DoorMeters($0) }
         if let metrics {
@@ -48,6 +50,7 @@ public struct HTTPGateway: Sendable {
         self.live = settings
         self.admin = admin
         self.traces = traces
+        self.scaling = scaling
         self.door = door
         self.intake = intake
         self.journal = journal
@@ -90,6 +93,7 @@ public struct HTTPGateway: Sendable {
         if let page = self.page {
             self.serve(router, "/metrics", [.get: { _, _ in Response(metrics: await page()) }])
         }
+        for (path, handlers) in self.scaling?.routes ?? [] { self.serve(router, path, handlers) }
         for (path, handlers) in self.admin?.routes ?? [] { self.serve(router, path, handlers.mapValues(self.admitted)) }
         guard doors else { return router }
         let evolution = self.metered(.evolution, isWebhook: true, self.evolution)
@@ -108,18 +112,7 @@ public struct HTTPGateway: Sendable {
     private func serve(
         _ router: Router<Context>, _ path: RouterPath, _ handlers: [HTTPRequest.Method: Handler]
     ) {
-        let allowed = handlers.keys.map(\.rawValue).sorted().joined(separator: ", ")
-        for method: HTTPRequest.Method in [.get, .head, .post, .put, .patch, .delete, .options] {
-            if let handler = handlers[method] {
-                router.on(path, method: method) { request, context in try await handler(request, context) }
-            } else {
-                router.on(path, method: method) { _, _ -> Response in
-                    throw APIError(
-                        status: .methodNotAllowed, code: "method_not_allowed", message: "use \(allowed)",
-                        headers: [.allow: allowed])
-                }
-            }
-        }
+        router.serve(path, handlers)
     }
 
     /// Counts what is turned away; what comes in is counted where it does.
@@ -199,7 +192,7 @@ public struct HTTPGateway: Sendable {
 }
 
 /// Gives every answer its trace id, and at the doors the load; turns every error into JSON, and logs what fails.
-private struct AnswerMiddleware: RouterMiddleware {
+struct AnswerMiddleware: RouterMiddleware {
     let logger: Logger
     /// `nil` where there are no doors.
     let door: FrontDoor?
@@ -253,7 +246,7 @@ private struct AnswerMiddleware: RouterMiddleware {
 }
 
 extension Response {
-    fileprivate init(metrics page: String) {
+    init(metrics page: String) {
         self.init(
             status: .ok, headers: [.contentType: PrometheusText.contentType],
             body: ResponseBody(byteBuffer: ByteBuffer(string: page)))

@@ -99,6 +99,9 @@ public final class RedisLog: Sendable {
 }
 
 extension RedisLog: PartitionLog {
+    /// More than one: what is not a message stays where it is, and is not waited for.
+    private static let peekLimit = 4
+
     public func open(_ fence: Fence) async throws(StoreError) -> LogOpening {
         var command = RedisLogScripts.open.command(keys: 4)
         command.append(self.keys.log(fence.partition))
@@ -160,6 +163,24 @@ extension RedisLog: PartitionLog {
             depths[queues[index % queues.count], default: 0] += result.root.integer ?? 0
         }
         return depths
+    }
+
+    public func peek(_ cursors: [Partition.ID: LogOffset]) async throws(StoreError) -> [Partition.ID: Timestamp] {
+        let partitions = cursors.sorted { $0.key < $1.key }
+        guard !partitions.isEmpty else { return [:] }
+        let commands = partitions.map { partition, offset in
+            var command = RedisCommand("XRANGE", self.keys.log(partition))
+            command.append("(\(offset)")
+            command.append("+")
+            command.append("COUNT")
+            command.append(Self.peekLimit)
+            return (command, self.keys.slot(of: partition.number))
+        }
+        var times: [Partition.ID: Timestamp] = [:]
+        for (index, reply) in try await self.lane(0).send(commands).enumerated() {
+            times[partitions[index].key] = RedisLogRead(reply.root).entries.first?.message.receivedAt
+        }
+        return times
     }
 
     public func announceLift(of conversation: Conversation.ID, to queues: [QueueID]) async throws(StoreError) {

@@ -87,6 +87,22 @@ extension SQLiteStore: PartitionLog {
         return Dictionary(counts.compactMap { id, count in queues[id].map { ($0, count) } }) { $0 + $1 }
     }
 
+    public func peek(_ cursors: [Partition.ID: LogOffset]) async throws(StoreError) -> [Partition.ID: Timestamp] {
+        let lanes = cursors.compactMap { partition, offset in
+            self.lane(partition).map { (partition, $0, Int64(offset.major)) }
+        }
+        return try await self.reading { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT received_at FROM queue WHERE lane = ? AND id > ? ORDER BY id LIMIT 1")
+            var times: [Partition.ID: Timestamp] = [:]
+            for (partition, lane, id) in lanes {
+                statement.setUncheckedArguments([lane, id])
+                times[partition] = try Int64.fetchOne(statement).map { Timestamp(milliseconds: $0) }
+            }
+            return times
+        }
+    }
+
     public func check() async throws(StoreError) -> Int {
         try await self.reading { db in try db.execute(sql: "SELECT 1") }
         return 0

@@ -102,6 +102,10 @@ public struct LoggingObserver: RuntimeObserver {
                     "opened": "\(opened)", "handed_back": "\(handedBack)", "lost": "\(lost)", "owned": "\(owned)",
                     "members": "\(members)",
                 ])
+        case .readerRestarted(let partition):
+            logger.warning(
+                "a reader brings nothing although messages wait; its partition begins again",
+                metadata: ["partition": "\(partition)"])
         case .partitionAbandoned(let partition, let error):
             logger.error("partition given up", metadata: ["partition": "\(partition)", "error": "\(error)"])
         }

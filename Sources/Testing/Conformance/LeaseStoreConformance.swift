@@ -22,7 +22,14 @@ public struct LeaseStoreConformance {
         view = try await self.leases.renew(b)
         try expect(Set(view.members) == [a, b], "members see each other")
         var busy = a
-        busy.load = ["suporte": TurnLoad(running: 3, waiting: 40), "vendas": TurnLoad(running: 0, waiting: 1)]
+        let report = QueueReport(
+            running: 3, known: 43, waiting: .init(conversations: 7, messages: 40),
+            excluded: [.budget: .init(conversations: 1, messages: 2)], oldest: Timestamp(milliseconds: 1_795_176_000_000),
+            turn: TurnMean(seconds: 1.5, weight: 12), age: 0.25)
+        busy.load = [
+            "suporte": TurnLoad(running: 3, waiting: 40, queues: [Sample.queue: report]),
+            "vendas": TurnLoad(running: 0, waiting: 1),
+        ]
         _ = try await self.leases.renew(busy)
         try expect(Set(try await self.leases.members()) == [busy, b], "a member's load is known to those who are none")
         _ = try await self.leases.renew(a)

@@ -17,6 +17,7 @@ public struct PartitionLogConformance {
         try await self.readsInOrder()
         try await self.dropsDuplicates()
         try await self.settles()
+        try await self.peeks()
         try await self.countsByAssistant()
         try await self.fences()
         try await self.keepsTheHolder()
@@ -108,6 +109,22 @@ public struct PartitionLogConformance {
         try expect(left.map(\.offset) == [places[0].1, places[2].1], "only the settled entry is gone")
         try await self.settle([places[0].1, places[2].1], in: partition)
         try expect(try await self.log.depth(of: partition) == 0, "nothing is left")
+    }
+
+    private func peeks() async throws {
+        let times: [Int64] = [1_795_176_000_000, 1_795_176_001_000]
+        let messages = times.map { Sample.append(Sample.message("peek-\($0)", from: "8", at: $0)) }
+        let places = try (try await self.log.append(messages)).map(Sample.partition)
+        let partition = places[0].0
+        let empty = Partition.ID(assistant: "nobody", number: 0)
+        var heads = try await self.log.peek([partition: .start, empty: .start])
+        try expect(heads == [partition: Timestamp(milliseconds: times[0])], "the first message after the start is the oldest")
+        heads = try await self.log.peek([partition: places[0].1])
+        try expect(heads == [partition: Timestamp(milliseconds: times[1])], "what the cursor has passed does not count")
+        try expect(try await self.log.peek([partition: places[1].1]).isEmpty, "at the end there is nothing")
+        try expect(try await self.log.peek([:]).isEmpty, "who asks nothing is told nothing")
+        try await self.settle(places.map(\.1), in: partition)
+        try expect(try await self.log.peek([partition: .start]).isEmpty, "nor when all is settled")
     }
 
     private func fences() async throws {

@@ -62,5 +62,9 @@ extension ForwardingLog {
 
     public func depths() async throws(StoreError) -> [QueueID: Int] { try await self.log.depths() }
 
+    public func peek(_ cursors: [Partition.ID: LogOffset]) async throws(StoreError) -> [Partition.ID: Timestamp] {
+        try await self.log.peek(cursors)
+    }
+
     public func check() async throws(StoreError) -> Int { try await self.log.check() }
 }

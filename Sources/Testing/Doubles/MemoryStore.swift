@@ -188,6 +188,16 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
         }
     }
 
+    public func peek(_ cursors: [Partition.ID: LogOffset]) async throws(StoreError) -> [Partition.ID: Timestamp] {
+        try self.access { state in
+            var times: [Partition.ID: Timestamp] = [:]
+            for (partition, offset) in cursors {
+                times[partition] = state.queues[partition]?.first { $0.offset > offset }?.message.receivedAt
+            }
+            return times
+        }
+    }
+
     public func check() async throws(StoreError) -> Int {
         try self.access { $0.incarnation }
     }

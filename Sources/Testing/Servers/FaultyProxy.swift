@@ -19,6 +19,9 @@ public final class FaultyProxy: Sendable {
         ///
         /// To a client that pipelines, these bytes may answer an earlier request: then both are in doubt.
         case cutAfterRequest(containing: String = "", times: Int = .max)
+        /// A server that takes requests and brings nothing: once a client has sent something containing this text, no answer
+        /// goes to that connection any more, which stays open. Others are not touched.
+        case swallow(after: String)
         /// Connections, present and coming, are reset (RST).
         case reset
     }

@@ -45,7 +45,7 @@ final class ProxyLink {
             break
         case .reset:
             self.reset()
-        case .pass, .delay, .cutAfterRequest:
+        case .pass, .delay, .cutAfterRequest, .swallow:
             self.connect()
             self.forward(from: .client)
             self.forward(from: .server)
@@ -104,9 +104,13 @@ final class ProxyLink {
         case (.client, .cutAfterRequest(let text, _)):
             self.search(text, in: bytes)
             self.toServer.append(bytes, after: .zero)
+        case (.client, .swallow(let text)):
+            self.search(text, in: bytes)
+            self.toServer.append(bytes, after: .zero)
         case (.server, .cutAfterRequest) where self.isAnswerCut:
             self.close()
             self.links.cut()
+        case (.server, .swallow) where self.isAnswerCut: break
         case (.client, .delay(let delay, _)): self.toServer.append(bytes, after: delay)
         case (.server, .delay(_, let delay)): self.toClient.append(bytes, after: delay)
         case (.client, _): self.toServer.append(bytes, after: .zero)

@@ -82,7 +82,7 @@ private final class AssistantMeters: Sendable {
 private struct OutcomeMeters: Sendable {
     let retries, letters, late, held, suspects, waits, waitSeconds: MetricVector<MetricCounter>
     let replies, doubts, reconciled, sendRetries, failovers, breakers: MetricVector<MetricCounter>
-    let failures, partitions, abandoned, transfers, timers, closed: MetricVector<MetricCounter>
+    let failures, partitions, readerRestarts, abandoned, transfers, timers, closed: MetricVector<MetricCounter>
     let resolution: MetricVector<MetricHistogram>
 
     init(_ registry: MetricsRegistry) {
@@ -101,6 +101,7 @@ private struct OutcomeMeters: Sendable {
         self.breakers = registry.counters("cardume_breaker_changes_total")
         self.failures = registry.counters("cardume_store_failures_total")
         self.partitions = registry.counters("cardume_partition_changes_total")
+        self.readerRestarts = registry.counters("cardume_reader_restarts_total")
         self.abandoned = registry.counters("cardume_partitions_abandoned_total")
         self.transfers = registry.counters("cardume_conversation_transfers_total")
         self.timers = registry.counters("cardume_timers_fired_total")
@@ -130,6 +131,7 @@ private struct OutcomeMeters: Sendable {
         case .sendReconciled(let intent): self.reconciled(intent)
         case .breakerChanged(let name, let change): self.breakers[name, change.to.rawValue].add()
         case .storeUnavailable(let error, _): self.failures[error.code.description].add()
+        case .readerRestarted: self.readerRestarts[assistant].add()
         case .partitionAbandoned: self.abandoned[assistant].add()
         case .ownershipChanged(let opened, let handedBack, let lost, _, _):
             self.partitions["opened"].add(Double(opened))

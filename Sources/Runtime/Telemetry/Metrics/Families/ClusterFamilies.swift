@@ -8,6 +8,10 @@ extension MetricFamily {
         .init(
             "cardume_partitions_abandoned_total", .counter, "Partitions given up because they could not go on.",
             labels: ["assistant"]),
+        .init(
+            "cardume_reader_restarts_total", .counter,
+            "Partitions whose reading began anew, because it brought nothing although there was something.",
+            labels: ["assistant"]),
         .init("cardume_cluster_members", .gauge, "Processes alive, this one included, as it last saw them."),
         .init(
             "cardume_conversations_in_memory", .gauge,

@@ -10,7 +10,7 @@ extension MetricFamily {
     public static let groups: [(title: String, families: [MetricFamily])] = [
         ("Doors", Self.doors), ("Queues and turns", Self.queues), ("Slots", Self.slots), ("Sends and gateways", Self.sends),
         ("Models and budgets", Self.models), ("Stores", Self.stores), ("Cluster and conversations", Self.cluster),
-        ("Process", Self.process), ("Metrics", Self.registry),
+        ("Scaling", Self.scaling), ("Process", Self.process), ("Metrics", Self.registry),
     ]
 
     /// The reference, as it stands in docs/metrics.md.
