@@ -1,0 +1,233 @@
+#!/usr/bin/env python3
+"""All checks of manifests, monitoring, images and their documents: run.py BINARY. Called by ./check, which brings the tools."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+import jsonschema
+import kubernetes_validate
+import yaml
+
+import manifests
+import monitoring
+import semantics
+from program import ROOT, Program
+
+KUBERNETES = ("1.30", "1.37")
+KEDA = ROOT / "Tests/Fixtures/keda/scaledobjects.yaml"
+failures = []
+
+
+def report(what, problems):
+    problems = list(problems)
+    print(f"{'ok  ' if not problems else 'FAIL'} {what}", flush=True)
+    for problem in problems:
+        print(f"     {problem}")
+    failures.extend(problems)
+
+
+def closed(schema):
+    """The schema, refusing fields that it does not name: a misspelt one would otherwise pass."""
+    if isinstance(schema, dict):
+        schema = {key: closed(value) for key, value in schema.items()}
+        if "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
+            schema.setdefault("additionalProperties", False)
+        return schema
+    return [closed(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def keda_schema():
+    definition = yaml.safe_load(KEDA.read_text())
+    schema = closed(definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
+    schema["properties"]["metadata"] = {"type": "object"}
+    return schema
+
+
+def schema_problems(objects):
+    keda = keda_schema()
+    for item in objects:
+        if item["apiVersion"].startswith("keda.sh/"):
+            for error in jsonschema.Draft7Validator(keda).iter_errors(item):
+                yield f"{manifests.name(item)}: {error.json_path}: {error.message}"
+            continue
+        for version in KUBERNETES:
+            try:
+                kubernetes_validate.validate(item, version, strict=True)
+            except kubernetes_validate.ValidationError as error:
+                yield f"{manifests.name(item)} ({version}): {error.message}"
+
+
+def tool(*command):
+    """What a tool complains of; nothing when it is content."""
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    return [] if result.returncode == 0 else (result.stdout + result.stderr).strip().splitlines() or ["failed"]
+
+
+def configuration_problems(bundle):
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(bundle.configuration_text)
+        file.flush()
+        for item in bundle.cardume:
+            problem = bundle.program.configuration_problem(file.name, {**manifests.variables(item), "CARDUME_HTTP_ADVERTISE": "http://10.0.0.1:8080"})
+            if problem:
+                yield f"{manifests.name(item)}: {problem}"
+
+
+def compose_problems(program):
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    for name, service in compose["services"].items():
+        tag = service["image"].partition(":")[2]
+        if not tag or tag == "latest":
+            yield f"{name}: image {service['image']} is not pinned"
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("./") and source != "./compose/alertmanager" and not (ROOT / source).exists():
+                yield f"{name}: there is no {source}"
+        if service["image"].startswith("cardume:"):
+            words = service["command"]
+            if not program.has_command(*words):
+                yield f"{name}: there is no command {' '.join(words)}"
+            for variable in service["environment"]:
+                if variable not in semantics.NO_KEYS and not program.has_variable(variable):
+                    yield f"{name}: there is no variable {variable}"
+            stop = manifests.seconds(service.get("stop_grace_period", "10s"))
+            deadline = manifests.seconds(service["environment"].get("CARDUME_SHUTDOWN_DEADLINE", "0s"))
+            if stop < deadline + semantics.DOORS_SECONDS:
+                yield f"{name}: drains for {deadline:g} s, is killed after {stop:g} s"
+    versions = {service["image"] for service in compose["services"].values()}
+    for item in (item for bundle in ("base", "monitoring", "examples/single-node") for item in manifests.build(bundle)):
+        if item["kind"] in manifests.WORKLOADS and manifests.container(item)["image"] not in versions:
+            yield f"{manifests.name(item)}: image {manifests.container(item)['image']} is not the one of compose.yaml"
+
+
+def dockerfile_problems(program):
+    text = (ROOT / "Dockerfile").read_text()
+    for image in re.findall(r"^FROM (\S+)", text, re.M):
+        if ":" not in image or image.endswith(":latest"):
+            yield f"image {image} is not pinned"
+    for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.M):
+        for source in sources.split():
+            if not list(ROOT.glob(source)):
+                yield f"there is no {source}"
+    for line in re.findall(r"^ENV (.+)$", text, re.M):
+        for variable in line.split():
+            if not program.has_variable(variable.split("=")[0]):
+                yield f"there is no variable {variable}"
+    for wanted in ("--static-swift-stdlib", "docker/runtime-packages", "\nUSER 10001", "\nHEALTHCHECK", "EXPOSE 8080"):
+        if wanted not in text:
+            yield f"lacks {wanted.strip()}"
+
+
+def document_problems(program):
+    """Commands and settings that runbooks and guides tell people to type."""
+    pages = [ROOT / "docs" / page for page in ("kubernetes.md", "upgrade.md", "disaster-recovery.md")]
+    for page in pages + sorted((ROOT / "docs/runbooks").glob("*.md")):
+        text = page.read_text()
+        for line in re.findall(r"(?:^|`|-- |gateway )cardume ([a-z][^`\n]*)", text, re.M):
+            words = re.findall(r"^[a-z-]+(?: [a-z-]+)?", line)[0].split()
+            if len(words) == 2 and not program.is_group(words[0]):
+                words = words[:1]
+            if not program.has_command(*words):
+                yield f"{page.name}: there is no command cardume {' '.join(words)}"
+            setting = re.match(r"tune (?:get|set|unset|history) ([a-zA-Z_.]+)", line)
+            if setting and not program.has_key(setting[1]):
+                yield f"{page.name}: there is no setting {setting[1]}"
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+            if not target.startswith("http") and not (page.parent / target).exists():
+                yield f"{page.name}: there is no page {target}"
+
+
+def alert_problems():
+    cases = yaml.safe_load(monitoring.CASES.read_text())
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        yaml.safe_dump(monitoring.promtool_tests(monitoring.ALERTS, cases), file)
+        file.flush()
+        return tool("promtool", "test", "rules", file.name)
+
+
+def scrape_problems(path):
+    """Debian's promtool is built without Kubernetes: its discovery is looked at here, the rest by promtool."""
+    settings = yaml.safe_load(path.read_text())
+    for job in settings["scrape_configs"]:
+        for discovery in job.pop("kubernetes_sd_configs", []):
+            if set(discovery) - {"role", "namespaces"} or discovery["role"] not in ("node", "service", "pod", "endpoints", "endpointslice", "ingress"):
+                yield f"{job['job_name']}: kubernetes_sd_configs {discovery}"
+            for rule in job["relabel_configs"]:
+                for label in rule.get("source_labels", []):
+                    if label.startswith("__meta_") and not re.match(rf"__meta_kubernetes_(namespace|pod|service|{discovery['role'].rstrip('s')})(_|$)", label):
+                        yield f"{job['job_name']}: {discovery['role']} has no {label}"
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        yaml.safe_dump(settings, file)
+        file.flush()
+        yield from tool("promtool", "check", "config", "--syntax-only", file.name)
+
+
+def dashboard_rules():
+    """Every query of every dashboard as a recording rule, so that promtool reads it."""
+    rules = []
+    for path in monitoring.DASHBOARDS:
+        for index, (_, query) in enumerate(monitoring.queries(json.loads(path.read_text()))):
+            rules.append({"record": f"dashboard:{path.stem}:{index}", "expr": query})
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        yaml.safe_dump({"groups": [{"name": "dashboards", "rules": rules}]}, file)
+        file.flush()
+        return tool("promtool", "check", "rules", file.name)
+
+
+def generated_dashboards():
+    with tempfile.TemporaryDirectory() as folder:
+        yield from tool(sys.executable, "k8s/monitoring/grafana/generate.py", folder)
+        for path in monitoring.DASHBOARDS:
+            if path.read_text() != pathlib.Path(folder, path.name).read_text():
+                yield f"{path.name} is not what generate.py writes"
+
+
+def main(binary):
+    program = Program(binary)
+    secrets = manifests.examples()
+    bundles = {name: semantics.Bundle(manifests.build(name), secrets, program) for name in manifests.BUNDLES}
+    for name, bundle in bundles.items():
+        report(f"{name}: {len(bundle.objects)} objects, schemas of Kubernetes {' and '.join(KUBERNETES)}", schema_problems(bundle.objects))
+        report(f"{name}: meaning", semantics.problems(bundle))
+        if bundle.configuration:
+            report(f"{name}: cardume.yaml with each process' environment", configuration_problems(bundle))
+    report("examples of secrets: schemas", schema_problems(secrets))
+    paths = ["/health", "/health/live", "/health/ready", "/metrics"]
+    report("probes and metrics are answered", (f"{path}: {status}" for path, status in program.answers(paths).items() if status != 200))
+    report("yamllint", tool("yamllint", "--strict", "-c", "k8s/tests/yamllint.yaml", "k8s", "compose", "compose.yaml", ".github"))
+
+    report("compose.yaml: schema", tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"))
+    report("compose.yaml: meaning", compose_problems(program))
+    report("Dockerfile: meaning", dockerfile_problems(program))
+    report("documents: commands, settings, pages", document_problems(program))
+    report("ci.yml: schema", tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"))
+
+    report("alerts: syntax", tool("promtool", "check", "rules", str(monitoring.ALERTS)))
+    report("alerts: metrics, severities, runbooks, cases", monitoring.rule_problems(program, monitoring.alerts()))
+    report(f"alerts: {len(monitoring.alerts())} fire and resolve", alert_problems())
+    report("prometheus-adapter: metrics", monitoring.adapter_problems(program))
+    for file in ("k8s/monitoring/prometheus/prometheus.yml", "compose/prometheus.yml"):
+        report(f"{file}: syntax", scrape_problems(ROOT / file))
+    alertmanager = "k8s/monitoring/alertmanager/alertmanager.yml"
+    report("routes: syntax", tool("amtool", "check-config", alertmanager))
+    for severity, receiver in monitoring.RECEIVERS.items():
+        route = ("amtool", "config", "routes", "test", f"--config.file={alertmanager}", f"--verify.receivers={receiver}")
+        report(f"routes: {severity} goes to the {receiver}", tool(*route, f"severity={severity}", "alertname=CardumeDown"))
+
+    report("dashboards: as generated", generated_dashboards())
+    report("dashboards: metrics", monitoring.dashboard_problems(program))
+    report("dashboards: queries", dashboard_rules())
+    for path in monitoring.DASHBOARDS:
+        report(f"dashboards: fields of {path.name}", monitoring.misspelt(json.loads(path.read_text())))
+
+    report("the checks themselves: each mistake is found", tool(sys.executable, "-m", "unittest", "discover", "-s", "k8s/tests"))
+    print(f"{len(failures)} problems" if failures else "all is well")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
