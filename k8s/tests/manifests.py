@@ -65,7 +65,9 @@ def matches(selector, found):
         return False
     for rule in selector.get("matchExpressions", []):
         is_in = found.get(rule["key"]) in rule.get("values", [])
-        if {"In": not is_in, "NotIn": is_in, "Exists": rule["key"] not in found, "DoesNotExist": rule["key"] in found}[rule["operator"]]:
+        if {"In": not is_in, "NotIn": is_in, "Exists": rule["key"] not in found, "DoesNotExist": rule["key"] in found}[
+            rule["operator"]
+        ]:
             return False
     return True
 

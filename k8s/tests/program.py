@@ -86,7 +86,9 @@ class Program:
                     continue
                 if name.endswith("_FILE"):
                     secret = pathlib.Path(folder, name)
-                    secret.write_text("redis://redis:6379" if "REDIS" in name else "postgres://db/cardume" if "DATABASE" in name else "x" * 40)
+                    secret.write_text(
+                        "redis://redis:6379" if "REDIS" in name else "postgres://db/cardume" if "DATABASE" in name else "x" * 40
+                    )
                     value = str(secret)
                 env[name] = value
             result = subprocess.run([self.binary, "config", "check", "--config", path], env=env, capture_output=True, text=True)

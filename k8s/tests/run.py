@@ -12,6 +12,8 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
+import deployment
+import live
 import manifests
 import monitoring
 import semantics
@@ -72,73 +74,11 @@ def configuration_problems(bundle):
         file.write(bundle.configuration_text)
         file.flush()
         for item in bundle.cardume:
-            problem = bundle.program.configuration_problem(file.name, {**manifests.variables(item), "CARDUME_HTTP_ADVERTISE": "http://10.0.0.1:8080"})
+            problem = bundle.program.configuration_problem(
+                file.name, {**manifests.variables(item), "CARDUME_HTTP_ADVERTISE": "http://10.0.0.1:8080"}
+            )
             if problem:
                 yield f"{manifests.name(item)}: {problem}"
-
-
-def compose_problems(program):
-    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
-    for name, service in compose["services"].items():
-        tag = service["image"].partition(":")[2]
-        if not tag or tag == "latest":
-            yield f"{name}: image {service['image']} is not pinned"
-        for volume in service.get("volumes", []):
-            source = volume.split(":")[0]
-            if source.startswith("./") and source != "./compose/alertmanager" and not (ROOT / source).exists():
-                yield f"{name}: there is no {source}"
-        if service["image"].startswith("cardume:"):
-            words = service["command"]
-            if not program.has_command(*words):
-                yield f"{name}: there is no command {' '.join(words)}"
-            for variable in service["environment"]:
-                if variable not in semantics.NO_KEYS and not program.has_variable(variable):
-                    yield f"{name}: there is no variable {variable}"
-            stop = manifests.seconds(service.get("stop_grace_period", "10s"))
-            deadline = manifests.seconds(service["environment"].get("CARDUME_SHUTDOWN_DEADLINE", "0s"))
-            if stop < deadline + semantics.DOORS_SECONDS:
-                yield f"{name}: drains for {deadline:g} s, is killed after {stop:g} s"
-    versions = {service["image"] for service in compose["services"].values()}
-    for item in (item for bundle in ("base", "monitoring", "examples/single-node") for item in manifests.build(bundle)):
-        if item["kind"] in manifests.WORKLOADS and manifests.container(item)["image"] not in versions:
-            yield f"{manifests.name(item)}: image {manifests.container(item)['image']} is not the one of compose.yaml"
-
-
-def dockerfile_problems(program):
-    text = (ROOT / "Dockerfile").read_text()
-    for image in re.findall(r"^FROM (\S+)", text, re.M):
-        if ":" not in image or image.endswith(":latest"):
-            yield f"image {image} is not pinned"
-    for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.M):
-        for source in sources.split():
-            if not list(ROOT.glob(source)):
-                yield f"there is no {source}"
-    for line in re.findall(r"^ENV (.+)$", text, re.M):
-        for variable in line.split():
-            if not program.has_variable(variable.split("=")[0]):
-                yield f"there is no variable {variable}"
-    for wanted in ("--static-swift-stdlib", "docker/runtime-packages", "\nUSER 10001", "\nHEALTHCHECK", "EXPOSE 8080"):
-        if wanted not in text:
-            yield f"lacks {wanted.strip()}"
-
-
-def document_problems(program):
-    """Commands and settings that runbooks and guides tell people to type."""
-    pages = [ROOT / "docs" / page for page in ("kubernetes.md", "upgrade.md", "disaster-recovery.md")]
-    for page in pages + sorted((ROOT / "docs/runbooks").glob("*.md")):
-        text = page.read_text()
-        for line in re.findall(r"(?:^|`|-- |gateway )cardume ([a-z][^`\n]*)", text, re.M):
-            words = re.findall(r"^[a-z-]+(?: [a-z-]+)?", line)[0].split()
-            if len(words) == 2 and not program.is_group(words[0]):
-                words = words[:1]
-            if not program.has_command(*words):
-                yield f"{page.name}: there is no command cardume {' '.join(words)}"
-            setting = re.match(r"tune (?:get|set|unset|history) ([a-zA-Z_.]+)", line)
-            if setting and not program.has_key(setting[1]):
-                yield f"{page.name}: there is no setting {setting[1]}"
-        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
-            if not target.startswith("http") and not (page.parent / target).exists():
-                yield f"{page.name}: there is no page {target}"
 
 
 def alert_problems():
@@ -154,11 +94,20 @@ def scrape_problems(path):
     settings = yaml.safe_load(path.read_text())
     for job in settings["scrape_configs"]:
         for discovery in job.pop("kubernetes_sd_configs", []):
-            if set(discovery) - {"role", "namespaces"} or discovery["role"] not in ("node", "service", "pod", "endpoints", "endpointslice", "ingress"):
+            if set(discovery) - {"role", "namespaces"} or discovery["role"] not in (
+                "node",
+                "service",
+                "pod",
+                "endpoints",
+                "endpointslice",
+                "ingress",
+            ):
                 yield f"{job['job_name']}: kubernetes_sd_configs {discovery}"
             for rule in job["relabel_configs"]:
                 for label in rule.get("source_labels", []):
-                    if label.startswith("__meta_") and not re.match(rf"__meta_kubernetes_(namespace|pod|service|{discovery['role'].rstrip('s')})(_|$)", label):
+                    if label.startswith("__meta_") and not re.match(
+                        rf"__meta_kubernetes_(namespace|pod|service|{discovery['role'].rstrip('s')})(_|$)", label
+                    ):
                         yield f"{job['job_name']}: {discovery['role']} has no {label}"
     with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
         yaml.safe_dump(settings, file)
@@ -191,20 +140,30 @@ def main(binary):
     secrets = manifests.examples()
     bundles = {name: semantics.Bundle(manifests.build(name), secrets, program) for name in manifests.BUNDLES}
     for name, bundle in bundles.items():
-        report(f"{name}: {len(bundle.objects)} objects, schemas of Kubernetes {' and '.join(KUBERNETES)}", schema_problems(bundle.objects))
+        report(
+            f"{name}: {len(bundle.objects)} objects, schemas of Kubernetes {' and '.join(KUBERNETES)}",
+            schema_problems(bundle.objects),
+        )
         report(f"{name}: meaning", semantics.problems(bundle))
         if bundle.configuration:
             report(f"{name}: cardume.yaml with each process' environment", configuration_problems(bundle))
     report("examples of secrets: schemas", schema_problems(secrets))
     paths = ["/health", "/health/live", "/health/ready", "/metrics"]
-    report("probes and metrics are answered", (f"{path}: {status}" for path, status in program.answers(paths).items() if status != 200))
-    report("yamllint", tool("yamllint", "--strict", "-c", "k8s/tests/yamllint.yaml", "k8s", "compose", "compose.yaml", ".github"))
+    report(
+        "probes and metrics are answered",
+        (f"{path}: {status}" for path, status in program.answers(paths).items() if status != 200),
+    )
+    report(
+        "yamllint", tool("yamllint", "--strict", "-c", "k8s/tests/yamllint.yaml", "k8s", "compose", "compose.yaml", ".github")
+    )
 
     report("compose.yaml: schema", tool("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"))
-    report("compose.yaml: meaning", compose_problems(program))
-    report("Dockerfile: meaning", dockerfile_problems(program))
-    report("documents: commands, settings, pages", document_problems(program))
-    report("ci.yml: schema", tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"))
+    report("compose.yaml: meaning", deployment.compose(program))
+    report("Dockerfile: meaning", deployment.dockerfile(program))
+    report("documents: commands, settings, pages", deployment.documents(program))
+    report(
+        "ci.yml: schema", tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml")
+    )
 
     report("alerts: syntax", tool("promtool", "check", "rules", str(monitoring.ALERTS)))
     report("alerts: metrics, severities, runbooks, cases", monitoring.rule_problems(program, monitoring.alerts()))
@@ -224,7 +183,10 @@ def main(binary):
     for path in monitoring.DASHBOARDS:
         report(f"dashboards: fields of {path.name}", monitoring.misspelt(json.loads(path.read_text())))
 
-    report("the checks themselves: each mistake is found", tool(sys.executable, "-m", "unittest", "discover", "-s", "k8s/tests"))
+    report("live: alerts fire, arrive and resolve", live.problems(program.binary))
+    report(
+        "the checks themselves: each mistake is found", tool(sys.executable, "-m", "unittest", "discover", "-s", "k8s/tests")
+    )
     print(f"{len(failures)} problems" if failures else "all is well")
     return 1 if failures else 0
 

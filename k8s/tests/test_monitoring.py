@@ -60,7 +60,12 @@ class AlertTests(unittest.TestCase):
             histograms = set()
             metrics = {"up": {"job"}}
 
-        rule = {"alert": "CardumeDown", "expr": "up == 0", "labels": {"severity": "page"}, "annotations": {"runbook_url": "docs/x.md"}}
+        rule = {
+            "alert": "CardumeDown",
+            "expr": "up == 0",
+            "labels": {"severity": "page"},
+            "annotations": {"runbook_url": "docs/x.md"},
+        }
         found = "; ".join(monitoring.rule_problems(All(), [rule]))
         for text in ("severity page", "no page docs/x.md", "no summary", "is no alert"):
             self.assertIn(text, found)

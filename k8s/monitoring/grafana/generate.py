@@ -38,8 +38,16 @@ DASHBOARDS = {
         "Cardume: queues",
         {
             "Is it keeping up?": [
-                ("Unsettled messages", "short", {"{{assistant}} {{lane}}": deployment("cardume_queue_depth", "assistant, lane")}),
-                ("Oldest message", "s", {"{{assistant}} {{lane}}": deployment("cardume_oldest_message_seconds", "assistant, lane")}),
+                (
+                    "Unsettled messages",
+                    "short",
+                    {"{{assistant}} {{lane}}": deployment("cardume_queue_depth", "assistant, lane")},
+                ),
+                (
+                    "Oldest message",
+                    "s",
+                    {"{{assistant}} {{lane}}": deployment("cardume_oldest_message_seconds", "assistant, lane")},
+                ),
                 (
                     "In and out",
                     "cps",
@@ -57,7 +65,11 @@ DASHBOARDS = {
             "Failures": [
                 ("Turns by outcome", "cps", {"{{outcome}}": rate("cardume_turn_duration_seconds_count", "outcome")}),
                 ("Retries", "cps", {"{{assistant}} {{category}}": rate("cardume_turn_retries_total", "assistant, category")}),
-                ("Dead letters", "cps", {"{{assistant}} {{category}}": rate("cardume_dead_letters_total", "assistant, category")}),
+                (
+                    "Dead letters",
+                    "cps",
+                    {"{{assistant}} {{category}}": rate("cardume_dead_letters_total", "assistant, category")},
+                ),
             ],
             "Slots": [
                 (
@@ -69,12 +81,29 @@ DASHBOARDS = {
                         "limit": total("cardume_slots_limit", ""),
                     },
                 ),
-                ("Limits that adaptation has found", "short", {"{{assistant}} {{lane}}": total("cardume_adaptive_limit", "assistant, lane")}),
+                (
+                    "Limits that adaptation has found",
+                    "short",
+                    {"{{assistant}} {{lane}}": total("cardume_adaptive_limit", "assistant, lane")},
+                ),
                 ("Why conversations wait", "cps", {"{{cause}}": rate("cardume_conversation_waits_total", "cause")}),
             ],
             "Scaling": [
                 ("Demand in slots", "short", {"{{pool}}": deployment("cardume_pool_demand_slots", "pool", NS)}),
-                ("Pods", "short", {"{{pool}}": deployment("cardume_pool_pods", "pool", NS)}),
+                (
+                    "Left out of the demand",
+                    "short",
+                    {"{{pool}} {{reason}}": deployment("cardume_pool_excluded_slots", "pool, reason", NS)},
+                ),
+                (
+                    "Pods",
+                    "short",
+                    {
+                        "{{pool}}": deployment("cardume_pool_pods", "pool", NS),
+                        "{{pool}}, would do": deployment("cardume_pool_suggested_pods", "pool", NS),
+                    },
+                ),
+                ("Oldest message that wants a slot", "s", {"{{pool}}": deployment("cardume_pool_oldest_seconds", "pool", NS)}),
                 ("Partitions owned", "short", {"{{pod}}": total("cardume_partitions_owned", "pod", NS)}),
             ],
         },
@@ -137,11 +166,19 @@ DASHBOARDS = {
             ],
             "Tokens and money": [
                 ("Tokens per second", "short", {"{{model}} {{kind}}": rate("cardume_model_tokens_total", "model, kind")}),
-                ("Cost per hour", "short", {"{{assistant}} {{model}}": "3600 * " + rate("cardume_model_cost_total", "assistant, model")}),
+                (
+                    "Cost per hour",
+                    "short",
+                    {"{{assistant}} {{model}}": "3600 * " + rate("cardume_model_cost_total", "assistant, model")},
+                ),
                 (
                     "Cost today, of the ceiling",
                     "percentunit",
-                    {"{{assistant}}": deployment("cardume_cost_today", "assistant") + " / " + deployment("cardume_cost_limit", "assistant")},
+                    {
+                        "{{assistant}}": deployment("cardume_cost_today", "assistant")
+                        + " / "
+                        + deployment("cardume_cost_limit", "assistant")
+                    },
                 ),
             ],
             "Budgets": [
@@ -173,21 +210,45 @@ DASHBOARDS = {
             "Now": [
                 ("In memory", "short", {"{{assistant}}": total("cardume_conversations_in_memory", "assistant")}),
                 ("With something to do", "short", {"{{assistant}}": total("cardume_conversations_busy", "assistant")}),
-                ("Turns that run or wait for a slot", "short", {"{{assistant}}": deployment("cardume_turns_in_flight", "assistant")}),
+                (
+                    "Turns that run or wait for a slot",
+                    "short",
+                    {"{{assistant}}": deployment("cardume_turns_in_flight", "assistant")},
+                ),
             ],
             "Where they go": [
-                ("Transfers", "cps", {"{{assistant}} to {{to}}": rate("cardume_conversation_transfers_total", "assistant, to")}),
+                (
+                    "Transfers",
+                    "cps",
+                    {"{{assistant}} to {{to}}": rate("cardume_conversation_transfers_total", "assistant, to")},
+                ),
                 ("Closed by a timer", "cps", {"{{assistant}}": rate("cardume_conversations_closed_total", "assistant")}),
-                ("Resolution time, p50", "s", {"{{assistant}}": quantile(0.5, "cardume_conversation_resolution_seconds", "assistant")}),
+                (
+                    "Resolution time, p50",
+                    "s",
+                    {"{{assistant}}": quantile(0.5, "cardume_conversation_resolution_seconds", "assistant")},
+                ),
                 ("Timers", "cps", {"{{assistant}} {{rule}}": rate("cardume_timers_fired_total", "assistant, rule")}),
                 ("Held", "cps", {"{{assistant}}": rate("cardume_conversations_held_total", "assistant")}),
-                ("Answered together with another message", "cps", {"{{assistant}}": rate("cardume_messages_merged_total", "assistant")}),
+                (
+                    "Answered together with another message",
+                    "cps",
+                    {"{{assistant}}": rate("cardume_messages_merged_total", "assistant")},
+                ),
                 ("Late replies", "cps", {"{{assistant}} {{action}}": rate("cardume_late_replies_total", "assistant, action")}),
             ],
             "Doors": [
                 ("Webhooks", "cps", {"{{source}} {{outcome}}": rate("cardume_webhooks_total", "source, outcome", NS)}),
-                ("Messages received", "cps", {"{{channel}} {{outcome}}": rate("cardume_messages_received_total", "channel, outcome", NS)}),
-                ("Messages refused", "cps", {"{{source}} {{reason}}": rate("cardume_messages_refused_total", "source, reason", NS)}),
+                (
+                    "Messages received",
+                    "cps",
+                    {"{{channel}} {{outcome}}": rate("cardume_messages_received_total", "channel, outcome", NS)},
+                ),
+                (
+                    "Messages refused",
+                    "cps",
+                    {"{{source}} {{reason}}": rate("cardume_messages_refused_total", "source, reason", NS)},
+                ),
                 ("Over the rate limit", "cps", {"{{dimension}}": rate("cardume_rate_limit_refusals_total", "dimension", NS)}),
                 ("Requests, p95", "s", {"{{route}}": quantile(0.95, "cardume_http_request_duration_seconds", "route", NS)}),
             ],
@@ -197,22 +258,50 @@ DASHBOARDS = {
         "Cardume: gateway servers",
         {
             "Servers": [
-                ("Number connected", "short", {"{{channel}} {{server}}": deployment("cardume_gateway_server_up", "channel, server", NS)}),
-                ("Share of conversations", "percentunit", {"{{channel}} {{server}}": deployment("cardume_gateway_server_share", "channel, server", NS)}),
-                ("Open circuit breakers", "short", {"{{breaker}}": deployment("cardume_breaker_state", "breaker", NS + ', state="open"')}),
+                (
+                    "Number connected",
+                    "short",
+                    {"{{channel}} {{server}}": deployment("cardume_gateway_server_up", "channel, server", NS)},
+                ),
+                (
+                    "Share of conversations",
+                    "percentunit",
+                    {"{{channel}} {{server}}": deployment("cardume_gateway_server_share", "channel, server", NS)},
+                ),
+                (
+                    "Open circuit breakers",
+                    "short",
+                    {"{{breaker}}": deployment("cardume_breaker_state", "breaker", NS + ', state="open"')},
+                ),
             ],
             "Sends": [
-                ("Attempts", "cps", {"{{channel}} {{server}} {{outcome}}": rate("cardume_send_attempts_total", "channel, server, outcome", NS)}),
-                ("Time of a send, p95", "s", {"{{channel}}": quantile(0.95, "cardume_send_attempt_duration_seconds", "channel", NS)}),
+                (
+                    "Attempts",
+                    "cps",
+                    {"{{channel}} {{server}} {{outcome}}": rate("cardume_send_attempts_total", "channel, server, outcome", NS)},
+                ),
+                (
+                    "Time of a send, p95",
+                    "s",
+                    {"{{channel}}": quantile(0.95, "cardume_send_attempt_duration_seconds", "channel", NS)},
+                ),
                 ("Replies", "cps", {"{{channel}} {{outcome}}": rate("cardume_replies_total", "channel, outcome", NS)}),
             ],
             "Doubt": [
                 ("Sends in doubt", "cps", {"{{channel}}": rate("cardume_sends_in_doubt_total", "channel", NS)}),
-                ("How doubts end", "cps", {"{{channel}} {{outcome}}": rate("cardume_sends_reconciled_total", "channel, outcome", NS)}),
-                ("Retries and failovers", "cps", {
-                    "{{channel}} {{cause}}": rate("cardume_send_retries_total", "channel, cause", NS),
-                    "{{channel}} to another server": rate("cardume_send_failovers_total", "channel", NS),
-                }),
+                (
+                    "How doubts end",
+                    "cps",
+                    {"{{channel}} {{outcome}}": rate("cardume_sends_reconciled_total", "channel, outcome", NS)},
+                ),
+                (
+                    "Retries and failovers",
+                    "cps",
+                    {
+                        "{{channel}} {{cause}}": rate("cardume_send_retries_total", "channel, cause", NS),
+                        "{{channel}} to another server": rate("cardume_send_failovers_total", "channel", NS),
+                    },
+                ),
             ],
         },
     ),
@@ -246,7 +335,12 @@ def panel(number, x, y, title, unit, queries):
         "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
         "options": {"legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}},
         "targets": [
-            {"refId": chr(ord("A") + index), "datasource": SOURCE, "expr": query.replace("sum by () ", "sum "), "legendFormat": legend}
+            {
+                "refId": chr(ord("A") + index),
+                "datasource": SOURCE,
+                "expr": query.replace("sum by () ", "sum "),
+                "legendFormat": legend,
+            }
             for index, (legend, query) in enumerate(queries.items())
         ],
     }
@@ -255,7 +349,16 @@ def panel(number, x, y, title, unit, queries):
 def dashboard(name, title, rows):
     panels, number, y = [], 1, 0
     for row, contents in rows.items():
-        panels.append({"id": number, "type": "row", "title": row, "collapsed": False, "panels": [], "gridPos": {"x": 0, "y": y, "w": 24, "h": 1}})
+        panels.append(
+            {
+                "id": number,
+                "type": "row",
+                "title": row,
+                "collapsed": False,
+                "panels": [],
+                "gridPos": {"x": 0, "y": y, "w": 24, "h": 1},
+            }
+        )
         number, y = number + 1, y + 1
         for index, content in enumerate(contents):
             panels.append(panel(number, 8 * (index % 3), y + 8 * (index // 3), *content))
