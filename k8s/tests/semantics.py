@@ -9,7 +9,7 @@ from manifests import WORKLOADS, container, find, is_cardume, labels, matches, n
 
 # What the program takes after its deadline to close its doors, and something to spare.
 DOORS_SECONDS, SPARE_SECONDS = 5, 5
-STORE_PORTS = {53, 80, 443, 5432, 6379, 6432}
+OTHERS_PORTS = {53, 80, 443, 4318, 5432, 6379, 6432}
 # Variables of the manifests that are no keys of the configuration.
 NO_KEYS = {"CARDUME_CONFIG", "POD_IP"}
 SECRETS_FOLDER = "/run/secrets/cardume/"
@@ -93,7 +93,7 @@ def ports(bundle):
                 if port["targetPort"] not in {own["name"] for own in container(item)["ports"]}:
                     yield f"{name(service)}: {name(item)} has no port {port['targetPort']}"
     for policy in of(bundle.objects, "NetworkPolicy"):
-        for direction, allowed in (("ingress", listening), ("egress", listening | STORE_PORTS)):
+        for direction, allowed in (("ingress", listening), ("egress", listening | OTHERS_PORTS)):
             for rule in policy["spec"].get(direction, []):
                 for port in rule.get("ports", []):
                     if port["port"] not in allowed:
