@@ -65,6 +65,9 @@ def documents(program):
                 words = words[:1]
             if not program.has_command(*words):
                 yield f"{page.name}: there is no command cardume {' '.join(words)}"
+            for option in re.findall(r" (--[a-z-]+)", line.split(" | ")[0].split("#")[0]):
+                if option not in program.help(tuple(words)):
+                    yield f"{page.name}: cardume {' '.join(words)} has no {option}"
             setting = re.match(r"tune (?:get|set|unset|history) ([a-zA-Z_.]+)", line)
             if setting and not program.has_key(setting[1]):
                 yield f"{page.name}: there is no setting {setting[1]}"
