@@ -1,5 +1,6 @@
 """Objects as `kubectl kustomize` prints them, and ways to ask about them."""
 
+import functools
 import pathlib
 import re
 import subprocess
@@ -12,6 +13,7 @@ BUNDLES = ["base", "overlays/prometheus-adapter", "overlays/keda", "examples/lia
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
 
 
+@functools.cache
 def build(name):
     text = subprocess.run(["kubectl", "kustomize", str(K8S / name)], check=True, capture_output=True, text=True).stdout
     return [item for item in yaml.safe_load_all(text) if item]

@@ -94,6 +94,20 @@ def adapter_problems(program):
             yield f"prometheus-adapter: {problem}"
 
 
+def discovery_problems(settings):
+    """What is wrong with the discovery of pods in a scrape configuration, which is taken out of it."""
+    roles = ("node", "service", "pod", "endpoints", "endpointslice", "ingress")
+    for job in settings["scrape_configs"]:
+        for discovery in job.pop("kubernetes_sd_configs", []):
+            role = discovery["role"]
+            if set(discovery) - {"role", "namespaces"} or role not in roles:
+                yield f"{job['job_name']}: kubernetes_sd_configs {discovery}"
+            known = re.compile(rf"__meta_kubernetes_(namespace$|pod_|service_|{role.removesuffix('s')}_)")
+            for label in (label for rule in job["relabel_configs"] for label in rule.get("source_labels", [])):
+                if label.startswith("__meta_") and not known.match(label):
+                    yield f"{job['job_name']}: {role} has no {label}"
+
+
 def dropped(given, kept, path="$"):
     """Where `kept`, what a typed reader has made of `given`, lacks something: misspelt fields, mostly."""
     if isinstance(given, dict):

@@ -3,24 +3,20 @@
 
 import json
 import pathlib
-import re
 import subprocess
 import sys
 import tempfile
 
-import jsonschema
-import kubernetes_validate
 import yaml
 
 import deployment
 import live
 import manifests
 import monitoring
+import schemas
 import semantics
 from program import ROOT, Program
 
-KUBERNETES = ("1.30", "1.37")
-KEDA = ROOT / "Tests/Fixtures/keda/scaledobjects.yaml"
 failures = []
 
 
@@ -30,37 +26,6 @@ def report(what, problems):
     for problem in problems:
         print(f"     {problem}")
     failures.extend(problems)
-
-
-def closed(schema):
-    """The schema, refusing fields that it does not name: a misspelt one would otherwise pass."""
-    if isinstance(schema, dict):
-        schema = {key: closed(value) for key, value in schema.items()}
-        if "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
-            schema.setdefault("additionalProperties", False)
-        return schema
-    return [closed(item) for item in schema] if isinstance(schema, list) else schema
-
-
-def keda_schema():
-    definition = yaml.safe_load(KEDA.read_text())
-    schema = closed(definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"])
-    schema["properties"]["metadata"] = {"type": "object"}
-    return schema
-
-
-def schema_problems(objects):
-    keda = keda_schema()
-    for item in objects:
-        if item["apiVersion"].startswith("keda.sh/"):
-            for error in jsonschema.Draft7Validator(keda).iter_errors(item):
-                yield f"{manifests.name(item)}: {error.json_path}: {error.message}"
-            continue
-        for version in KUBERNETES:
-            try:
-                kubernetes_validate.validate(item, version, strict=True)
-            except kubernetes_validate.ValidationError as error:
-                yield f"{manifests.name(item)} ({version}): {error.message}"
 
 
 def tool(*command):
@@ -89,30 +54,14 @@ def alert_problems():
         return tool("promtool", "test", "rules", file.name)
 
 
-def scrape_problems(path):
-    """Debian's promtool is built without Kubernetes: its discovery is looked at here, the rest by promtool."""
-    settings = yaml.safe_load(path.read_text())
-    for job in settings["scrape_configs"]:
-        for discovery in job.pop("kubernetes_sd_configs", []):
-            if set(discovery) - {"role", "namespaces"} or discovery["role"] not in (
-                "node",
-                "service",
-                "pod",
-                "endpoints",
-                "endpointslice",
-                "ingress",
-            ):
-                yield f"{job['job_name']}: kubernetes_sd_configs {discovery}"
-            for rule in job["relabel_configs"]:
-                for label in rule.get("source_labels", []):
-                    if label.startswith("__meta_") and not re.match(
-                        rf"__meta_kubernetes_(namespace|pod|service|{discovery['role'].rstrip('s')})(_|$)", label
-                    ):
-                        yield f"{job['job_name']}: {discovery['role']} has no {label}"
-    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
-        yaml.safe_dump(settings, file)
-        file.flush()
-        yield from tool("promtool", "check", "config", "--syntax-only", file.name)
+def scrape_problems(file):
+    """Debian's promtool is built without Kubernetes: its discovery is looked at by monitoring.py, the rest by promtool."""
+    settings = yaml.safe_load((ROOT / file).read_text())
+    yield from monitoring.discovery_problems(settings)
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as copy:
+        yaml.safe_dump(settings, copy)
+        copy.flush()
+        yield from tool("promtool", "check", "config", "--syntax-only", copy.name)
 
 
 def dashboard_rules():
@@ -141,13 +90,13 @@ def main(binary):
     bundles = {name: semantics.Bundle(manifests.build(name), secrets, program) for name in manifests.BUNDLES}
     for name, bundle in bundles.items():
         report(
-            f"{name}: {len(bundle.objects)} objects, schemas of Kubernetes {' and '.join(KUBERNETES)}",
-            schema_problems(bundle.objects),
+            f"{name}: {len(bundle.objects)} objects, schemas of Kubernetes {' and '.join(schemas.KUBERNETES)}",
+            schemas.problems(bundle.objects),
         )
         report(f"{name}: meaning", semantics.problems(bundle))
         if bundle.configuration:
             report(f"{name}: cardume.yaml with each process' environment", configuration_problems(bundle))
-    report("examples of secrets: schemas", schema_problems(secrets))
+    report("examples of secrets: schemas", schemas.problems(secrets))
     paths = ["/health", "/health/live", "/health/ready", "/metrics"]
     report(
         "probes and metrics are answered",
@@ -170,7 +119,7 @@ def main(binary):
     report(f"alerts: {len(monitoring.alerts())} fire and resolve", alert_problems())
     report("prometheus-adapter: metrics", monitoring.adapter_problems(program))
     for file in ("k8s/monitoring/prometheus/prometheus.yml", "compose/prometheus.yml"):
-        report(f"{file}: syntax", scrape_problems(ROOT / file))
+        report(f"{file}: syntax", scrape_problems(file))
     alertmanager = "k8s/monitoring/alertmanager/alertmanager.yml"
     report("routes: syntax", tool("amtool", "check-config", alertmanager))
     for severity, receiver in monitoring.RECEIVERS.items():
