@@ -4,10 +4,10 @@ SWIFT ?= swift
 CONFIG ?= examples/cardume.yaml
 RELEASE := $(SWIFT) build --configuration release
 
-.PHONY: help setup setup-servers run demo test bench bench-smoke lint format clean
+.PHONY: help setup setup-servers run demo test bench bench-smoke lint check-k8s format clean
 
 help: ## This list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
 
 setup: ## Install what is missing to build (Debian/Ubuntu), or say what is
 	@scripts/setup
@@ -49,6 +49,10 @@ bench-smoke: build-bench ## A minute of it, for CI
 lint: ## Formatting, style and the house's rules
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
 	@scripts/check-layers
+
+check-k8s: setup ## Manifests, dashboards, alerts, images and their documents, held against the program; no cluster needed
+	$(SWIFT) build --product cardume
+	k8s/tests/check .build/debug/cardume
 
 format: ## Format everything
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
