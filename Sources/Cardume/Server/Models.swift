@@ -75,7 +75,7 @@ final class Models: Sendable {
         }
     }
 
-    /// Where one assistant is alone, the limits of its lanes are the endpoint's.
+    /// Where one assistant is alone, the limits of its lanes are the endpoint's. Those whose limits are configured have no others.
     private func updateEndpoints(
         _ configuration: CardumeConfiguration, _ uses: [AssistantID: ModelUseSettings], _ state: inout State
     ) {
@@ -118,7 +118,7 @@ final class Models: Sendable {
         var model: any LanguageModel = OpenAIModel(
             settings: settings.model, client: self.client, uptime: { [clock] in clock.uptime }, onLimits: { gate.learned($0) })
         model = GuardedModel(model, breaker: self.breakers.breaker(.model, name))
-        if let endpoint = state.endpoints[name] {
+        if assistant.bulkhead.adaptiveFloor != nil, let endpoint = state.endpoints[name] {
             model = LimitedModel(model, by: endpoint, for: assistant, clock: self.clock)
         }
         return BudgetedModel(
