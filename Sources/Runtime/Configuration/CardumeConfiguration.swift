@@ -212,6 +212,7 @@ public struct CardumeConfiguration: Sendable {
         problems += BulkheadSettings.problems(self.values, self.assistants.map(\.assistant))
         problems += FrontDoorSettings.problems(self.values)
         problems += ExplainSettings.problems(self.values)
+        problems += AdminSettings.problems(self.values)
         problems += ClusterSettings.problems(self.values, assistants: known)
         problems += ModelUseSettings.problems(self.values)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
@@ -320,8 +321,9 @@ extension CardumeConfiguration.Model {
     /// `nil` when there is no key and the server is not said to need none.
     init?(_ own: ConfigurationSection, else common: ConfigurationSection) {
         func value(_ key: String) -> String? { own.optional(key) ?? common.optional(key) }
-        // A server that needs no key must not be shown that of another.
-        let key = own.flag("keyless") ? own.optional("key") : value("key")
+        // A server must not be shown the key of another, whether it needs one or not.
+        let isElsewhere = own.optional("base_url").map { $0 != common.optional("base_url") } ?? false
+        let key = isElsewhere || own.flag("keyless") ? own.optional("key") : value("key")
         guard key != nil || value("keyless") == "true" else { return nil }
         self.baseURL = value("base_url") ?? ""
         self.key = key
