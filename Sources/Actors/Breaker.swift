@@ -79,19 +79,28 @@ public final class Breaker: Sendable {
     }
 }
 
-/// All circuit breakers of a process, by what they guard and its name.
+/// All circuit breakers of a process, by what they guard and its name. One lives for as long as somebody has it.
 public final class Breakers: Sendable {
     public enum Kind: String, Sendable {
         /// A gateway server of one number: `<channel>`, or `<channel>/<server>`.
         case gateway
         /// `<model>@<host>`.
         case model
-        case tool
+    }
+
+    private struct Entry {
+        let kind: Kind
+        weak var breaker: Breaker?
     }
 
     private struct State {
         var settings: BreakerSettings
-        var breakers: [String: (kind: Kind, breaker: Breaker)] = [:]
+        var entries: [String: Entry] = [:]
+
+        /// Those that somebody has.
+        var all: [(kind: Kind, breaker: Breaker)] {
+            self.entries.values.compactMap { entry in entry.breaker.map { (entry.kind, $0) } }
+        }
     }
 
     private let state: Mutex<State>
@@ -109,29 +118,30 @@ public final class Breakers: Sendable {
         self.random = random
     }
 
-    /// The breaker of this name, `<kind>:<name>`; the same each time.
+    /// The breaker of this name, `<kind>:<name>`; the same for all who have it at a time.
     public func breaker(_ kind: Kind, _ name: String) -> Breaker {
         let name = "\(kind.rawValue):\(name)"
         return self.state.withLock { state in
-            if let known = state.breakers[name] { return known.breaker }
+            if let known = state.entries[name]?.breaker { return known }
             let breaker = Breaker(
                 name: name, settings: state.settings[kind], clock: self.clock, observer: self.observer, random: self.random)
-            state.breakers[name] = (kind, breaker)
+            state.entries = state.entries.filter { $0.value.breaker != nil }
+            state.entries[name] = Entry(kind: kind, breaker: breaker)
             return breaker
         }
     }
 
-    /// All that have been asked for so far, by name.
+    /// All that somebody has, by name.
     public var status: [Breaker.Status] {
-        let breakers = self.state.withLock { $0.breakers.values.map { $0.breaker } }
-        return breakers.map { $0.status }.sorted { $0.name < $1.name }
+        let breakers = self.state.withLock { $0.all }
+        return breakers.map { $0.breaker.status }.sorted { $0.name < $1.name }
     }
 
     /// From now on these count, also for breakers that are in use.
     public func update(_ settings: BreakerSettings) {
         let breakers = self.state.withLock { state in
             state.settings = settings
-            return state.breakers.values.map { ($0.breaker, settings[$0.kind]) }
+            return state.all.map { ($0.breaker, settings[$0.kind]) }
         }
         for (breaker, settings) in breakers { breaker.update(settings) }
     }
@@ -142,7 +152,6 @@ extension BreakerSettings {
         switch kind {
         case .gateway: self.gateway
         case .model: self.model
-        case .tool: self.tool
         }
     }
 }

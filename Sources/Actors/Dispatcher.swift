@@ -23,7 +23,7 @@ public final class Dispatcher: Sendable {
     private let assistants: Mutex<[AssistantID: PartitionSettings]>
     private let bulkheads: [AssistantID: Bulkhead]
     private let suspects: Bulkhead
-    private let pool: SlotPool?
+    private let pool: SlotPool
     private let shards: [Shard]
     private let settings: Live<Settings>
     public let environment: RuntimeEnvironment
@@ -41,13 +41,13 @@ public final class Dispatcher: Sendable {
         environment: RuntimeEnvironment
     ) {
         let clock = environment.clock
-        let pool = settings.slots.map { SlotPool(total: $0, clock: clock) }
+        // Also without a total: one may be set later.
+        let pool = SlotPool(total: settings.slots, clock: clock)
         self.pool = pool
         self.queues = Set(assistants.flatMap(\.queues).filter { lanes?.contains($0.lane) ?? true })
         self.bulkheads = Dictionary(
             uniqueKeysWithValues: assistants.map {
-                // Without a total there is nothing to share, not even a lock.
-                ($0.id, Bulkhead($0.slotLimits, adaptive: $0.adaptiveLimits, in: pool ?? SlotPool(clock: clock)))
+                ($0.id, Bulkhead($0.slotLimits, adaptive: $0.adaptiveLimits, in: pool))
             })
         self.suspects = Bulkhead(slots: 1, clock: clock)
         self.shards = shards
@@ -75,11 +75,14 @@ public final class Dispatcher: Sendable {
     public func update(_ assistants: [Assistant], _ common: Settings? = nil) async {
         if let common {
             self.settings.set(common)
-            if let slots = common.slots { self.pool?.resize(total: slots) }
+            self.pool.resize(total: common.slots)
         }
         let settings = self.settings(of: assistants)
         self.assistants.withLock { $0.merge(settings) { $1 } }
+        let isIdle = self.open.isEmpty
         for assistant in assistants {
+            // Nothing has been found out yet, or it is old: the limits begin where they are told to now.
+            if isIdle { self.bulkheads[assistant.id]?.update(assistant.slotLimits) }
             self.bulkheads[assistant.id]?.update(assistant.slotLimits, adaptive: assistant.adaptiveLimits)
         }
         for partition in self.open {

@@ -93,7 +93,13 @@ import Testing
             "CARDUME_ADMIN_TOKEN": Self.token, "CARDUME_ASSISTANTS_SUPORTE_BACKOFF": "60s",
             "CARDUME_ASSISTANTS_SUPORTE_ATTEMPTS": "20",
         ]
-        var workers = try await deployment.startWorkers(2, environment: environment)
+        // On one machine each has a port of its own, which others are told.
+        func startWorker() async throws -> (process: CardumeProcess, port: Int) {
+            let port = FreePort.take()
+            let own = ["CARDUME_HTTP_PORT": "\(port)", "CARDUME_HTTP_ADVERTISE": "http://127.0.0.1:\(port)"]
+            return (try await deployment.start("worker", environment: environment.merging(own) { $1 }), port)
+        }
+        var workers = [try await startWorker(), try await startWorker()]
         try await deployment.startGateway(environment: environment)
         try await deployment.balance(over: 2)
         try await deployment.deliver(Load.contact(0), "C0M0", "veneno")
@@ -103,12 +109,17 @@ import Testing
         let owner = try #require(retry.explanation.owner)
         let addresses = try await deployment.rows("SELECT address FROM cardume.members WHERE id = '\(owner)'")
         let port = try #require(addresses.first?.split(separator: ":").last.flatMap { Int($0) })
-        var index: Int?
-        for (number, worker) in workers.enumerated() where try await worker.port() == port { index = number }
-        let victim = workers.remove(at: try #require(index))
+        let victim = workers.remove(at: try #require(workers.firstIndex { $0.port == port })).process
         // The other worker does not own it, and asks too.
-        let other = try await Self.waiting(0, for: .retry, at: SingleDoor(port: try await workers[0].port()))
+        let other = try await Self.waiting(0, for: .retry, at: SingleDoor(port: workers[0].port))
         #expect(other.explanation.owner == owner)
+
+        // Where somebody else answers than the one that was meant, nobody takes his word for the owner's.
+        let door = SingleDoor(port: workers[0].port)
+        let misdirected = try await door.request(
+            "GET", "/admin/conversations/\(Self.name(0))/explain",
+            headers: Self.administrator.merging(["X-Cardume-Holder": owner.rawValue]) { $1 })
+        #expect(misdirected.status == 421, "\(misdirected.body)")
 
         victim.signal(SIGKILL)
         await victim.end()
@@ -122,12 +133,12 @@ import Testing
         #expect(next.explanation.owner != nil && next.explanation.owner != owner)
 
         // Nobody is left who could take it over.
-        workers[0].signal(SIGKILL)
-        await workers[0].end()
+        workers[0].process.signal(SIGKILL)
+        await workers[0].process.end()
         let gone = try await Self.waiting(0, for: .ownerGone, at: deployment)
         #expect(gone.text == "its owner, \(next.explanation.owner!), is gone, and no live process serves suporte")
         print("all killed: \(gone.text)")
-        _ = try await deployment.startWorkers(1, environment: environment)
+        _ = try await startWorker()
         let last = try await Self.waiting(0, for: .retry, at: deployment)
         #expect(last.explanation.owner != gone.explanation.owner)
     }

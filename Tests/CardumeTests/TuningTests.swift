@@ -225,6 +225,49 @@ import Testing
         #expect(try await deployment.terminate() == 0)
     }
 
+    @Test func longValuesAreShortInLists() async throws {
+        struct Changes: Decodable {
+            struct Change: Decodable {
+                let new: String?
+                let shortened: Bool?
+            }
+            let changes: [Change]
+        }
+        let deployment = try await Deployment(extra: "admin: { token: \(Self.token) }")
+        try await deployment.start()
+        let headers = ["Authorization": "Bearer \(Self.token)"]
+        let prompt = String(repeating: "Você é o atendente. ", count: 100)
+        for value in [prompt, "Curto."] {
+            let answer = try await deployment.request(
+                "PUT", "/admin/settings/suporte.prompt", headers: headers, body: Array("{\"value\": \"\(value)\"}".utf8))
+            #expect(answer.status == 200, "\(answer.body)")
+        }
+        let list = try await Self.get("/admin/settings/history", try deployment.port, token: Self.token)
+        let changes = try JSONDecoder().decode(Changes.self, from: Data(list.body.utf8)).changes
+        #expect(changes.map(\.shortened) == [true, true], "the one that ended it has it, too")
+        #expect(changes.last?.new == prompt.prefix(1_024) + "…")
+        let one = try await Self.get("/admin/settings/history/1", try deployment.port, token: Self.token)
+        let change = try JSONDecoder().decode(Changes.Change.self, from: Data(one.body.utf8))
+        #expect(change.new == prompt && change.shortened == nil)
+        for (path, status) in [("3", 404), ("x", 400)] {
+            #expect(
+                try await Self.get("/admin/settings/history/\(path)", try deployment.port, token: Self.token).status == status)
+        }
+        let command = try CardumeProcess(
+            ["tune", "history", "--change", "1"],
+            environment: ["CARDUME_ADMIN_TOKEN": Self.token, "CARDUME_ADMIN_URL": "http://127.0.0.1:\(try deployment.port)"],
+            folder: deployment.folder.path)
+        #expect(await command.end() == 0)
+        #expect(command.output.contains("new: \(prompt)"), "\(command.output)")
+        let all = try CardumeProcess(
+            ["tune", "list", "--all"],
+            environment: ["CARDUME_ADMIN_TOKEN": Self.token, "CARDUME_ADMIN_URL": "http://127.0.0.1:\(try deployment.port)"],
+            folder: deployment.folder.path)
+        #expect(await all.end() == 0)
+        #expect(all.output.contains("data_folder") && all.output.contains("credits"), "\(all.output)")
+        #expect(try await deployment.terminate() == 0)
+    }
+
     @Test func adminIsClosedToOthers() async throws {
         let deployment = try await Deployment()
         try await deployment.start()

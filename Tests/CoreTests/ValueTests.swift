@@ -68,4 +68,15 @@ import Testing
         #expect(ReplyParts.split(families, limit: 16).joined() == families)
         #expect(ReplyParts.split(families, limit: 16).allSatisfy { $0.utf16.count <= 16 })
     }
+
+    @Test func generationsShowWhatTheyHave() {
+        var names = Generations<Int, String>(limit: 4)
+        (names[1], names[2]) = ("a", "b")
+        #expect(names.values.sorted() == ["a", "b"])
+        names.age()
+        #expect(names[2] == "b")
+        #expect(names.values.sorted() == ["a", "b"])
+        names.age()
+        #expect(names.values == ["b"], "looking at all of them is no use")
+    }
 }

@@ -94,6 +94,16 @@ import Testing
         #expect(configuration.http.api.secret == "t")
     }
 
+    @Test func aTokenThatCanBeGuessedIsRefused() throws {
+        #expect(
+            Self.problems("admin: { token: quinze-bytes-15 }")
+                == [
+                    "c.yaml:1:10: admin.token: must have at least 16 bytes (`openssl rand -hex 32` makes a good one)"
+                ])
+        #expect(try Self.load("admin: { token: dezesseis-bytes- }").http.adminToken == "dezesseis-bytes-")
+        #expect(try Self.load("admin: { token: \"\" }").http.adminToken == nil)
+    }
+
     @Test func secretsComeFromFiles() throws {
         let folder = TemporaryFolder()
         let path = folder.path + "/token"

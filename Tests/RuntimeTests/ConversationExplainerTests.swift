@@ -128,8 +128,12 @@ import Testing
         }
         #expect(try address("", host: "0.0.0.0") == "http://pod-1:81")
         #expect(try address("", host: "::") == "http://pod-1:81")
-        #expect(try address("", host: "::1") == "http://[::1]:81")
-        #expect(try address("", host: "127.0.0.1") == "http://127.0.0.1:81")
+        #expect(try address("", host: "fd00::1") == "http://[fd00::1]:81")
+        #expect(try address("", host: "10.0.0.7") == "http://10.0.0.7:81")
+        for host in ["::1", "127.0.0.1", "127.1.2.3", "localhost"] {
+            #expect(try address("", host: host) == nil, "others would ask themselves")
+        }
+        #expect(try address("http: { advertise: \"http://127.0.0.1:82\" }", host: "127.0.0.1") == "http://127.0.0.1:82")
         #expect(try address("http: { advertise: \"http://10.0.0.7:8080\" }", host: "0.0.0.0") == "http://10.0.0.7:8080")
         #expect(try address("http: { advertise: \"\" }", host: "0.0.0.0") == nil)
         let problems = #expect(throws: ConfigurationProblems.self) { try address("http: { advertise: here }", host: "") }

@@ -117,6 +117,52 @@ import Testing
         #expect(try await store.history(of: nil, limit: 9).map(\.action) == [.expired, .set])
     }
 
+    /// A store that says nothing for a while must not prolong anything.
+    @Test func whatIsOverIsOverBeforeTheStoreAnswers() async throws {
+        let store = SilentStore()
+        _ = try await store.set(Self.path, to: "8", for: .seconds(60), by: Self.ana)
+        let process = try Process(store)
+        try await process.start()
+        #expect(process.slots == 8)
+        process.advance(by: .seconds(60))
+        let tick = Task { await process.tick() }
+        try await Waiting.until("the end of the override") { process.slots == 2 }
+        #expect(!tick.isCancelled && store.answer.withLock { $0 } == nil)
+        store.answer.withLock { $0 = [] }
+        await tick.value
+    }
+
+    /// Does not say what has expired until it is told to.
+    private final class SilentStore: OverrideStore {
+        private let store = MemoryOverrideStore()
+        let answer = Mutex<[SettingChange]?>(nil)
+
+        func version() async throws(StoreError) -> Int64 { try await self.store.version() }
+        func snapshot() async throws(StoreError) -> OverrideSnapshot { try await self.store.snapshot() }
+        func set(
+            _ path: String, to value: String, for lifetime: Duration?, by author: SettingAuthor
+        ) async throws(StoreError) -> SettingChange {
+            try await self.store.set(path, to: value, for: lifetime, by: author)
+        }
+        func unset(_ path: String, by author: SettingAuthor) async throws(StoreError) -> SettingChange? {
+            try await self.store.unset(path, by: author)
+        }
+        func rollBack(to change: Int64, by author: SettingAuthor) async throws(StoreError) -> [SettingChange]? {
+            try await self.store.rollBack(to: change, by: author)
+        }
+        func history(of path: String?, limit: Int) async throws(StoreError) -> [SettingChange] {
+            try await self.store.history(of: path, limit: limit)
+        }
+        func change(_ id: Int64) async throws(StoreError) -> SettingChange? { try await self.store.change(id) }
+
+        func expire() async throws(StoreError) -> [SettingChange] {
+            while true {
+                if let answer = self.answer.withLock({ $0 }) { return answer }
+                try? await ContinuousClock().sleep(for: .milliseconds(5))
+            }
+        }
+    }
+
     @Test(arguments: [true, false])
     func anExpiredOverrideIsJournaledOnce(isShared: Bool) async throws {
         let store = MemoryOverrideStore()

@@ -70,6 +70,17 @@ struct ChangeAnswer: Decodable {
     let new: String?
     let expires_at: String?
     let reason: String?
+
+    /// The whole of it.
+    var description: String {
+        var lines = ["change \(self.id): \(self.action) \(self.path) by \(self.by), \(Table.time(self.at))"]
+        if let reason = self.reason { lines.append("reason: \(reason)") }
+        if let end = self.expires_at { lines.append("until \(Table.time(end))") }
+        for (name, value) in [("old", self.old), ("new", self.new)] {
+            if let value { lines.append("\(name): \(value)") }
+        }
+        return lines.joined(separator: "\n")
+    }
 }
 
 struct ChangesAnswer: Decodable {

@@ -66,6 +66,8 @@ struct AdminClient: Sendable {
             let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
             status = response.status.code
             answer = Data(buffer: try await response.body.collect(upTo: 16 << 20))
+        } catch is NIOTooManyBytesError {
+            throw CommandFailure("the answer of \(base) is larger than 16 MiB; ask for less, with --limit where there is one")
         } catch {
             throw CommandFailure("cannot reach \(base): \(error); is it running? --url or CARDUME_ADMIN_URL says where")
         }

@@ -27,7 +27,8 @@ struct WorkerCommand: AsyncParsableCommand {
         commandName: "worker", abstract: "Answers: shares the queues of a cluster with other workers.",
         discussion: """
             Needs redis.url and database.url. `queues` (CARDUME_QUEUES) chooses the assistants whose queues it serves. On \
-            http.port it answers /health and /metrics only. Signals as with `run`: what it owned goes to others at once.
+            http.port it answers /health, /metrics, /autoscaling/v1/pools and, with admin.token, /admin. Signals as with `run`: \
+            what it owned goes to others at once.
             """)
 
     @OptionGroup var options: ConfigurationOptions

@@ -19,11 +19,11 @@ struct TuneCommand: AsyncParsableCommand {
             abstract: "Lists settings that can be changed and are not at their default.")
 
         @OptionGroup var admin: AdminOptions
-        @Flag(help: "Those at their default, too.")
+        @Flag(help: "Those at their default, too, and those that need a restart.")
         var all = false
 
         func run() async throws {
-            let answer = try await self.admin.client().call("GET", "settings")
+            let answer = try await self.admin.client().call("GET", self.all ? "settings?all=true" : "settings")
             if self.admin.json { return AdminOutput.print(answer) }
             let list = try AdminOutput.decode(SettingListAnswer.self, answer)
             let shown = list.settings.filter { self.all || $0.source != "default" && $0.source != nil }
@@ -85,8 +85,14 @@ struct TuneCommand: AsyncParsableCommand {
         @OptionGroup var admin: AdminOptions
         @Argument(help: "One setting. Defaults to all.") var path: String?
         @Option(help: "How many, up to 1000.") var limit = 50
+        @Option(help: "Only the change with this ID, with its values as they are.") var change: Int64?
 
         func run() async throws {
+            if let change = self.change {
+                let answer = try await self.admin.client().call("GET", "settings/history/\(change)")
+                if self.admin.json { return AdminOutput.print(answer) }
+                return print(try AdminOutput.decode(ChangeAnswer.self, answer).description)
+            }
             let query = self.path.map { "&path=\(AdminClient.segment($0))" } ?? ""
             let answer = try await self.admin.client().call("GET", "settings/history?limit=\(self.limit)\(query)")
             if self.admin.json { return AdminOutput.print(answer) }

@@ -12,9 +12,19 @@ final class Channels: Service {
     private struct State {
         /// By name; `*` for all others.
         var settings: [ChannelID: Settings]
-        var channels: [ChannelID: any MessageChannel] = [:]
-        var routed: [RoutedChannel] = []
+        /// Those that have a name in the configuration.
+        var named: [ChannelID: RoutedChannel] = [:]
+        /// Those that `*` stands for: as many numbers as messages come from.
+        var others = Generations<ChannelID, RoutedChannel>(limit: Channels.limit)
+
+        var routed: [RoutedChannel] { Array(self.named.values) + self.others.values }
     }
+
+    /// Channels without a name in the configuration that are kept at most.
+    private static let limit = 4_096
+    /// One of them that nothing was sent through for so long is forgotten, after twice the time at the latest: its breakers, its
+    /// pace and its health checks with it.
+    private static let idleTime: Duration = .seconds(3600)
 
     private let state: Mutex<State>
     private let client: SharedHTTPClient
@@ -46,18 +56,19 @@ final class Channels: Service {
     /// The same each time; `nil` for a number that the configuration does not know.
     subscript(id: ChannelID) -> (any MessageChannel)? {
         self.state.withLock { state in
-            if let known = state.channels[id] { return known }
-            guard var settings = state.settings[id] ?? state.settings["*"] else { return nil }
-            settings.id = id
+            if let known = state.named[id] ?? state.others[id] { return known }
+            let named = state.settings[id]
+            guard let settings = named ?? state.settings["*"] else { return nil }
             guard settings.kind != .console else { return self.console }
-            let channel = self.routed(settings)
-            state.channels[id] = channel
-            state.routed.append(channel)
+            let channel = self.routed(settings, as: id)
+            if named == nil { state.others[id] = channel } else { state.named[id] = channel }
             return channel
         }
     }
 
-    private func routed(_ settings: Settings) -> RoutedChannel {
+    private func routed(_ settings: Settings, as id: ChannelID) -> RoutedChannel {
+        var settings = settings
+        settings.id = id
         let servers = settings.byServer.map { name, settings -> (String?, any MessageChannel) in
             let server: any MessageChannel =
                 switch settings.kind {
@@ -69,7 +80,7 @@ final class Channels: Service {
             return (name, MeteredChannel(server, id: settings.id, server: name, meters: meters))
         }
         return RoutedChannel(
-            id: settings.id, servers: servers, settings: settings.gateways, breakers: self.breakers, clock: self.clock,
+            id: id, servers: servers, settings: settings.gateways, breakers: self.breakers, clock: self.clock,
             observer: self.observer)
     }
 
@@ -80,17 +91,19 @@ final class Channels: Service {
         self.state.withLock { state in
             let before = state.settings
             state.settings = settings
-            for (index, channel) in state.routed.enumerated() {
-                guard let new = settings[channel.id] ?? settings["*"] else { continue }
-                if let old = before[channel.id] ?? before["*"], old.isReached(like: new) {
+            for (id, channel) in state.named {
+                guard let new = settings[id] else { continue }
+                if before[id]?.isReached(like: new) == true {
                     channel.update(new.gateways)
                 } else {
-                    var settings = new
-                    settings.id = channel.id
-                    let other = self.routed(settings)
-                    state.routed[index] = other
-                    state.channels[channel.id] = other
+                    state.named[id] = self.routed(new, as: id)
                 }
+            }
+            guard let new = settings["*"] else { return }
+            if before["*"]?.isReached(like: new) == true {
+                for channel in state.others.values { channel.update(new.gateways) }
+            } else {
+                state.others = Generations(limit: Self.limit)
             }
         }
     }
@@ -100,7 +113,13 @@ final class Channels: Service {
 
     func run() async throws {
         let watch = GatewayWatch(channels: { self.state.withLock { $0.routed } }, clock: self.clock)
-        await cancelWhenGracefulShutdown { await watch.run() }
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await watch.run() }
+                while (try? await self.clock.sleep(for: Self.idleTime)) != nil { self.state.withLock { $0.others.age() } }
+                group.cancelAll()
+            }
+        }
     }
 }
 

@@ -86,7 +86,7 @@ final class Models: Sendable {
         }
     }
 
-    /// Where one assistant is alone, the limits of its lanes are the endpoint's.
+    /// Where one assistant is alone, the limits of its lanes are the endpoint's. Those whose limits are configured have no others.
     private func updateEndpoints(
         _ configuration: CardumeConfiguration, _ uses: [AssistantID: ModelUseSettings], _ state: inout State
     ) {
@@ -133,7 +133,7 @@ final class Models: Sendable {
             model = MeteredModel(model, name: settings.model.name, tier: tier, price: settings.price, meters: meters)
         }
         model = GuardedModel(model, breaker: self.breakers.breaker(.model, name))
-        if let endpoint = state.endpoints[name] {
+        if assistant.bulkhead.adaptiveFloor != nil, let endpoint = state.endpoints[name] {
             model = LimitedModel(model, by: endpoint, for: assistant, clock: self.clock)
         }
         return BudgetedModel(

@@ -55,8 +55,10 @@ public struct BudgetLedger: Sendable {
 
     public init() {}
 
-    /// - Parameter now: milliseconds of any clock; one that goes back is taken to stand still.
+    /// - Parameter now: milliseconds of any clock; one that goes back is taken to stand still, and one that goes back by more
+    ///   than the window to be another: all begins anew.
     public mutating func lease(_ request: BudgetLeaseRequest, at now: Int64) -> BudgetLease {
+        if let at = self.at, at - now > Self.window { self = BudgetLedger() }
         let now = max(now, self.at ?? now)
         let limits = request.limits
         self.flow(limits, until: now)

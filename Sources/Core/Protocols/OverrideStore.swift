@@ -27,7 +27,11 @@ public protocol OverrideStore: Sendable {
     /// Takes away the overrides whose time is over. Of processes that do so at once, one finds them.
     func expire() async throws(StoreError) -> [SettingChange]
 
-    /// The latest changes, latest first.
+    /// One change, whole; `nil` when there was none of this number.
+    func change(_ id: Int64) async throws(StoreError) -> SettingChange?
+
+    /// The latest changes, latest first. Of long values only the beginning, one character more than
+    /// ``SettingChange/previewLength``.
     ///
     /// - Parameter path: only this key's; `nil` for all.
     func history(of path: String?, limit: Int) async throws(StoreError) -> [SettingChange]

@@ -33,15 +33,12 @@ public struct GatewaySettings: Hashable, Sendable {
 public struct BreakerSettings: Hashable, Sendable {
     public var gateway: CircuitBreaker.Settings
     public var model: CircuitBreaker.Settings
-    public var tool: CircuitBreaker.Settings
 
     public init(
         gateway: CircuitBreaker.Settings = CircuitBreaker.Settings(),
-        model: CircuitBreaker.Settings = CircuitBreaker.Settings(callTimeout: .seconds(30)),
-        tool: CircuitBreaker.Settings = CircuitBreaker.Settings()
+        model: CircuitBreaker.Settings = CircuitBreaker.Settings(callTimeout: .seconds(30))
     ) {
         self.gateway = gateway
         self.model = model
-        self.tool = tool
     }
 }

@@ -12,6 +12,9 @@ public struct Generations<Key: Hashable, Value> {
 
     public var count: Int { self.young.count + self.old.count }
 
+    /// All values, in any order. Looking at them is no use.
+    public var values: [Value] { Array(self.young.values) + Array(self.old.values) }
+
     /// Reading and writing are uses.
     public subscript(key: Key) -> Value? {
         mutating get {

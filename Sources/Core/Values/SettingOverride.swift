@@ -44,6 +44,9 @@ public struct SettingChange: Hashable, Sendable {
         case expired
     }
 
+    /// Unicode characters of a value that lists of changes show.
+    public static let previewLength = 1_024
+
     /// From 1, without gaps, in the order in which changes were committed.
     public var id: Int64
     public var at: Timestamp

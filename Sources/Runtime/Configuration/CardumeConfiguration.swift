@@ -218,6 +218,7 @@ public struct CardumeConfiguration: Sendable {
         problems += FrontDoorSettings.problems(self.values)
         problems += ExplainSettings.problems(self.values)
         problems += TraceSettings.problems(self.values)
+        problems += AdminSettings.problems(self.values)
         problems += ClusterSettings.problems(self.values, assistants: known)
         problems += ModelUseSettings.problems(self.values)
         problems += ScalingSettings.problems(self.values, self.assistants.map(\.assistant))
@@ -327,8 +328,9 @@ extension CardumeConfiguration.Model {
     /// `nil` when there is no key and the server is not said to need none.
     init?(_ own: ConfigurationSection, else common: ConfigurationSection) {
         func value(_ key: String) -> String? { own.optional(key) ?? common.optional(key) }
-        // A server that needs no key must not be shown that of another.
-        let key = own.flag("keyless") ? own.optional("key") : value("key")
+        // A server must not be shown the key of another, whether it needs one or not.
+        let isElsewhere = own.optional("base_url").map { $0 != common.optional("base_url") } ?? false
+        let key = isElsewhere || own.flag("keyless") ? own.optional("key") : value("key")
         guard key != nil || value("keyless") == "true" else { return nil }
         self.baseURL = value("base_url") ?? ""
         self.key = key

@@ -123,7 +123,11 @@ extension ModelUseSettings {
     }
 
     /// What no single key can tell.
-    static func problems(_ values: ConfigurationValues) -> [ConfigurationProblem] {
+    ///
+    /// - Parameter isZone: whether the system knows a time zone.
+    static func problems(
+        _ values: ConfigurationValues, isZone: (String) -> Bool = { LocalDay($0) != nil }
+    ) -> [ConfigurationProblem] {
         let root = ConfigurationSection(values: values, path: [])
         let models = values.names(under: ["models"])
         var problems: [ConfigurationProblem] = []
@@ -145,9 +149,21 @@ extension ModelUseSettings {
                     refuse(["tiers", tier.rawValue], "the model \"\(name)\" has neither `key` nor `keyless: true`")
                 }
             }
-            let zone = section.text("time_zone")
-            if LocalDay(zone) == nil { refuse(["time_zone"], "there is no time zone \"\(zone)\"") }
+            // Where the system knows no zones at all, days that nobody has asked for are those of UTC.
+            let zone = values.effective[section.path + ["time_zone"]]
+            if let zone, zone.source != .default, !isZone(zone.text) {
+                refuse(["time_zone"], "there is no time zone \"\(zone.text)\"")
+            }
             let hasTiers = ModelTier.allCases.contains { section.section("tiers").optional($0.rawValue) != nil }
+            let (own, common) = (section.section("model"), root.section("model"))
+            // It would have been taken for an assistant that has no model, and answered offline.
+            if !hasTiers, own.optional("base_url") != nil, common.optional("key") != nil,
+                CardumeConfiguration.Model(own, else: common) == nil
+            {
+                refuse(
+                    ["model", "base_url"],
+                    "another server than that of `model`, whose key it is not shown: give it a `key` or `keyless: true`")
+            }
             if section.optional("on_cost_limit") == CostLimitPolicy.smaller.rawValue, !hasTiers {
                 refuse(["on_cost_limit"], "needs `tiers` to choose a smaller model from")
             }

@@ -16,7 +16,7 @@ extension BreakerSettings {
             openFor: section.duration("open_for"), probes: section.integer("probes"))
         var model = common
         model.callTimeout = section.duration("model_timeout")
-        self.init(gateway: common, model: model, tool: common)
+        self.init(gateway: common, model: model)
     }
 }
 

@@ -14,3 +14,20 @@ extension CardumeConfiguration {
         Dictionary(uniqueKeysWithValues: self.channels.map { ($0.id, $0.pause) })
     }
 }
+
+/// What opens /admin.
+enum AdminSettings {
+    /// In bytes; shorter ones can be guessed.
+    static let shortestToken = 16
+
+    /// What no single key can tell.
+    static func problems(_ values: ConfigurationValues) -> [ConfigurationProblem] {
+        let path = ["admin", "token"]
+        guard let token = values.text(path), !token.isEmpty, token.utf8.count < self.shortestToken else { return [] }
+        return [
+            ConfigurationProblem(
+                place: values.place(path), key: path.joined(separator: "."),
+                message: "must have at least \(self.shortestToken) bytes (`openssl rand -hex 32` makes a good one)")
+        ]
+    }
+}

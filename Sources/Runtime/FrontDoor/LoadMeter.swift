@@ -14,6 +14,7 @@ public final class LoadMeter: Sendable {
     private static let interval: Duration = .seconds(1)
     /// Looking may take this part of the time: a long queue in a file takes long to count.
     private static let share = 0.05
+    private static let longestPause: Duration = .seconds(10)
 
     private let state: Mutex<State>
     private let depths: @Sendable () async throws -> [AssistantID: Int]
@@ -54,13 +55,23 @@ public final class LoadMeter: Sendable {
         self.state.withLock { $0.board.update(capacities) }
     }
 
-    /// Measures each second until the task is cancelled.
+    /// Measures each second, or as seldom as every ten when that takes long, until the task is cancelled.
     public func run() async {
         let clock = ContinuousClock()
         while !Task.isCancelled {
             let elapsed = await clock.measure { await self.measure() }
-            guard (try? await clock.sleep(for: max(Self.interval, elapsed / Self.share))) != nil else { return }
+            let pause = Self.pause(after: elapsed, isComplete: self.staleness == nil)
+            guard (try? await clock.sleep(for: pause)) != nil else { return }
         }
+    }
+
+    /// How long to the next look.
+    ///
+    /// - Parameters:
+    ///   - elapsed: what the latest one took.
+    ///   - isComplete: whether everybody answered. Waiting for one who does not is no work, and his return is not to be missed.
+    static func pause(after elapsed: Duration, isComplete: Bool) -> Duration {
+        isComplete ? min(max(self.interval, elapsed / self.share), self.longestPause) : self.interval
     }
 
     /// Looks once. Of those who do not answer, what they said last stands; the others count: a queue may grow because nobody

@@ -49,8 +49,10 @@ extension HTTPGateway {
             self.meters?.webhook("rejected", from: .meta)
             return try JSONAnswer(Receipt(status: "recorded", reason: error.reason)).response(from: request, context: context)
         }
-        if let reason = webhook.dropped { try await self.recordRejected(body, "meta", reason, arrival) }
-        return try await self.receipt(webhook, .meta, request, context)
+        let receipt = try await self.receipt(webhook, .meta, request, context)
+        // Its good messages do not depend on the record of the others.
+        if let reason = webhook.dropped { try? await self.recordRejected(body, "meta", reason, arrival) }
+        return receipt
     }
 
     func verifyMeta(_ request: Request, _ context: Context) async throws -> Response {
@@ -89,7 +91,9 @@ extension HTTPGateway {
         }
     }
 
-    /// Keeps a body that makes no sense. When even that fails, its sender is asked to repeat it.
+    /// Keeps a body that makes no sense, or in part.
+    ///
+    /// - Throws: when even that fails, which is logged: what its sender is told to make them repeat it.
     private func recordRejected(
         _ body: [UInt8], _ source: String, _ reason: String, _ arrival: Arrival
     ) async throws {

@@ -1,8 +1,9 @@
 import CardumeCore
 
-/// Makes the weekly partitions of `messages` ahead of time and drops those whose time is over; deletes turns, sends and dead
-/// letters of that age. Called at start and some times a day, by any number of processes: one works on a partition, the
-/// others find the lock taken and leave it to that one.
+/// Makes the weekly partitions of `messages` ahead of time and drops those whose time is over; deletes turns, sends, dead
+/// letters and conversations of that age. Usage and changes of settings stay: they are few, and they are the record. Called at
+/// start and some times a day, by any number of processes: one works on a partition, the others find the lock taken and leave
+/// it to that one.
 ///
 /// By the database's clock. A partition is one ISO week, Monday 00:00 UTC to the next, named `messages_2026w47`.
 package struct PostgresMaintenance: Sendable {
@@ -85,7 +86,9 @@ package struct PostgresMaintenance: Sendable {
             DELETE FROM cardume.conversations WHERE ctid = ANY (ARRAY(
                 SELECT ctid FROM cardume.conversations WHERE latest_at < now() - make_interval(secs => $1)
                 LIMIT $2 FOR UPDATE SKIP LOCKED
-            )) RETURNING 1
+            )) RETURNING conversation
+        ), histories AS (
+            DELETE FROM cardume.lane_histories h USING old WHERE h.conversation = old.conversation
         ) SELECT count(*) FROM old
         """)
 

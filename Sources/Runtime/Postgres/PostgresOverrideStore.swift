@@ -56,6 +56,10 @@ package struct PostgresOverrideStore: OverrideStore {
         try await self.edit { book, _ in book.expire() }
     }
 
+    package func change(_ id: Int64) async throws(StoreError) -> SettingChange? {
+        try await Self.query(PostgresStatement(SQL.change, [.int(id)]), self.pool).map { Self.change($0, from: 0) }.first
+    }
+
     package func history(of path: String?, limit: Int) async throws(StoreError) -> [SettingChange] {
         let statement = PostgresStatement(SQL.history, [.optional(path), .int(Int64(limit))])
         return try await Self.query(statement, self.pool).map { Self.change($0, from: 0) }
@@ -140,10 +144,12 @@ package struct PostgresOverrideStore: OverrideStore {
             SELECT DISTINCT ON (c.path) \(Self.columns) FROM cardume.setting_changes c
             WHERE c.id <= $1 ORDER BY c.path, c.id DESC
             """)
+        static let change = PostgresStatement.SQL("SELECT \(Self.columns) FROM cardume.setting_changes c WHERE c.id = $1")
         static let history = PostgresStatement.SQL(
             """
-            SELECT \(Self.columns) FROM cardume.setting_changes c
-            WHERE $1::text IS NULL OR c.path = $1::text ORDER BY c.id DESC LIMIT $2
+            SELECT c.id, c.at, c.who, c.reason, c.action, c.path, left(c.old, \(SettingChange.previewLength + 1)),
+                left(c.new, \(SettingChange.previewLength + 1)), c.expires_at
+            FROM cardume.setting_changes c WHERE $1::text IS NULL OR c.path = $1::text ORDER BY c.id DESC LIMIT $2
             """)
         static let record: PostgresStatement.SQL = """
             INSERT INTO cardume.setting_changes (id, at, who, reason, action, path, old, new, expires_at)

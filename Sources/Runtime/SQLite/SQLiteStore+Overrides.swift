@@ -44,11 +44,20 @@ extension SQLiteStore: OverrideStore {
         try await self.edit { book, _ in book.expire() }
     }
 
+    public func change(_ id: Int64) async throws(StoreError) -> SettingChange? {
+        try await self.reading { db in
+            try Row.fetchOne(db, sql: "SELECT * FROM setting_changes WHERE id = ?", arguments: [id]).map(Self.change)
+        }
+    }
+
     public func history(of path: String?, limit: Int) async throws(StoreError) -> [SettingChange] {
         try await self.reading { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM setting_changes WHERE ?1 IS NULL OR path = ?1 ORDER BY id DESC LIMIT ?2",
-                arguments: [path, limit]
+                db,
+                sql: """
+                    SELECT id, at, who, reason, action, path, substr(old, 1, ?3) AS old, substr(new, 1, ?3) AS new, expires_at
+                    FROM setting_changes WHERE ?1 IS NULL OR path = ?1 ORDER BY id DESC LIMIT ?2
+                    """, arguments: [path, limit, SettingChange.previewLength + 1]
             ).map(Self.change)
         }
     }

@@ -3,11 +3,11 @@ import Foundation
 public import Logging
 import Synchronization
 
-/// Takes messages while the log is away, and appends them in order as soon as it is back.
+/// Takes messages while the log is away, or a part of it, and appends them in order as soon as it is back.
 ///
 /// A log that refuses (``StoreError/Code/full`` and the like) is not away: its answer goes to the sender.
 public final class MessageSpool: Sendable {
-    private struct State {
+    struct State {
         var gate: SpoolGate
         /// What stored messages, and those that are being stored, take.
         var reserved: Int
@@ -18,18 +18,18 @@ public final class MessageSpool: Sendable {
         var replayed = 0
     }
 
-    /// Messages that are appended at once.
-    private static let batch = 256
-    private static let retryInterval: Duration = .milliseconds(250)
-
-    private let file: SpoolFile
-    private let log: any PartitionLog
+    let file: SpoolFile
+    let log: any PartitionLog
     private let limit: Live<Int>
     private let patience: Live<Duration>
-    private let prepare: @Sendable () async throws -> Void
-    private let logger: Logger
-    private let state: Mutex<State>
-    private let signals = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    let prepare: @Sendable () async throws -> Void
+    let logger: Logger
+    let state: Mutex<State>
+    let signals = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    /// Of lines about a log, or a part of it, that is away.
+    let absences = LineLimit(every: .seconds(10))
+    /// Of lines about what the log, or the disk, refuses.
+    let refusals = LineLimit(every: .seconds(10))
 
     /// - Parameters:
     ///   - folder: created when missing; used by one process at a time.
@@ -102,35 +102,20 @@ public final class MessageSpool: Sendable {
     /// come again.
     private func tryLog(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome] {
         let patience = self.patience.value
-        let result = await withCheckedContinuation { continuation in
-            let first = FirstResult(continuation)
-            let timer = Task {
-                guard (try? await ContinuousClock().sleep(for: patience)) != nil else { return }
-                first.resume(.failure(StoreError(.unavailable, "the log has not answered for \(patience.seconds) s")))
-            }
-            Task {
-                do throws(StoreError) {
-                    first.resume(.success(try await self.log.append(messages)))
-                } catch {
-                    first.resume(.failure(error))
-                }
-                timer.cancel()
-            }
+        let answer = FirstAnswer<Result<[AppendOutcome], StoreError>>()
+        let timer = Task {
+            guard (try? await ContinuousClock().sleep(for: patience)) != nil else { return }
+            answer.give(.failure(StoreError(.unavailable, "the log has not answered for \(patience.seconds) s")))
         }
-        return try result.get()
-    }
-
-    /// Of two that race, the one that is told second is not heard.
-    private final class FirstResult: Sendable {
-        typealias Waiter = CheckedContinuation<Result<[AppendOutcome], StoreError>, Never>
-
-        private let waiter: Mutex<Waiter?>
-
-        init(_ waiter: Waiter) { self.waiter = Mutex(waiter) }
-
-        func resume(_ result: Result<[AppendOutcome], StoreError>) {
-            self.waiter.withLock { $0.take() }?.resume(returning: result)
+        Task {
+            do throws(StoreError) {
+                answer.give(.success(try await self.log.append(messages)))
+            } catch {
+                answer.give(.failure(error))
+            }
+            timer.cancel()
         }
+        return try await answer.value().get()
     }
 
     private func noteAbsence(_ number: Int64, _ error: StoreError) {
@@ -179,7 +164,7 @@ public final class MessageSpool: Sendable {
     }
 
     /// Changes the gate, and lets those who wait ask again if `change` says so.
-    private func change(_ change: (inout State) -> Bool) {
+    func change(_ change: (inout State) -> Bool) {
         let waiting = self.state.withLock { state -> [CheckedContinuation<Void, Never>] in
             guard change(&state) else { return [] }
             defer { state.waiting = [] }
@@ -188,81 +173,10 @@ public final class MessageSpool: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
-    private func interrupt() {
+    func interrupt() {
         self.change { state in
             state.gate.interrupted()
             return true
-        }
-    }
-
-    // MARK: Replaying
-
-    /// Replays until the task is cancelled. What is left then stays on disk. Called once.
-    ///
-    /// - Throws: a ``StoreError`` when the log is not what it should be.
-    public func run() async throws {
-        defer {
-            self.change { state in
-                state.isRunning = false
-                state.gate.interrupted()
-                return true
-            }
-        }
-        let held = self.contents
-        if held.messages > 0 {
-            self.logger.notice("the spool holds messages of an earlier run", metadata: ["messages": "\(held.messages)"])
-        }
-        guard try await self.untilPrepared() else { return }
-        for await _ in self.signals.stream {
-            while !Task.isCancelled, self.state.withLock({ $0.gate.isSpooling }) { await self.step() }
-        }
-    }
-
-    /// Returns whether the log is as it should be; `false` when cancelled.
-    private func untilPrepared() async throws -> Bool {
-        while !Task.isCancelled {
-            do {
-                try await self.prepare()
-                return true
-            } catch let error as StoreError where error.code.isTransient {
-                self.interrupt()
-                guard (try? await ContinuousClock().sleep(for: Self.retryInterval)) != nil else { return false }
-            }
-        }
-        return false
-    }
-
-    /// Appends the next messages, or waits for a moment.
-    private func step() async {
-        do throws(StoreError) {
-            let horizon = self.state.withLock { $0.gate.horizon }
-            let rows = try await self.file.read(below: horizon, limit: Self.batch)
-            if !rows.isEmpty {
-                _ = try await self.tryLog(rows.map(\.append))
-                try await self.file.remove(rows)
-            }
-            let size = rows.reduce(0) { $0 + $1.size }
-            var (isOpen, replayed) = (false, 0)
-            self.change { state in
-                state.reserved -= size
-                state.replayed += rows.count
-                isOpen = state.gate.replayed(messages: rows.count, bytes: size, isLast: rows.count < Self.batch)
-                replayed = state.replayed
-                if isOpen { state.replayed = 0 }
-                return isOpen
-            }
-            if isOpen, replayed > 0 {
-                self.logger.notice("the spool is empty again", metadata: ["replayed": "\(replayed)"])
-            } else if rows.isEmpty, !isOpen {
-                // Somebody is on the way still.
-                try? await ContinuousClock().sleep(for: .milliseconds(2))
-            }
-        } catch {
-            self.interrupt()
-            if !error.code.isTransient {
-                self.logger.error("the spool cannot be replayed; it is tried again", metadata: ["error": "\(error)"])
-            }
-            try? await ContinuousClock().sleep(for: error.code.isTransient ? Self.retryInterval : .seconds(5))
         }
     }
 }

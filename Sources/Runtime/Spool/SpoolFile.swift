@@ -24,6 +24,23 @@ final class SpoolFile: Sendable {
         let size: Int
     }
 
+    /// What is stored and is no message.
+    struct Damage: Sendable {
+        let number: Int64
+        let size: Int
+        let reason: String
+    }
+
+    /// Some of the rows, in order.
+    struct Page: Sendable {
+        var rows: [Row] = []
+        var damage: [Damage] = []
+        /// The number of the last one.
+        var last: Int64?
+
+        var count: Int { self.rows.count + self.damage.count }
+    }
+
     private let pool: DatabasePool
     private let committer: GroupCommitter
     private let lock: Mutex<FolderLock?>
@@ -45,7 +62,11 @@ final class SpoolFile: Sendable {
                 try db.execute(
                     sql: """
                         CREATE TABLE IF NOT EXISTS messages (
-                            number INTEGER PRIMARY KEY, assistant TEXT NOT NULL, is_chosen INTEGER NOT NULL, message BLOB NOT NULL)
+                            number INTEGER PRIMARY KEY, assistant TEXT NOT NULL, is_chosen INTEGER NOT NULL, message BLOB NOT NULL);
+                        -- What was found to be no message, for people to look at.
+                        CREATE TABLE IF NOT EXISTS rejected (
+                            id INTEGER PRIMARY KEY, assistant TEXT NOT NULL, is_chosen INTEGER NOT NULL, message BLOB NOT NULL,
+                            reason TEXT NOT NULL);
                         """)
             }
             self.pool = pool
@@ -100,28 +121,46 @@ final class SpoolFile: Sendable {
         }
     }
 
-    /// The first messages with numbers below `horizon`.
-    func read(below horizon: Int64, limit: Int) async throws(StoreError) -> [Row] {
+    /// The first messages with numbers above `position` and below `horizon`.
+    func read(after position: Int64, below horizon: Int64, limit: Int) async throws(StoreError) -> Page {
         do {
             return try await self.pool.read { db in
                 let rows = try GRDB.Row.fetchAll(
-                    db, sql: "SELECT * FROM messages WHERE number < ? ORDER BY number LIMIT ?", arguments: [horizon, limit])
-                return try rows.map { row in
+                    db, sql: "SELECT * FROM messages WHERE number > ? AND number < ? ORDER BY number LIMIT ?",
+                    arguments: [position, horizon, limit])
+                return rows.reduce(into: Page()) { page, row in
+                    let number: Int64 = row[0]
                     let data: Data = row[3]
-                    let message = try JSONDecoder().decode(InboundMessage.self, from: data)
-                    let route = Route(QueueID(row[1] as String), isChosen: row[2])
-                    return Row(number: row[0], append: LogAppend(message: message, route: route), size: data.count)
+                    page.last = number
+                    do {
+                        let message = try JSONDecoder().decode(InboundMessage.self, from: data)
+                        let append = LogAppend(message: message, route: Route(QueueID(row[1] as String), isChosen: row[2]))
+                        page.rows.append(Row(number: number, append: append, size: data.count))
+                    } catch {
+                        page.damage.append(Damage(number: number, size: data.count, reason: "\(error)"))
+                    }
                 }
             }
-        } catch let error as DecodingError {
-            throw StoreError(.corrupt, "\(self.path) holds what is no message: \(error)")
         } catch {
             throw StoreError(sqlite: error)
         }
     }
 
-    func remove(_ rows: [Row]) async throws(StoreError) {
-        let numbers = rows.map(\.number)
+    /// Puts what is no message out of the way, into a table of its own.
+    func reject(_ damage: [Damage]) async throws(StoreError) {
+        try await self.committer.write { db in
+            for damage in damage {
+                try db.execute(
+                    sql: """
+                        INSERT INTO rejected (assistant, is_chosen, message, reason)
+                        SELECT assistant, is_chosen, message, ? FROM messages WHERE number = ?
+                        """, arguments: [damage.reason, damage.number])
+                try db.execute(sql: "DELETE FROM messages WHERE number = ?", arguments: [damage.number])
+            }
+        }
+    }
+
+    func remove(_ numbers: [Int64]) async throws(StoreError) {
         try await self.committer.write { db in
             let statement = try db.cachedStatement(sql: "DELETE FROM messages WHERE number = ?")
             for number in numbers {

@@ -55,9 +55,22 @@ public struct LineLogHandler: LogHandler {
             for (key, value) in sorted { line += ",\(Self.json(Self.name(of: key))):\(Self.json(value.description))" }
             self.output(line + "}")
         case .text:
-            let fields = sorted.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
+            let fields = sorted.map { "\($0.key)=\(Self.visible($0.value.description))" }.joined(separator: " ")
             let level = event.level.rawValue.uppercased()
-            self.output("\(time.dropFirst(11)) \(level) \(event.message)\(fields.isEmpty ? "" : "  " + fields)")
+            let message = Self.visible(event.message.description)
+            self.output("\(time.dropFirst(11)) \(level) \(message)\(fields.isEmpty ? "" : "  " + fields)")
+        }
+    }
+
+    /// `text` with its control characters written out: what strangers write must neither begin lines nor steer terminals.
+    static func visible(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
+        return text.unicodeScalars.reduce(into: "") { result, scalar in
+            if scalar.properties.generalCategory == .control {
+                result += "\\u{\(String(scalar.value, radix: 16))}"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
         }
     }
 

@@ -70,6 +70,16 @@ extension LiveConfiguration {
         return changes
     }
 
+    /// One change, whole.
+    func change(_ id: Int64) async throws -> SettingChange {
+        guard let change = try await self.store.change(id) else {
+            throw SettingRefusal(.unknownChange, "there is no change \(id); see the history")
+        }
+        return change
+    }
+
+    /// Long values are cut; see ``OverrideStore/history(of:limit:)``.
+    ///
     /// - Parameter name: of one setting, perhaps one that is gone; `nil` for all.
     func history(of name: String?, limit: Int) async throws -> [SettingChange] {
         let path = name.map { name in

@@ -82,8 +82,11 @@ public actor LiveConfiguration {
     private func lookOnce(asksStore: Bool) async {
         // First: the store may not answer for the want of a new password.
         if self.rotateSecrets() { await self.putInForce(isRotated: true) }
+        let hasExpired = self.view.hasExpired(at: self.uptime())
+        // What is over is over, however long the store takes to answer.
+        if hasExpired { await self.putInForce() }
         do throws(StoreError) {
-            if self.view.hasExpired(at: self.uptime()) {
+            if hasExpired {
                 _ = try await self.store.expire()
                 self.view.read(try await self.store.snapshot(), at: self.uptime())
             } else if asksStore, try await self.store.version() != self.view.version {

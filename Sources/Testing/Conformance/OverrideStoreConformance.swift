@@ -48,6 +48,16 @@ public struct OverrideStoreConformance {
         try expect(history.map(\.id) == [4, 3, 2], "the latest changes come first, as many as asked for")
         try expect(history[1].author == self.author && history[2].author.reason == nil, "with who and why")
         try expect(try await self.store.history(of: "b", limit: 3).isEmpty, "of the path asked for")
+        try expect(try await self.store.change(3) == history[1], "each can be had by its number")
+        try expect(try await self.store.change(5) == nil, "once it is there")
+        let long = String(repeating: "ação ", count: 400)
+        let fifth = try await self.store.set("a.prompt", to: long, for: nil, by: self.author)
+        let shown = try await self.store.history(of: "a.prompt", limit: 1)
+        try expect(
+            shown.first?.new?.unicodeScalars.count == SettingChange.previewLength + 1
+                && long.hasPrefix(shown.first?.new ?? "-"), "long values are cut in lists")
+        try expect(try await self.store.change(fifth.id)?.new == long, "and whole by themselves")
+        _ = try await self.store.unset("a.prompt", by: self.author)
     }
 
     private func rollsBack() async throws {

@@ -65,9 +65,20 @@ public final class MemoryOverrideStore: OverrideStore {
         try self.edit { book, _ in book.expire() }
     }
 
+    public func change(_ id: Int64) async throws(StoreError) -> SettingChange? {
+        try self.access { state in state.changes.first { $0.id == id } }
+    }
+
     public func history(of path: String?, limit: Int) async throws(StoreError) -> [SettingChange] {
-        try self.access { state in
-            Array(state.changes.reversed().filter { path == nil || $0.path == path }.prefix(limit))
+        func cut(_ value: String?) -> String? {
+            value.map { String(String.UnicodeScalarView($0.unicodeScalars.prefix(SettingChange.previewLength + 1))) }
+        }
+        return try self.access { state in
+            state.changes.reversed().filter { path == nil || $0.path == path }.prefix(limit).map { change in
+                var change = change
+                (change.old, change.new) = (cut(change.old), cut(change.new))
+                return change
+            }
         }
     }
 

@@ -100,6 +100,25 @@ import Testing
         #expect(Self.problems("model: { key: k }\nmodels: { bom: { name: gpt-4o } }" + assistants).isEmpty)
     }
 
+    /// Nor is an assistant's own server shown the common key; that it has none is said, not passed over.
+    @Test func aKeyStaysWithItsServer() throws {
+        func configuration(_ model: String, _ common: String = "key: comum") throws -> CardumeConfiguration {
+            try CardumeConfiguration(
+                yaml: "model: { \(common) }\nassistants:\n  suporte: { model: { \(model) } }\n", file: "c.yaml",
+                environment: [:])
+        }
+        let elsewhere = "base_url: \"http://10.0.0.1/v1\""
+        let problems = #expect(throws: ConfigurationProblems.self) { try configuration(elsewhere) }
+        #expect(problems?.problems.map(\.key) == ["assistants.suporte.model.base_url"])
+        #expect(try configuration(elsewhere + ", key: outra").assistants[0].model?.key == "outra")
+        let keyless = try configuration(elsewhere + ", keyless: true").assistants[0].model
+        #expect(keyless != nil && keyless?.key == nil)
+        #expect(try configuration("base_url: \"https://api.openai.com/v1\"").assistants[0].model?.key == "comum")
+        #expect(try configuration(elsewhere, "keyless: true").assistants[0].model?.key == nil)
+        #expect(
+            try configuration(elsewhere, "name: m").assistants[0].model == nil, "no key anywhere: the offline model answers")
+    }
+
     @Test func everyLimitAndPriceIsLive() {
         let words = ["per_minute", "per_million", "tiers", "cost_limit", "time_zone"]
         let keys = ConfigurationKey.all.filter { key in words.contains { key.path.contains($0) } }
@@ -118,6 +137,16 @@ import Testing
         let (today, left) = try #require(LocalDay(zone)).day(at: Timestamp(milliseconds: time))
         #expect(today.description == day)
         #expect(abs(left.seconds - Double(rest)) < 1.1)
+    }
+
+    /// What nobody has asked for keeps no program from starting.
+    @Test func whereNoZonesAreKnownOnlyThoseAskedForAreMissed() throws {
+        func problems(_ yaml: String) throws -> [String] {
+            let values = try ConfigurationValues(yaml: yaml, file: "c.yaml", environment: [:])
+            return ModelUseSettings.problems(values, isZone: { _ in false }).map(\.description)
+        }
+        #expect(try problems("assistants: { suporte: {} }").isEmpty)
+        #expect(try problems("assistants: { suporte: { time_zone: America/Sao_Paulo } }").count == 1)
     }
 
     @Test func unknownZonesAreRefused() {

@@ -40,6 +40,7 @@ import Testing
             for _ in 0..<600 {
                 now += [0, 1, 30, 200, 260, 1_100, 5_000, 70_000].randomElement(using: &generator) ?? 0
                 if Int.random(in: 0..<50, using: &generator) == 0 { now -= 3_000 }
+                if Int.random(in: 0..<60, using: &generator) == 0 { now -= 90_000 }
                 let limits = BudgetLimits(
                     requests: [nil, 5, 600, 6_000].randomElement(using: &generator) ?? nil,
                     tokens: [nil, 900, 60_000].randomElement(using: &generator) ?? nil)

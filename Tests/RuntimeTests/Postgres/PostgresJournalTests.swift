@@ -74,6 +74,8 @@ struct PostgresJournalTests {
             _ = try await bed.journal.commit(.deadLetter(letter), fence)
         }
         #expect(try await bed.count("conversations", "turns = 1 AND assistant = 'suporte'") == 2)
+        _ = try await bed.pool.query(
+            PostgresStatement("INSERT INTO cardume.lane_histories VALUES ('loja:old', '6'), ('loja:new', '6')"))
         for (table, column) in [("turns", "finished_at"), ("dead_letters", "at"), ("conversations", "latest_at")] {
             for (name, days) in [("old", 91), ("new", 89)] {
                 let sql =
@@ -83,7 +85,7 @@ struct PostgresJournalTests {
         }
         let report = try await PostgresMaintenance(bed.pool).run()
         #expect(report.deleted == 3)
-        for table in ["turns", "sends", "dead_letters", "conversations"] {
+        for table in ["turns", "sends", "dead_letters", "conversations", "lane_histories"] {
             #expect(try await bed.count(table, "conversation = 'loja:old'") == 0)
             #expect(try await bed.count(table, "conversation = 'loja:new'") == 1)
         }

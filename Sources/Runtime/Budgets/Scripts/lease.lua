@@ -26,6 +26,11 @@ local names = {"at", "lr", "lt", "slice", "r", "t", "cw", "ct", "cu", "closed"}
 local state = {}
 for i, value in ipairs(redis.call("HMGET", KEYS[1], unpack(names))) do state[names[i]] = value or nil end
 local at = tonumber(state.at)
+-- Another server's clock, far behind: on it nothing would flow until it has caught up. All begins anew.
+if at and at - now > WINDOW then
+    redis.call("DEL", KEYS[1], KEYS[2])
+    state, at = {}, nil
+end
 if at and now < at then now = at end
 local slice = math.floor(now / SLICE)
 local charged = {tonumber(state.r) or 0, tonumber(state.t) or 0}

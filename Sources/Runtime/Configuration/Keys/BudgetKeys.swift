@@ -36,7 +36,7 @@ extension ConfigurationKey {
                 "What the assistant may cost on one day, in the currency of the prices."),
             .init(
                 "assistants.*.time_zone", .text, default: "America/Sao_Paulo", isLive: true,
-                "Where the assistant's days begin and end (IANA name)."),
+                "Where the assistant's days begin and end (IANA name). UTC where the system does not know the default."),
             .init(
                 "assistants.*.on_cost_limit", .choice(CostLimitPolicy.allCases.map(\.rawValue)), isLive: true,
                 "What happens at the ceiling: the smallest tier answers, `cost_limit_message` answers without a model, or turns wait for the next day. Default: smaller with tiers, message without."

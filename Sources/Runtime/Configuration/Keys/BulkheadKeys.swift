@@ -8,7 +8,7 @@ extension ConfigurationKey {
                 "slots", .integer(0...100_000), default: "0", isLive: true,
                 """
                 Turns of all assistants together that run at once in one process, shared by weight when they are used up; 0 for no \
-                bound but the assistants' own. From 0 to a number, or back, needs a restart.
+                bound but the assistants' own.
                 """),
             .init(
                 "lanes", .text, default: "",

@@ -84,10 +84,13 @@ extension ConfigurationKey {
     private static let spool: [ConfigurationKey] = [
         .init(
             "spool.folder", .text, default: "",
-            "Where doors of a cluster keep messages while Redis is away; each process needs its own. Empty: they are refused."),
+            """
+            Where doors of a cluster keep messages while Redis is away; each process needs its own. Empty: they are refused. With \
+            several gateways, let the balancer keep a conversation on one: each replays its own messages in order.
+            """),
         .init(
             "spool.max_bytes", .integer(1 << 20...1 << 40), default: "1073741824", isLive: true,
-            "Messages there at most, in bytes; then they are refused."),
+            "Messages there at most, in bytes; then they are refused. The disk needs up to twice as much and 64 MiB more."),
         .init(
             "spool.patience", .duration(.milliseconds(10)...(.seconds(60))), default: "1s", isLive: true,
             "How long a message waits for Redis before it goes there."),

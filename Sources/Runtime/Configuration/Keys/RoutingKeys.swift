@@ -3,7 +3,7 @@ extension ConfigurationKey {
     static let routing: [ConfigurationKey] = [
         .init(
             "breakers.timeout", .duration(.milliseconds(10)...(.seconds(600))), default: "10s", isLive: true,
-            "A send or tool call that takes longer counts as failed. It is not cut off."),
+            "A send that takes longer counts as failed. It is not cut off."),
         .init(
             "breakers.model_timeout", .duration(.milliseconds(10)...(.seconds(3600))), default: "30s", isLive: true,
             "The same for a model call."),

@@ -4,12 +4,17 @@ import Hummingbird
 
 extension HTTPField.Name {
     static let cardumeForwarded = HTTPField.Name(ConversationExplainer.Forwarding.header)!
+    static let cardumeHolder = HTTPField.Name(ConversationExplainer.Forwarding.holderHeader)!
 }
 
 extension AdminAPI {
     /// `GET /admin/conversations/{id}/explain`: asked of any process.
     func explainConversation(_ request: Request, _ context: Context) async throws -> Response {
         let conversation = try context.conversation
+        if let holder = request.headers[.cardumeHolder], !self.explainer.isMeant(holder) {
+            throw APIError(
+                status: .misdirectedRequest, code: "not_the_holder", message: "this process is not \(holder)")
+        }
         let isForwarded = request.headers[.cardumeForwarded] != nil
         let forwarding =
             isForwarded

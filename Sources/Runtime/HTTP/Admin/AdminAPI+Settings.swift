@@ -88,7 +88,15 @@ extension AdminAPI {
         let body = try await self.decode(Rollback.self, request, else: #"{"to": 12}"#)
         let author = try self.author(request, body.reason ?? "rollback to \(body.to)")
         let changes = try await self.answering { try await self.live.rollBack(to: body.to, by: author) }
-        return try JSONAnswer(Changes(changes: changes.map(ChangeBody.init))).response(from: request, context: context)
+        return try JSONAnswer(Changes(changes: changes.map(ChangeBody.init(listed:)))).response(from: request, context: context)
+    }
+
+    func showChange(_ request: Request, _ context: Context) async throws -> Response {
+        guard let id = context.parameters.get("change").flatMap({ Int64($0) }) else {
+            throw APIError.badRequest("the path names no change; they are numbers")
+        }
+        let change = try await self.answering { try await self.live.change(id) }
+        return try JSONAnswer(ChangeBody(change)).response(from: request, context: context)
     }
 
     func showHistory(_ request: Request, _ context: Context) async throws -> Response {
@@ -97,7 +105,7 @@ extension AdminAPI {
         }
         let path = request.query("path")
         let changes = try await self.answering { try await self.live.history(of: path, limit: limit) }
-        return try JSONAnswer(Changes(changes: changes.map(ChangeBody.init))).response(from: request, context: context)
+        return try JSONAnswer(Changes(changes: changes.map(ChangeBody.init(listed:)))).response(from: request, context: context)
     }
 
     private func answer(
@@ -105,7 +113,7 @@ extension AdminAPI {
     ) async throws -> Response {
         let change = try await self.answering(change)
         let setting = try? await self.live.state(of: name)
-        return try JSONAnswer(Outcome(change: change.map(ChangeBody.init), setting: setting.map(SettingBody.init)))
+        return try JSONAnswer(Outcome(change: change.map { ChangeBody($0) }, setting: setting.map(SettingBody.init)))
             .response(from: request, context: context)
     }
 

@@ -58,6 +58,7 @@ public struct AdminAPI: Sendable {
             ("/admin/conversations/:conversation/explain", [.get: self.explainConversation]),
             ("/admin/settings", [.get: self.listSettings]),
             ("/admin/settings/history", [.get: self.showHistory]),
+            ("/admin/settings/history/:change", [.get: self.showChange]),
             ("/admin/settings/rollback", [.post: self.rollBack]),
             ("/admin/settings/:path", [.get: self.showSetting, .put: self.setSetting, .delete: self.unsetSetting]),
         ]

@@ -90,8 +90,22 @@ struct ChangeBody: Encodable {
     let new: String?
     let expires_at: String?
     let reason: String?
+    /// `true` when `old` or `new` is only the beginning; missing when both are whole.
+    let shortened: Bool?
 
-    init(_ change: SettingChange) {
+    /// As one of many, with long values shortened: `GET /admin/settings/history/{id}` has the whole.
+    init(listed change: SettingChange) {
+        func preview(_ value: String?) -> String? {
+            guard let scalars = value?.unicodeScalars, scalars.count > SettingChange.previewLength else { return value }
+            return String(String.UnicodeScalarView(scalars.prefix(SettingChange.previewLength))) + "…"
+        }
+        var shown = change
+        (shown.old, shown.new) = (preview(change.old), preview(change.new))
+        self.init(shown, shortened: shown.old != change.old || shown.new != change.new ? true : nil)
+    }
+
+    init(_ change: SettingChange, shortened: Bool? = nil) {
+        self.shortened = shortened
         self.id = change.id
         self.at = change.at.text
         self.by = change.author.name

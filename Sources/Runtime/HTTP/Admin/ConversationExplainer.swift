@@ -15,6 +15,8 @@ public struct ConversationExplainer: Sendable {
         let authorization: String
         /// Of this call; the owner asks nobody else.
         static let header = "X-Cardume-Forwarded"
+        /// Who is meant: anybody else refuses.
+        static let holderHeader = "X-Cardume-Holder"
         static let timeout = Duration.seconds(2)
     }
 
@@ -43,6 +45,9 @@ public struct ConversationExplainer: Sendable {
     }
 
     var now: Timestamp { self.clock() }
+
+    /// Whether a call that was handed on to `holder` is meant for this process.
+    func isMeant(_ holder: String) -> Bool { holder == self.member?.rawValue }
 
     /// - Parameter forwarding: `nil` when nobody else may be asked.
     /// - Returns: `nil` for a conversation that nobody knows.
@@ -149,8 +154,12 @@ public struct ConversationExplainer: Sendable {
         var request = HTTPClientRequest(url: HTTPAddress.join(address, path))
         request.headers.add(name: "Authorization", value: forwarding.authorization)
         request.headers.add(name: Forwarding.header, value: self.member?.rawValue ?? "gateway")
+        request.headers.add(name: Forwarding.holderHeader, value: owner.id.rawValue)
         do {
             let (head, body) = try await self.client.fetch(request, within: Forwarding.timeout, upTo: 1 << 20)
+            guard head.status != .misdirectedRequest else {
+                return .failure(NoAnswer(reason: "another process answers at \(address); its http.advertise is wrong"))
+            }
             guard head.status == .ok else {
                 return .failure(NoAnswer(reason: "\(address) answered \(head.status.code)"))
             }
