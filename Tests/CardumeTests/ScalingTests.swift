@@ -93,7 +93,7 @@ import Testing
         }
         let silent = try await exporter.request("GET", "/metrics")
         #expect(silent.status == 200 && !silent.body.contains("cardume_pool_demand_slots"))
-        #expect(silent.body.contains("cardume_pool_slots_per_pod{pool=\"default\"} 4.0"))
+        #expect(silent.body.contains("cardume_pool_slots_per_pod{pool=\"default\"} 4\n"))
         #expect(try await exporter.request("GET", "/health/live").status == 200)
         #expect(try await exporter.request("GET", "/health/ready").status == 200)
         let health = try await exporter.request("GET", "/health")
