@@ -212,7 +212,7 @@ public struct CardumeConfiguration: Sendable {
         problems += BulkheadSettings.problems(self.values, self.assistants.map(\.assistant))
         problems += FrontDoorSettings.problems(self.values)
         problems += ExplainSettings.problems(self.values)
-        problems += AdminSettings.problems(self.values)
+        problems += AdminTokenRule.problems(self.values)
         problems += ClusterSettings.problems(self.values, assistants: known)
         problems += ModelUseSettings.problems(self.values)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
