@@ -15,8 +15,8 @@ extension CardumeConfiguration {
     }
 }
 
-/// What opens /admin.
-enum AdminSettings {
+/// What a token of /admin must be.
+enum AdminTokenRule {
     /// In bytes; shorter ones can be guessed.
     static let shortestToken = 16
 
