@@ -50,7 +50,7 @@ lint: ## Formatting, style and the house's rules
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
 	@scripts/check-layers
 
-check-k8s: setup ## Manifests, dashboards, alerts, images and their documents, held against the program; no cluster needed
+check-k8s: setup-servers ## Manifests, dashboards, alerts, images and their documents, held against the program; no cluster needed
 	$(SWIFT) build --product cardume
 	k8s/tests/check .build/debug/cardume
 

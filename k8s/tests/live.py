@@ -44,8 +44,8 @@ def ask(port, path):
 
 
 @contextlib.contextmanager
-def running(*command, env=None):
-    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def running(*command, **options):
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
     try:
         yield process
     finally:

@@ -11,6 +11,7 @@ import yaml
 
 import deployment
 import live
+import local
 import manifests
 import monitoring
 import schemas
@@ -132,6 +133,7 @@ def main(binary):
     for path in monitoring.DASHBOARDS:
         report(f"dashboards: fields of {path.name}", monitoring.misspelt(json.loads(path.read_text())))
 
+    report("local: the processes of examples/single-node start, answer, stop", local.problems(program.binary))
     report("live: alerts fire, arrive and resolve", live.problems(program.binary))
     report(
         "the checks themselves: each mistake is found", tool(sys.executable, "-m", "unittest", "discover", "-s", "k8s/tests")

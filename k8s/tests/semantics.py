@@ -6,6 +6,7 @@ import yaml
 
 from autoscaling import autoscaling
 from manifests import WORKLOADS, container, find, is_cardume, labels, matches, name, of, pod, seconds, variables
+from pools import coverage
 
 # What the program takes after its deadline to close its doors, and something to spare.
 DOORS_SECONDS, SPARE_SECONDS = 5, 5
@@ -217,29 +218,6 @@ def hardening(bundle):
                 yield f"{name(item)}: rolls with a gap"
             if not spec.get("topologySpreadConstraints"):
                 yield f"{name(item)}: all its pods may be on one node"
-
-
-def coverage(bundle):
-    """Each queue of the configuration is served by some worker, and each worker is in a pool that says so."""
-    configuration = bundle.configuration
-    if configuration is None:
-        return
-    workers = [variables(item) for item in bundle.cardume if container(item)["args"][0] == "worker"]
-    served = [(words(own.get("CARDUME_QUEUES", "")), words(own.get("CARDUME_LANES", ""))) for own in workers]
-    pools = [(words(pool.get("queues", "")), words(pool.get("lanes", ""))) for pool in configuration.get("pools", {}).values()]
-    for queues, lanes in served:
-        if (queues, lanes) not in pools:
-            yield f"a worker of {sorted(queues) or 'all'} queues and {sorted(lanes) or 'all'} lanes is in no pool"
-    for assistant, settings in configuration["assistants"].items():
-        separate = {lane for lane, own in settings.get("lanes", {}).items() if own.get("separate")}
-        for lane in {"light"} | separate:
-            for what, offers in (("worker", served), ("pool", pools)):
-                if not any((not queues or assistant in queues) and (not lanes or lane in lanes) for queues, lanes in offers):
-                    yield f"no {what} for {assistant}, lane {lane}"
-
-
-def words(text):
-    return frozenset(text.replace(",", " ").split())
 
 
 CHECKS = [selectors, budgets, ports, probes, grace, environment, references, hardening, autoscaling, coverage]

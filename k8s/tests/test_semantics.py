@@ -223,6 +223,11 @@ MISTAKES = {
         lambda b: configure(b, "  ouvidoria:\n    prompt", "  vendas:\n    prompt"),
         "no worker for vendas, lane light",
     ),
+    "slots of a pool": (
+        LIA,
+        lambda b: set_variable(own(b), "CARDUME_SLOTS", "24"),
+        "does not have the 16 slots that its pool says",
+    ),
     "worker without a pool": (LIA, lambda b: configure(b, "heavy: { lanes: heavy, slots: 16 }", ""), "is in no pool"),
 }
 
