@@ -33,6 +33,8 @@ public final class Surveyor: Sendable {
 
     /// Between two looks at a shard: a few microseconds, and some tens of nanoseconds for each conversation with work.
     private static let surveyInterval: Duration = .seconds(1)
+    /// How old what a shard has said of its readers may be.
+    private static let surveyAge: Duration = .seconds(3)
     /// Between two looks at the readers: a command for each that waits.
     private static let watchInterval: Duration = .seconds(2)
 
@@ -83,8 +85,11 @@ public final class Surveyor: Sendable {
     private func watch(_ onStuck: @Sendable (Fence) -> Void) async {
         while (try? await self.clock.sleep(for: Self.watchInterval)) != nil {
             self.measureTurns()
+            let time = self.clock.uptime
             let (readers, candidates) = self.state.withLock { state in
-                let readers = state.places.flatMap(\.survey.readers)
+                // A shard that does not answer says nothing of its readers.
+                let answering = state.places.filter { ($0.answeredAt ?? .zero) + Self.surveyAge >= time }
+                let readers = answering.flatMap(\.survey.readers)
                 return (readers, state.watch.candidates(readers))
             }
             let behind = try? await self.dispatcher.environment.log.peek(candidates)

@@ -121,21 +121,46 @@ import Testing
         #expect(try await deployment.terminate() == 0)
     }
 
+    /// A worker whose reads bring nothing from the third message on, while all its other connections are well.
+    private struct Deaf {
+        let deployment: ClusterDeployment
+        let proxy: FaultyProxy
+        let worker: CardumeProcess
+
+        init(environment: [String: String] = [:]) async throws {
+            self.deployment = try await ClusterDeployment()
+            self.proxy = try await FaultyProxy.start(to: self.deployment.redis.port)
+            try await self.deployment.startGateway()
+            self.worker = try await self.deployment.start(
+                "worker",
+                environment: environment.merging(["CARDUME_REDIS_URL": "redis://127.0.0.1:\(self.proxy.port)"]) { $1 })
+            try await self.deployment.balance(over: 1)
+            try await self.deployment.deliver(Load.contact(0), "C0M0", "mensagem 0")
+            try await self.deployment.settle(replies: 1)
+            try await self.proxy.set(.swallow(after: "XREAD"))
+            // The read under way brings this one; the next is swallowed.
+            try await self.deployment.deliver(Load.contact(0), "C0M1", "mensagem 1")
+            try await self.deployment.settle(replies: 2)
+            try await self.deployment.deliver(Load.contact(0), "C0M2", "mensagem 2")
+        }
+    }
+
+    /// The control: connecting again, which a read without an answer leads to, does not help.
+    @Test func swallowedReadsThatNobodyLooksForBringNothing() async throws {
+        let deaf = try await Deaf(environment: ["CARDUME_HEALTH_READER_PATIENCE": "300s"])
+        try await Waiting.until("the reader to connect again, twice", within: .seconds(60)) {
+            deaf.worker.lines("connection to Redis lost").count >= 2
+        }
+        #expect(deaf.deployment.sandbox.sends.count == 2)
+        #expect(try await deaf.deployment.depth() == 1)
+        #expect(deaf.worker.lines("begins again").isEmpty)
+    }
+
     /// A connection over which reads bring nothing, while all others are well: found, and started again.
     @Test func swallowedReadsAreFoundAndReadAnotherWay() async throws {
-        let deployment = try await ClusterDeployment()
-        let proxy = try await FaultyProxy.start(to: deployment.redis.port)
-        try await deployment.startGateway()
-        let worker = try await deployment.start("worker", environment: ["CARDUME_REDIS_URL": "redis://127.0.0.1:\(proxy.port)"])
-        try await deployment.balance(over: 1)
-        try await deployment.deliver(Load.contact(0), "C0M0", "mensagem 0")
-        try await deployment.settle(replies: 1)
-        try await proxy.set(.swallow(after: "XREAD"))
-        // The read under way brings this one; the next is swallowed.
-        try await deployment.deliver(Load.contact(0), "C0M1", "mensagem 1")
-        try await deployment.settle(replies: 2)
+        let deaf = try await Deaf()
+        let (deployment, proxy, worker) = (deaf.deployment, deaf.proxy, deaf.worker)
         let begin = ContinuousClock.now
-        try await deployment.deliver(Load.contact(0), "C0M2", "mensagem 2")
         let door = try await Self.door(worker)
         var statuses: Set<Int> = []
         try await Waiting.until("the reader to be started again", within: .seconds(40)) {

@@ -54,8 +54,8 @@ struct AutoscaleCommand: ParsableCommand {
 
         func validate() throws {
             for (name, value) in [("turn", self.turn), ("drain-target", self.drainTarget), ("scrape", self.scrape)]
-            where !(value > 0 && value <= 86_400) {
-                throw ValidationError("--\(name) must be over 0 and at most 86400 seconds")
+            where !(0.25...86_400).contains(value) {
+                throw ValidationError("--\(name) must be 0.25 to 86400 seconds")
             }
             for (name, value) in [("boot", self.boot), ("metric-age", self.metricAge)] where !(0...86_400).contains(value) {
                 throw ValidationError("--\(name) must be 0 to 86400 seconds")
@@ -79,8 +79,13 @@ struct AutoscaleCommand: ParsableCommand {
         }
 
         func run() throws {
+            let autoscaler = try self.read(self.manifest) { try AutoscalerManifest.read($0, name: self.name) }
+            guard autoscaler.metrics.count == 1 else {
+                throw CommandFailure(
+                    "\(self.manifest): the model has one figure, the demand; the manifest has \(autoscaler.metrics.count) metrics")
+            }
             let settings = AutoscalingTrial.Settings(
-                autoscaler: try self.read(self.manifest) { try AutoscalerManifest.read($0, name: self.name) },
+                autoscaler: autoscaler,
                 fleet: WorkerFleet.Settings(
                     slotsPerPod: self.slots, turn: self.turn, boot: self.boot, drainTarget: self.drainTarget),
                 scrape: self.scrape, metricAge: self.metricAge, missing: try self.missing(), reporters: self.duplicated,

@@ -113,7 +113,7 @@ public struct PartitionLogConformance {
 
     private func peeks() async throws {
         let times: [Int64] = [1_795_176_000_000, 1_795_176_001_000]
-        let messages = times.map { Sample.append(Sample.message("peek-\($0)", from: "8", at: $0)) }
+        let messages = times.map { Sample.append(Sample.message("peek-\($0)", from: "5534999990099", at: $0)) }
         let places = try (try await self.log.append(messages)).map(Sample.partition)
         let partition = places[0].0
         let empty = Partition.ID(assistant: "nobody", number: 0)

@@ -75,7 +75,7 @@ import Testing
 
     @Test(arguments: [
         ("", 1), ("0,1", 1), ("5,1\n9,0", 1), ("0,1\nx,2\n9,0", 2), ("0,1\n5\n9,0", 2), ("0,1\n5,-1\n9,0", 2),
-        ("0,1\n5,1\n5,0", 3), ("0,1\n5,nan\n9,0", 2),
+        ("0,1\n5,1\n5,0", 3), ("0,1\n5,nan\n9,0", 2), ("0,1\n5,1e9\n9,0", 2), ("0,1\n1e18,0", 2),
     ])
     func mistakesAreNamedByLine(_ csv: String, _ line: Int) {
         let mistake = #expect(throws: LoadTrace.Mistake.self) { try LoadTrace(csv: csv) }

@@ -80,6 +80,15 @@ import Testing
         #expect(self.watch.restarted.isEmpty)
     }
 
+    /// One of whom nothing was heard for a while is not suspected for that time.
+    @Test mutating func silenceIsNoSign() {
+        _ = self.look(Self.reader())
+        for _ in 1...10 { #expect(self.look(nil) == []) }
+        #expect(self.look(Self.reader()) == [])
+        #expect(self.look(Self.reader()) == [])
+        #expect(self.look(Self.reader()) == [Self.reader().fence])
+    }
+
     @Test func onlyThoseWhoWaitAreAskedAbout() {
         let watch = ConsumptionWatch()
         #expect(watch.candidates([Self.reader(isWaiting: false)]).isEmpty)

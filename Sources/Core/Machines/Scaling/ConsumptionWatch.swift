@@ -88,7 +88,10 @@ public struct ConsumptionWatch: Sendable {
     private mutating func forgetAbsent(_ present: some Collection<Partition.ID>, at now: Duration) {
         for (partition, suspicion) in self.suspicions {
             if present.contains(partition) {
+                guard suspicion.absentSince != nil else { continue }
+                // What happened meanwhile is not known.
                 self.suspicions[partition]?.absentSince = nil
+                self.suspicions[partition]?.since = now
             } else if now - (suspicion.absentSince ?? now) >= Self.absence {
                 self.suspicions[partition] = nil
             } else {
