@@ -5,7 +5,7 @@ import Testing
 
 @testable import CardumeTesting
 
-/// Passwords of Redis and PostgreSQL are changed while messages come.
+/// Passwords of Redis and PostgreSQL are changed while messages come; `scripts/rotate-under-load` makes them come faster.
 @Suite(.serialized, .timeLimit(.minutes(4))) struct SecretRotationTests {
     /// Files as Kubernetes mounts them: links into a folder that is itself a link, which is replaced in one step.
     private final class Secrets: Sendable {
@@ -82,8 +82,10 @@ import Testing
                 processes.allSatisfy { $0.lines("\"message\":\"secret changed\"").count >= 2 * times }
             }
         }
-        let traffic = Traffic(conversations: 30)
-        async let load: Void = traffic.run(through: deployment, pause: .milliseconds(100))
+        let load = Int(ProcessInfo.processInfo.environment["CARDUME_TEST_CONVERSATIONS"] ?? "") ?? 30
+        let traffic = Traffic(conversations: load)
+        let begin = ContinuousClock.now
+        async let posting: Void = traffic.run(through: deployment, pause: .milliseconds(100))
         func more(_ count: Int) async throws {
             let goal = deployment.sandbox.sends.count + count
             try await deployment.sent(goal)
@@ -120,13 +122,15 @@ import Testing
         try await more(200)
 
         traffic.stop()
-        try await load
+        try await posting
+        let seconds = Double(begin.duration(to: .now) / .milliseconds(1)) / 1_000
         try await deployment.settle(replies: traffic.accepted)
         let comparison = traffic.compare(with: deployment.sandbox.sends)
         let dead = try await deployment.number("SELECT count(*) FROM cardume.dead_letters")
         let failed = processes.lines("turn failed").count
         print(
-            "four rotations: \(comparison.answered) of \(traffic.accepted) messages answered, \(failed) failed turns, \(dead) dead letters"
+            "three rotations: \(comparison.answered) of \(traffic.accepted) messages answered,",
+            "\(Int(Double(traffic.accepted) / seconds))/s, \(failed) failed turns, \(dead) dead letters"
         )
         #expect(comparison.missing == [])
         #expect(comparison.disordered == [])

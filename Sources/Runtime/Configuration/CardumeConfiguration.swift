@@ -218,7 +218,7 @@ public struct CardumeConfiguration: Sendable {
         problems += FrontDoorSettings.problems(self.values)
         problems += ExplainSettings.problems(self.values)
         problems += TraceSettings.problems(self.values)
-        problems += TuningSettings.problems(self.values)
+        problems += AdminTokenRule.problems(self.values)
         problems += ClusterSettings.problems(self.values, assistants: known)
         problems += ModelUseSettings.problems(self.values)
         problems += ScalingSettings.problems(self.values, self.assistants.map(\.assistant))

@@ -18,8 +18,7 @@ struct RequestTrace {
             return
         }
         // The path may hold a contact's number; the route, which is known later, does not.
-        let span: any Span = traces.tracer.startSpan(
-            request.method.rawValue, context: .carrying(above), ofKind: .server)
+        let span: any Span = traces.tracer.startSpan("HTTP", context: .carrying(above), ofKind: .server)
         (self.trace, self.span) = (span.context.trace ?? above, span)
     }
 
@@ -29,13 +28,16 @@ struct RequestTrace {
         return try await ServiceContext.$current.withValue(.carrying(self.trace)) { try await answer() }
     }
 
-    /// - Parameter route: the path as the router knows it; `nil` when it knows none.
+    /// - Parameter route: the path as the router knows it; something else when it knows none.
     func ended(_ method: HTTPRequest.Method, _ route: String?, _ status: HTTPResponse.Status) {
         guard let span else { return }
         if span.isRecording {
-            if let route { span.operationName = "\(method.rawValue) \(route)" }
+            let route = route.flatMap { $0.hasPrefix("/") ? $0 : nil }
+            // Callers may invent methods.
+            let isKnown = [.get, .head, .post, .put, .patch, .delete, .options].contains(method)
+            if isKnown { span.operationName = [method.rawValue, route].compactMap(\.self).joined(separator: " ") }
             span.updateAttributes { attributes in
-                attributes["http.request.method"] = method.rawValue
+                attributes["http.request.method"] = isKnown ? method.rawValue : "_OTHER"
                 attributes["http.route"] = route
                 attributes["http.response.status_code"] = status.code
             }

@@ -23,10 +23,15 @@ extension HTTPSettings {
     /// These settings, with which the secrets of those before still count for a while.
     public func succeeding(_ earlier: HTTPSettings, at now: ContinuousClock.Instant) -> HTTPSettings {
         var settings = self
-        settings.retired = earlier.retired.filter { $0.until > now }
-        if earlier.secrets != self.secrets, self.secretOverlap > .zero {
+        settings.retired = earlier.retired
+        if earlier.secrets != self.secrets {
             settings.retired.append(RetiredDoorSecrets(secrets: earlier.secrets, until: now + self.secretOverlap))
         }
+        // A shorter time than before counts for all.
+        for index in settings.retired.indices {
+            settings.retired[index].until = min(settings.retired[index].until, now + self.secretOverlap)
+        }
+        settings.retired.removeAll { $0.until <= now }
         return settings
     }
 }

@@ -124,6 +124,9 @@ import Testing
         #expect(await allowed("b", three, at: now + .seconds(3_659)) == [true, true, true])
         let same = try settings("c").succeeding(three, at: now + .seconds(120))
         #expect(await allowed("b", same, at: now + .seconds(3_661)) == [false, false, false])
+        let short = try settings("c", overlap: "1m").succeeding(three, at: now + .seconds(120))
+        #expect(await allowed("b", short, at: now + .seconds(179)) == [true, true, true])
+        #expect(await allowed("b", short, at: now + .seconds(181)) == [false, false, false])
         let none = try settings("b", overlap: "0s").succeeding(try settings("a"), at: now)
         #expect(await allowed("a", none, at: now) == [false, false, false])
     }

@@ -9,17 +9,18 @@ struct OutgoingCall {
     private let span: (any Span)?
     private let trace: TraceContext?
 
-    /// Goes on below what the running task belongs to.
+    /// Goes on below what the running task belongs to, if that is of the same trace.
     ///
     /// - Parameters:
     ///   - name: one of few.
     ///   - address: the server's; of it, spans show host and port.
-    ///   - traceID: counts where the task belongs to no trace.
+    ///   - traceID: of the message that the call is for.
     init(
         _ name: String, to address: String, traceID: String, _ traces: Traces?,
         _ attributes: @autoclosure () -> SpanAttributes = [:]
     ) {
-        let above = ServiceContext.current?.trace ?? TraceContext(traceID: traceID)
+        let running = ServiceContext.current?.trace
+        let above = running?.traceID == traceID ? running : TraceContext(traceID: traceID)
         guard let traces else {
             (self.span, self.trace) = (nil, above)
             return
