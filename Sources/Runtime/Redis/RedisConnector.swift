@@ -44,7 +44,7 @@ package final class RedisConnector: Sendable {
 
     /// Connects to `node` and greets it: password, database, name, role.
     ///
-    /// - Parameter blocks: whether its commands may wait on purpose, so that how long they take says nothing. Defaults to `false`.
+    /// - Parameter blocks: whether its commands may wait on purpose, so that how long they take says nothing.
     /// - Throws: what tells a wrong password, failed TLS, a server that is no Redis and an unreachable one apart.
     func open(
         _ node: RedisNode, on eventLoop: any EventLoop, blocks: Bool = false
