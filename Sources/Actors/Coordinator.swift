@@ -219,8 +219,12 @@ public final class Coordinator: Sendable {
     private func open(_ ownerships: [Partition.ID: Ownership]) async -> Int {
         await withTaskGroup(of: Bool.self) { group in
             for (partition, ownership) in ownerships {
-                if ownership.followsCrash { self.state.withLock { $0.takeovers += 1 } }
-                group.addTask { await self.open(Fence(partition, ownership.epoch), followsCrash: ownership.followsCrash) }
+                group.addTask {
+                    let isOpen = await self.open(
+                        Fence(partition, ownership.epoch), followsCrash: ownership.followsCrash)
+                    if isOpen, ownership.followsCrash { self.state.withLock { $0.takeovers += 1 } }
+                    return isOpen
+                }
             }
             return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
         }

@@ -24,8 +24,8 @@ public struct QueueCensus: Hashable, Sendable {
 }
 
 extension Dispatcher {
-    /// Counts what is in memory. Looks at every conversation there, some tens of nanoseconds each, partition by partition, so that
-    /// no shard is kept long.
+    /// Counts what is in memory. Looks at every conversation there, partition by partition, so that no shard is kept long.
+    /// Called once for each scrape.
     public func census() async -> [QueueID: QueueCensus] {
         var result: [QueueID: QueueCensus] = [:]
         for partition in self.open { result[partition.id.queue, default: QueueCensus()] += await partition.census }

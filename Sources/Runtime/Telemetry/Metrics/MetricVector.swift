@@ -19,8 +19,8 @@ public final class MetricVector<Cell: MetricCell>: Sendable {
         self.onOverflow = onOverflow
     }
 
-    /// The series of these label values, in the order of the family's labels; the same each time. Exists, with 0, from the first
-    /// call on. Once there are as many as there may be, all others share one.
+    /// The series of these label values, in the order of the family's labels; the same each time. Exists, with 0, from the
+    /// first call on. Once there are as many as there may be, all others share one.
     public subscript(_ labels: String...) -> Cell { self[labels] }
 
     /// The same.

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// All metrics of a process: what is recorded, and who is asked at each scrape. Makes the page that `GET /metrics` answers with.
+/// All metrics of a process: what is recorded, and who is asked at each scrape. Makes the page that `GET /metrics` answers.
 ///
 /// One for each process; tests make their own. It is also what swift-metrics records into, where a program says so once:
 /// `MetricsSystem.bootstrap(registry)`.
