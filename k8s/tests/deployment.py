@@ -23,6 +23,9 @@ def compose(program, settings=None):
             words = service["command"]
             if not program.has_command(*words):
                 yield f"{name}: there is no command {' '.join(words)}"
+            problem = program.configuration_problem("examples/cardume.yaml", filled_in(service["environment"]))
+            if problem:
+                yield f"{name}: {problem}"
             for variable in service["environment"]:
                 if variable not in semantics.NO_KEYS and not program.has_variable(variable):
                     yield f"{name}: there is no variable {variable}"
@@ -34,6 +37,13 @@ def compose(program, settings=None):
     for item in (item for bundle in ("base", "monitoring", "examples/single-node") for item in manifests.build(bundle)):
         if item["kind"] in manifests.WORKLOADS and manifests.container(item)["image"] not in versions:
             yield f"{manifests.name(item)}: image {manifests.container(item)['image']} is not the one of compose.yaml"
+
+
+def filled_in(environment):
+    """With the example's values for `${NAME:?…}`; what has no value is not set."""
+    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / "compose/env.example").read_text(), re.M))
+    fill = lambda text: re.sub(r"\$\{([A-Z_]+):\?[^}]*\}", lambda found: example[found[1]], text)
+    return {name: fill(value) for name, value in environment.items() if value is not None}
 
 
 def dockerfile(program, text=None):

@@ -24,7 +24,7 @@ import yaml
 from manifests import K8S
 from program import ROOT
 
-TOKEN = "live-test"
+TOKEN = "the-token-of-the-live-test"
 # What a killed program sets off.
 GONE = ("CardumeDown", "CardumeNoGateway", "CardumeNoWorkers")
 

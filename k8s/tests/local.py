@@ -1,6 +1,7 @@
 """The deployment of examples/single-node without a cluster: its processes, with their commands, environment, configuration and
-secrets, beside a redis-server, a PostgreSQL and a PgBouncer with the shipped settings. Its probes are asked, a message is
-answered, and everything stops in good order. Only addresses and folders are this machine's."""
+secrets, beside a redis-server, a PostgreSQL and a PgBouncer with the shipped settings. Its probes are asked, messages are
+answered, a real Prometheus scrapes all of it, and everything stops in good order. Only addresses and folders are this
+machine's."""
 
 import base64
 import contextlib
@@ -12,10 +13,12 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import urllib.parse
 import urllib.request
 
 import manifests
-from live import free_port, running, within
+import monitoring
+from live import ask, free_port, running, within
 from program import status
 
 BUNDLE = "examples/single-node"
@@ -121,6 +124,50 @@ class Deployment:
             return json.load(response)
 
 
+def scraped(deployment, folder, ports):
+    """Prometheus scrapes all processes while contacts write; it knows what they did, and all dashboards' queries are answered."""
+    settings = {
+        "global": {"scrape_interval": "1s"},
+        "scrape_configs": [
+            {
+                "job_name": "cardume",
+                "static_configs": [
+                    {"targets": [f"127.0.0.1:{port}"], "labels": {"namespace": "n", "pod": name}}
+                    for name, port in ports.items()
+                ],
+            }
+        ],
+    }
+    file, port = pathlib.Path(folder, "prometheus.yml"), free_port()
+    file.write_text(json.dumps(settings))
+    server = [shutil.which("prometheus"), f"--config.file={file}", f"--storage.tsdb.path={folder}/series"]
+    with running(*server, f"--web.listen-address=127.0.0.1:{port}"):
+
+        def value(query):
+            answer = ask(port, f"/api/v1/query?query={urllib.parse.quote(query)}") or {}
+            found = answer.get("data", {}).get("result", [])
+            return float(found[0]["value"][1]) if found else None
+
+        # Fewer than the door lets one address send at once.
+        for number in range(15):
+            contact = f"55349{number:08}"
+            deployment.post(ports["cardume-gateway"], {"channel": "loja", "contact": contact, "text": "Minha internet caiu"})
+        for query, wanted in {
+            'count(up{job="cardume"} == 1)': len(ports),
+            'sum(cardume_messages_received_total{outcome="queued"})': 16,
+            "sum(cardume_messages_finished_total)": 16,
+            "sum(max by (assistant, lane) (cardume_queue_depth))": 0,
+            "count(count by (pool) (cardume_pool_demand_slots))": 3,
+            "sum(cardume_partitions_owned)": 256,
+        }.items():
+            if not within(60, lambda: value(query) == wanted):
+                yield f"Prometheus: {query} is {value(query)}, not {wanted}"
+        for path in monitoring.DASHBOARDS:
+            for title, query in monitoring.queries(json.loads(path.read_text())):
+                if (ask(port, f"/api/v1/query?query={urllib.parse.quote(query)}") or {}).get("status") != "success":
+                    yield f"Prometheus does not answer: {title}"
+
+
 def problems(binary):
     with tempfile.TemporaryDirectory() as folder:
         deployment = Deployment(binary, folder)
@@ -153,6 +200,7 @@ def problems(binary):
             answer = deployment.post(gateway[1], message)
             if answer["status"] != "answered":
                 yield f"a message is not answered: {answer}"
+            yield from scraped(deployment, folder, {name: port for name, (_, port, _) in started.items()})
             with urllib.request.urlopen(f"http://127.0.0.1:{exporter[1]}/autoscaling/v1/pools", timeout=10) as response:
                 if set(json.load(response)["pools"]) != {"default", "heavy", "auxiliary"}:
                     yield "the exporter tells of other pools than the configuration's"

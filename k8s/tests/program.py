@@ -43,18 +43,11 @@ class Program:
             self.keys.append(re.compile(re.sub(r"^(assistants|channels)\\\.", r"(\1\\.)?", key)))
         self.metrics = dict(FOREIGN_METRICS)
         self.histograms = set()
-        for page in ("metrics.md", "autoscaling.md"):
-            for name, kind, labels in self.families(ROOT / "docs" / page):
-                self.metrics[name] = labels
-                if kind == "histogram":
-                    self.histograms.add(name)
-
-    @staticmethod
-    def families(page):
-        for cells in table(page.read_text()):
-            name = cells[0].strip("`")
-            if name.startswith("cardume_") and len(cells) >= 4:
-                yield name, cells[1], set(re.findall(r"`([a-z_]+)`", cells[2]))
+        for cells in table(self.run("metrics", "list")):
+            name, kind, labels = cells[0].strip("`"), cells[1], set(re.findall(r"`([a-z_]+)`", cells[2]))
+            self.metrics[name] = labels
+            if kind == "histogram":
+                self.histograms.add(name)
 
     def run(self, *arguments, env=None):
         return subprocess.run([self.binary, *arguments], env=env, check=True, capture_output=True, text=True).stdout
@@ -91,7 +84,8 @@ class Program:
                     )
                     value = str(secret)
                 env[name] = value
-            result = subprocess.run([self.binary, "config", "check", "--config", path], env=env, capture_output=True, text=True)
+            command = [self.binary, "config", "check", "--config", path]
+            result = subprocess.run(command, env=env, capture_output=True, text=True, cwd=ROOT)
         return None if result.returncode == 0 else result.stderr.strip()
 
     def answers(self, paths):

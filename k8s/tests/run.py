@@ -133,7 +133,7 @@ def main(binary):
     for path in monitoring.DASHBOARDS:
         report(f"dashboards: fields of {path.name}", monitoring.misspelt(json.loads(path.read_text())))
 
-    report("local: the processes of examples/single-node start, answer, stop", local.problems(program.binary))
+    report("local: the processes of examples/single-node start, answer, are scraped, stop", local.problems(program.binary))
     report("live: alerts fire, arrive and resolve", live.problems(program.binary))
     report(
         "the checks themselves: each mistake is found", tool(sys.executable, "-m", "unittest", "discover", "-s", "k8s/tests")

@@ -19,6 +19,9 @@ class AnyProgram:
     def help(self, words):
         return "--json"
 
+    def configuration_problem(self, path, variables):
+        return "too short" if len(variables["CARDUME_ADMIN_TOKEN"]) < 16 else None
+
     def has_key(self, path):
         return path == "suporte.slots"
 
@@ -38,6 +41,7 @@ class ComposeTests(unittest.TestCase):
             "there is no ./nowhere": lambda services: services["worker"]["volumes"].append("./nowhere:/x"),
             "no command wrker": lambda services: services["worker"].update(command=["wrker"]),
             "no variable CARDUME_NONSENSE": lambda services: services["worker"]["environment"].update(CARDUME_NONSENSE="1"),
+            "too short": lambda services: services["worker"]["environment"].update(CARDUME_ADMIN_TOKEN="x"),
             "is killed after 10 s": lambda services: services["worker"].pop("stop_grace_period"),
         }
         self.assertEqual(list(deployment.compose(AnyProgram())), [])
