@@ -60,7 +60,8 @@ public struct ConfigurationValues: Sendable {
         let reader = ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: environment))
         var names = document.names
         // A configuration that names none has one of each.
-        for (section, only) in [("assistants", "atendimento"), ("channels", "*"), ("pools", "default")] where names[[section]]?.isEmpty ?? true {
+        for (section, only) in [("assistants", "atendimento"), ("channels", "*"), ("pools", "default")]
+        where names[[section]]?.isEmpty ?? true {
             names[[section]] = [only]
         }
         for key in ConfigurationKey.all {

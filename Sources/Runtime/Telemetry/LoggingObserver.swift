@@ -100,7 +100,8 @@ public struct LoggingObserver: RuntimeObserver {
                 ])
         case .readerRestarted(let partition):
             logger.warning(
-                "a reader brings nothing although messages wait; its partition begins again", metadata: ["partition": "\(partition)"])
+                "a reader brings nothing although messages wait; its partition begins again",
+                metadata: ["partition": "\(partition)"])
         case .partitionAbandoned(let partition, let error):
             logger.error("partition given up", metadata: ["partition": "\(partition)", "error": "\(error)"])
         }
