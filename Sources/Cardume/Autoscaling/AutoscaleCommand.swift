@@ -82,7 +82,7 @@ struct AutoscaleCommand: ParsableCommand {
             let autoscaler = try self.read(self.manifest) { try AutoscalerManifest.read($0, name: self.name) }
             guard autoscaler.metrics.count == 1 else {
                 throw CommandFailure(
-                    "\(self.manifest): the model has one figure, the demand; the manifest has \(autoscaler.metrics.count) metrics")
+                    "\(self.manifest): has \(autoscaler.metrics.count) metrics; the model has one figure, the demand")
             }
             let settings = AutoscalingTrial.Settings(
                 autoscaler: autoscaler,

@@ -70,10 +70,10 @@ public actor ScalingBoard {
             try await self.prepare()
             async let members = self.members()
             let depths = try await self.log.depths()
-            var state = ScalingState(depths: depths, members: try await members, now: self.clock())
+            var state = ScalingState(depths: depths, members: try await members, at: self.clock())
             state.unreported = try await self.oldest(of: state.queuesWithoutReport)
-            let now = state
-            return .success(Reading(signals: self.pools().map { ScalingSignal($0, now) }, at: now.now))
+            let seen = state
+            return .success(Reading(signals: self.pools().map { ScalingSignal($0, seen) }, at: seen.at))
         } catch let error as StoreError {
             return .failure(error)
         } catch {

@@ -32,7 +32,7 @@ import Testing
     ) -> ScalingSignal {
         let known = members.flatMap { $0.load.values.flatMap(\.queues.values) }.reduce(0) { $0 + $1.known }
         return ScalingSignal(
-            pool, ScalingState(depths: [Self.queue: depth ?? known], members: members, unreported: unreported, now: Self.now))
+            pool, ScalingState(depths: [Self.queue: depth ?? known], members: members, unreported: unreported, at: Self.now))
     }
 
     @Test func demandIsWhatRunsAndWhatMustStart() {
@@ -139,7 +139,7 @@ import Testing
 
     @Test func queuesWithoutReportAreNamed() {
         let members = [Self.member("a", [Self.queue: Self.report(), "vendas": Self.report(waiting: 1)])]
-        let state = ScalingState(depths: [Self.queue: 3, "vendas": 3, "outra": 0], members: members, now: Self.now)
+        let state = ScalingState(depths: [Self.queue: 3, "vendas": 3, "outra": 0], members: members, at: Self.now)
         #expect(state.queuesWithoutReport == [Self.queue])
     }
 

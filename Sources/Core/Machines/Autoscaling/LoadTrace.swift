@@ -40,8 +40,12 @@ public struct LoadTrace: Hashable, Sendable {
             let text = line.split(separator: "#", maxSplits: 1, omittingEmptySubsequences: false)[0].filter { !$0.isWhitespace }
             if text.isEmpty || text == Self.header { continue }
             let fields = text.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
-            guard fields.count == 2, let from = fields[0], let rate = fields[1], from <= Self.longest, (0...Self.fastest).contains(rate) else {
-                throw Mistake(line: index + 1, message: "expected seconds, up to 31 days, and messages per second, up to a million, such as \"60,12.5\"")
+            guard fields.count == 2, let from = fields[0], let rate = fields[1], from <= Self.longest,
+                (0...Self.fastest).contains(rate)
+            else {
+                throw Mistake(
+                    line: index + 1,
+                    message: "expected seconds and messages per second (31 days and a million at most), such as \"60,12.5\"")
             }
             guard from >= 0, from > steps.last?.from ?? -1 else {
                 throw Mistake(line: index + 1, message: "times must grow")

@@ -32,13 +32,14 @@ public struct ScalingState: Sendable {
     public var members: [Member]
     /// Of queues that have messages of which no member reports: when the first was received.
     public var unreported: [QueueID: Timestamp]
-    public var now: Timestamp
+    /// When they were asked.
+    public var at: Timestamp
 
-    public init(depths: [QueueID: Int], members: [Member], unreported: [QueueID: Timestamp] = [:], now: Timestamp) {
+    public init(depths: [QueueID: Int], members: [Member], unreported: [QueueID: Timestamp] = [:], at time: Timestamp) {
         self.depths = depths
         self.members = members
         self.unreported = unreported
-        self.now = now
+        self.at = time
     }
 
     /// Queues with messages of which no member reports.
@@ -125,7 +126,7 @@ public struct ScalingSignal: Hashable, Sendable {
                 conversations: $0.conversations, messages: $0.messages, slots: slots($0.conversations, $0.messages))
         }
         let oldest = pool.queues.compactMap { state.unreported[$0] } + [sum.oldest].compactMap(\.self)
-        self.oldestSeconds = oldest.min().map { max(0, state.now.elapsed(since: $0).seconds) } ?? 0
+        self.oldestSeconds = oldest.min().map { max(0, state.at.elapsed(since: $0).seconds) } ?? 0
     }
 
     /// Processes that would do, each with the wanted part of its slots in use. An autoscaler has its own lower and upper bounds.
