@@ -12,7 +12,9 @@ struct Cardume: AsyncParsableCommand {
         version: Self.version,
         subcommands: [
             RunCommand.self, WorkerCommand.self, GatewayCommand.self, MigrateCommand.self, ConfigCommand.self,
-            TuneCommand.self, PauseCommand.self, ResumeCommand.self, ExplainCommand.self, SandboxCommand.self, DemoCommand.self,
+            TuneCommand.self, PauseCommand.self, ResumeCommand.self, ExplainCommand.self, QueueCommand.self,
+            DeadLetterCommand.self, ConversationCommand.self, ReportCommand.self, AdminCommand.self, SandboxCommand.self,
+            DemoCommand.self,
         ]
     )
 

@@ -73,11 +73,15 @@ public struct InboundMessage: Hashable, Sendable, Codable {
         public var transfers: Int?
         /// Not sent by a contact: a timer of the assistant's has come to its time.
         public var timer: ConversationTimer.Firing?
+        /// The message was a dead letter and runs again.
+        public var replay: MessageReplay?
 
         public init(
             quotedMessageID: String? = nil, selectionID: String? = nil, media: Media? = nil, showsMenu: Bool? = nil,
-            notice: LogNotice? = nil, movedTo: LogOffset? = nil, transfers: Int? = nil, timer: ConversationTimer.Firing? = nil
+            notice: LogNotice? = nil, movedTo: LogOffset? = nil, transfers: Int? = nil,
+            timer: ConversationTimer.Firing? = nil, replay: MessageReplay? = nil
         ) {
+            self.replay = replay
             self.quotedMessageID = quotedMessageID
             self.selectionID = selectionID
             self.media = media
@@ -149,6 +153,8 @@ extension InboundMessage {
     public var movedTo: LogOffset? { self.rare.object?.details.movedTo }
     /// ``Details/timer``, without a copy of the rest.
     public var timer: ConversationTimer.Firing? { self.rare.object?.details.timer }
+    /// ``Details/replay``, without a copy of the rest.
+    public var replay: MessageReplay? { self.rare.object?.details.replay }
 
     private enum CodingKeys: String, CodingKey {
         case id, conversation, kind, text, sentAt, receivedAt, contactName, replyAddress, traceID

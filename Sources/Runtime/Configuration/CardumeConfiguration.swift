@@ -212,6 +212,7 @@ public struct CardumeConfiguration: Sendable {
         problems += BulkheadSettings.problems(self.values, self.assistants.map(\.assistant))
         problems += FrontDoorSettings.problems(self.values)
         problems += ExplainSettings.problems(self.values)
+        problems += AdminSettings.problems(self.values, isCluster: self.cluster != nil)
         problems += ClusterSettings.problems(self.values, assistants: known)
         problems += ModelUseSettings.problems(self.values)
         if !problems.isEmpty { throw ConfigurationProblems(problems: problems) }
@@ -380,8 +381,9 @@ public struct HTTPSettings: Sendable {
     public var evolution: Guarded<EvolutionSecret>
     public var meta: Guarded<String>
     public var metaVerifyToken: String?
-    /// Of /admin, which is closed without.
+    /// Of /admin; the command line uses it, too.
     public var adminToken: String?
+    public var admin: AdminSettings
 
     init(_ root: ConfigurationSection) {
         let http = root.section("http")
@@ -400,5 +402,6 @@ public struct HTTPSettings: Sendable {
         self.meta = Guarded(secret: meta.optional("app_secret"), isOpen: meta.flag("open"))
         self.metaVerifyToken = meta.optional("verify_token")
         self.adminToken = root.section("admin").optional("token")
+        self.admin = AdminSettings(root)
     }
 }

@@ -73,7 +73,7 @@ public struct HTTPGateway: Sendable {
         self.serve(router, "/health", [.get: self.health.summary])
         self.serve(router, "/health/live", [.get: self.health.live])
         self.serve(router, "/health/ready", [.get: self.health.ready])
-        for (path, handlers) in self.admin?.routes ?? [] { self.serve(router, path, handlers.mapValues(self.admitted)) }
+        if let admin = self.admin { self.serve(admin, on: router) }
         guard doors else { return router }
         self.serve(router, "/webhook/evolution", [.post: self.evolution])
         // The server appends the event's name to the path when it is set to send "by events"; the body says it again.

@@ -18,11 +18,6 @@ struct WebhookAuthenticator: Sendable {
         return Self.isEqual(Self.bearer(authorization), token)
     }
 
-    /// Whether /admin may be used with this `Authorization` header.
-    func allowsAdmin(authorization: String?) -> Bool {
-        self.settings.adminToken.map { Self.isEqual(Self.bearer(authorization), $0) } ?? false
-    }
-
     /// Whether an Evolution webhook with these headers is genuine.
     func allowsEvolution(apikey: String?, authorization: String?) async -> Bool {
         if self.settings.evolution.isOpen { return true }
