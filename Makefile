@@ -49,6 +49,11 @@ lint: ## Formatting, style and the house's rules
 	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
 	@scripts/check-layers
 
+.PHONY: check-openapi
+check-openapi: ## Call all of /admin with what its description allows and does not (a minute)
+	$(SWIFT) build --product cardume
+	@scripts/check-openapi
+
 format: ## Format everything
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
 

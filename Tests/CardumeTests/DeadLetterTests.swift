@@ -1,3 +1,4 @@
+import CardumeCore
 import CardumeTesting
 import Foundation
 import Testing
@@ -222,6 +223,64 @@ import Testing
         #expect(try await shell("dlq", "purge", "--until", "1h", "--count", "0") == "deleted 0")
         #expect(try await shell("dlq", "purge", "--all", "--count", "3") == "deleted 3")
         #expect(try await shell("dlq", "list") == "no dead letters")
+        #expect(try await deployment.terminate() == 0)
+    }
+
+    /// The whole: 500 dead letters of two sorts among 20,000 messages. Takes minutes: only when CARDUME_INCIDENT is set.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["CARDUME_INCIDENT"] != nil, "CARDUME_INCIDENT is not set"))
+    func anIncident() async throws {
+        var sandbox = SandboxSettings()
+        sandbox.modelLatency = .zero...(.milliseconds(5))
+        sandbox.modelPoison = "veneno"
+        let deployment = try await Deployment(sandbox, assistant: "attempts: 1", extra: Self.administration)
+        try await deployment.start()
+        let shell = Shell(folder: deployment.folder.path, port: try deployment.port)
+        let (conversations, messages) = (200, 100)
+        func deliver(_ numbers: Range<Int>, _ text: @escaping @Sendable (Int) -> String) async throws {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for contact in 0..<conversations {
+                    group.addTask {
+                        for number in numbers {
+                            try await deployment.deliver(Load.contact(contact), "C\(contact)M\(number)", text(number))
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+        let begin = ContinuousClock.now
+        // Two of a hundred meet the model's trouble; half of the conversations then have a reply refused.
+        try await deliver(0..<(messages - 1)) { $0 % 50 == 25 ? "veneno \($0)" : "mensagem \($0)" }
+        try await deployment.settle(replies: conversations * (messages - 1 - 2), within: .seconds(240))
+        deployment.sandbox.update { ($0.sendFaults, $0.sendFault) = (1, .refused) }
+        for contact in 0..<100 {
+            try await deployment.deliver(Load.contact(contact), "C\(contact)R", "mensagem \(messages - 1)")
+        }
+        try await Waiting.until("500 dead letters") { try deployment.rows("SELECT count(*) FROM dead_letters") == ["500"] }
+        deployment.sandbox.update { $0.sendFaults = 0 }
+        for contact in 100..<conversations {
+            try await deployment.deliver(Load.contact(contact), "C\(contact)R", "mensagem \(messages - 1)")
+        }
+        let delivered = begin.duration(to: .now)
+        let analysisBegan = ContinuousClock.now
+        let analysis = try await shell.decode(Analysis.self, "dlq", "analyze")
+        print("20,000 messages in \(delivered); analysed in \(analysisBegan.duration(to: .now)):")
+        #expect(analysis.total == 500 && analysis.top_errors.map(\.count) == [400, 100])
+        print(try await shell("dlq", "analyze"))
+        print(try await shell("dlq", "replay", "--all", "--dry-run"))
+        deployment.sandbox.update { $0.modelPoison = "" }
+        let (calls, replayBegan) = (deployment.sandbox.modelCalls, ContinuousClock.now)
+        let replay = try await shell.decode(Replay.self, "dlq", "replay", "--all", "--rate", "50")
+        #expect(try await shell.ended(replay.id).answered == 500)
+        let elapsed = replayBegan.duration(to: .now)
+        print("500 dead letters replayed in \(elapsed), \(500 / elapsed.seconds) in a second")
+        #expect(elapsed >= .seconds(9.8), "no faster than 50 in a second")
+        #expect(deployment.sandbox.modelCalls - calls == 400)
+        #expect(deployment.sandbox.sends.count == conversations * messages)
+        for contact in 0..<conversations {
+            let poisoned = Self.texts(deployment.sandbox, contact).filter { $0.contains("veneno") }
+            #expect(poisoned == ["Recebi: veneno 25", "Recebi: veneno 75"])
+        }
         #expect(try await deployment.terminate() == 0)
     }
 

@@ -19,7 +19,8 @@ public struct ErrorFingerprint: Hashable, Sendable {
         if word.contains("://") { return Self.framed(word, "<url>") }
         let core = Self.core(of: word)
         if core.isEmpty { return String(word) }
-        if let mask = Self.mask(for: core) { return Self.framed(word, mask) }
+        let isPlain = core.allSatisfy { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" || $0 == "." }
+        if isPlain || !core.contains(where: \.isLetter), let mask = Self.mask(for: core) { return Self.framed(word, mask) }
         // Parts that are joined by punctuation are looked at one by one: `request_id=ab12`, `10.1.2.3:80`, `504:`.
         var result = ""
         var part = Substring()
