@@ -54,6 +54,11 @@ check-k8s: setup-servers ## Manifests, dashboards, alerts, images and their docu
 	$(SWIFT) build --product cardume
 	k8s/tests/check .build/debug/cardume
 
+.PHONY: check-openapi
+check-openapi: ## Call all of /admin with what its description allows and does not (a minute)
+	$(SWIFT) build --product cardume
+	@scripts/check-openapi
+
 format: ## Format everything
 	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
 

@@ -86,7 +86,7 @@ let package = Package(
                 .embedInCode("RedisLog/Scripts/end-sessions.lua"), .embedInCode("RedisLog/Scripts/transfer.lua"),
                 .embedInCode("RedisLog/Scripts/move.lua"),
                 .embedInCode("RedisLog/Scripts/settle.lua"), .embedInCode("FrontDoor/Scripts/take-place.lua"),
-                .embedInCode("Budgets/Scripts/lease.lua"),
+                .embedInCode("Budgets/Scripts/lease.lua"), .embedInCode("HTTP/Admin/openapi.json"),
             ]
         ),
         .target(

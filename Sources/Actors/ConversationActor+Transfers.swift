@@ -37,7 +37,7 @@ extension ConversationActor {
             return .release(hold)
         case .drain(let drain):
             return .move(drain)
-        case .lift, .hold, nil:
+        case .lift, .park, .hold, nil:
             let next = self.tell { $0.drains.isEmpty ? nil : $0.drains[self.id]?.first }
             return next.flatMap { item.mayBeMoved ? .move($0.drain) : nil }
         }

@@ -104,6 +104,9 @@ actor ConversationActor {
         if self.machine.released() { self.start() }
     }
 
+    /// The journal says that the conversation is held from now on.
+    func park() { self.machine.wasFoundHeld() }
+
     func update(_ settings: PartitionSettings) {
         self.settings = settings
         self.machine.rules = settings.rules
@@ -193,7 +196,9 @@ actor ConversationActor {
                 let answer = try await self.answerSuspect(item.entry, marks: marks, attempt: attempt)
                 try await self.carryOut(answer, for: item.entry)
             case .committed(let intents, let transfer):
-                let answer = Answer(intents: intents, transfer: transfer, isRepeated: true)
+                // Of a dead letter, only the reply was lost: the conversation went where it was to go.
+                let next = message.replay == nil ? transfer : nil
+                let answer = Answer(intents: intents, transfer: next, isRepeated: true)
                 try await self.carryOut(answer, for: item.entry)
             case .deadLetter:
                 self.settleTurn(isAnswered: message.timer != nil)

@@ -147,6 +147,10 @@ actor PartitionActor {
                 self.release(entry.message.conversation)
                 self.settle(entry.offset)
                 return false
+            case .park:
+                self.conversations[entry.message.conversation]?.assumeIsolated { $0.park() }
+                self.settle(entry.offset)
+                return false
             case .drain(let drain):
                 self.drains(entry.message.conversation, along: drain, at: entry.offset)
                 return true
@@ -165,8 +169,9 @@ actor PartitionActor {
     }
 
     private func inherited(_ entries: [LogEntry]) -> [LogEntry] {
-        // Another assistant's turn may have been journaled for what was moved here.
-        entries.filter { $0.offset <= self.inheritedUpTo || $0.message.movedTo != nil }
+        // Another assistant's turn may have been journaled for what was moved here, and of a dead letter perhaps only its reply
+        // was lost.
+        entries.filter { $0.offset <= self.inheritedUpTo || $0.message.movedTo != nil || $0.message.replay != nil }
     }
 
     private func deliver(_ admitted: [LogEntry], _ standings: [LogOffset: EntryStanding]) {
@@ -192,7 +197,8 @@ actor PartitionActor {
         // Only the first unfinished message of a conversation can have been running, with others behind it perhaps: these run
         // together with it again, and are marked as it is.
         guard self.followsCrash, entry.offset <= self.inheritedUpTo, entry.message.notice == nil,
-            self.inheritedConversations.insert(conversation).inserted
+            // A dead letter that runs again goes before what was there first.
+            self.inheritedConversations.insert(conversation).inserted || entry.message.replay != nil
         else { return .fresh }
         return .suspect(marks: 0)
     }

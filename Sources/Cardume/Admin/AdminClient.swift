@@ -15,12 +15,25 @@ struct AdminOptions: ParsableArguments {
     @Flag(help: "Print the answer as it came, as JSON.")
     var json = false
 
+    /// Calls and prints the answer: as it came, or as `describe` puts it.
+    func show<Answer: Decodable>(
+        _ method: String, _ path: String, body: (any Encodable)? = nil, as type: Answer.Type,
+        _ describe: (Answer) -> String
+    ) async throws {
+        let answer = try await self.client().call(method, path, body: body)
+        if self.json { return AdminOutput.print(answer) }
+        print(describe(try AdminOutput.decode(type, answer)))
+    }
+
     /// - Throws: a ``CommandFailure`` that says what is missing.
-    func client() throws -> AdminClient {
+    func client(needsToken: Bool = true) throws -> AdminClient {
         let configuration = try self.configuration.load()
         let environment = ProcessInfo.processInfo.environment
-        guard let token = configuration.http.adminToken else {
-            throw CommandFailure("there is no admin.token (CARDUME_ADMIN_TOKEN); the running process needs the same one")
+        let token = configuration.http.adminToken ?? ""
+        guard !needsToken || !token.isEmpty else {
+            throw CommandFailure(
+                "there is no admin.token (CARDUME_ADMIN_TOKEN): the running process's own, one of its admin.tokens, or what "
+                    + "`cardume admin login` prints")
         }
         let standard = "http://\(Self.reachable(configuration.http.host)):\(configuration.http.port)"
         return AdminClient(
@@ -54,7 +67,7 @@ struct AdminClient: Sendable {
         while base.hasSuffix("/") { base = base.dropLast() }
         var request = HTTPClientRequest(url: "\(base)/admin/\(path)")
         request.method = .RAW(value: method)
-        request.headers.add(name: "Authorization", value: "Bearer \(self.token)")
+        if !self.token.isEmpty { request.headers.add(name: "Authorization", value: "Bearer \(self.token)") }
         request.headers.add(name: "X-Cardume-Operator", value: self.name)
         if let body {
             request.headers.add(name: "Content-Type", value: "application/json")

@@ -12,7 +12,8 @@ struct TuneCommand: AsyncParsableCommand {
             `financeiro.slots` is short for `assistants.financeiro.slots`, and so for channels; `concurrency` is another word \
             for `slots`. The token is admin.token (CARDUME_ADMIN_TOKEN). Changes are signed with $CARDUME_OPERATOR or $USER.
             """,
-        subcommands: [List.self, Get.self, Set.self, Unset.self, History.self, Rollback.self])
+        subcommands: [List.self, Get.self, Set.self, Unset.self, History.self, Rollback.self],
+        aliases: ["settings"])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -46,6 +46,7 @@ struct Server {
     let health: HealthMonitor
     let scaling: ScalingBoard
     private let waiter: ReplyWaiter
+    private let replays: ReplayRunner
     private let loops: MultiThreadedEventLoopGroup
     private let onListening: @Sendable (Int) async -> Void
 
@@ -162,21 +163,30 @@ struct Server {
         }
         let assistants = configuration.assistants.map(\.assistant.id)
         let queues = configuration.assistants.flatMap(\.assistant.queues)
+        let release: ReplayRunner.Lift = { conversation in
+            try await journal.lift(holdOn: conversation)
+            try await log.announceLift(of: conversation, to: queues)
+        }
+        let operations = ConversationOperations(
+            assistants: assistants, release: release,
+            transfer: { try await log.transfer(LogTransfer(of: $0, to: QueueID($1), at: clock.wallTime)) })
+        let now: @Sendable () -> Moment = { Moment(wallTime: clock.wallTime, uptime: clock.uptime) }
+        self.replays = ReplayRunner(
+            store: ReplayStore(storage.administration), log: log, name: UUID().uuidString, logger: logger, now: now,
+            lift: release)
         self.gateway = HTTPGateway(
             settings: self.doors, door: self.door, intake: intake, journal: journal,
             waiter: self.waiter, health: self.health,
-            conversations: ConversationOperations(
-                assistants: assistants,
-                release: { conversation in
-                    try await journal.lift(holdOn: conversation)
-                    try await log.announceLift(of: conversation, to: queues)
-                },
-                transfer: { try await log.transfer(LogTransfer(of: $0, to: QueueID($1), at: clock.wallTime)) }),
+            conversations: operations,
             admin: AdminAPI(
                 live: self.live,
                 explainer: ConversationExplainer(
                     member: self.coordinator?.id, log: log, journal: journal, leases: storage.leases, client: client,
-                    clock: { clock.wallTime }, local: { await dispatcher?.explain($0) ?? [:] })
+                    clock: { clock.wallTime }, local: { await dispatcher?.explain($0) ?? [:] }),
+                desk: AdminDesk(
+                    database: storage.administration, usage: storage.usage, log: log, backlog: storage.backlog,
+                    leases: storage.leases, operations: operations, queues: queues),
+                authenticator: AdminAuthenticator(now: now)
             ) { AdminStatus(role: role, dispatcher: dispatcher) },
             scaling: ScalingAPI(board: scaling), traces: tracing?.traces, clock: { clock.wallTime }, logger: logger,
             metrics: metrics)
@@ -233,6 +243,7 @@ struct Server {
         // Shut down in reverse order: first say so, then close the doors, then finish the work.
         var services: [any Service] = [
             Housekeeping(storage: self.storage, logger: self.logger), LoadWatch(meter: self.meter), Tuning(live: self.live),
+            DeadLetterReplay(runner: self.replays),
         ]
         if let tracing = self.tracing { services.insert(TraceService(pipeline: tracing), at: 0) }
         if let spool = self.spool { services.append(SpoolReplay(spool: spool)) }
@@ -290,7 +301,7 @@ struct Server {
                 "assistants": "\(names.joined(separator: ", "))",
                 "channels": "\(self.configuration.channels.map { "\($0.id) (\($0.kind.rawValue))" }.joined(separator: ", "))",
             ])
-        if self.configuration.http.adminToken == nil {
+        if !self.configuration.http.admin.isOpen {
             self.logger.notice("closed: no secret is configured", metadata: ["path": "/admin", "key": "admin.token"])
         }
         guard self.role.hasDoors else { return }

@@ -89,6 +89,16 @@ struct SpoolReplay: Service {
     }
 }
 
+/// Puts dead letters back until shutdown, as operators have asked; another process goes on then.
+struct DeadLetterReplay: Service {
+    let runner: ReplayRunner
+
+    func run() async throws {
+        let clock = SystemClock()
+        await cancelWhenGracefulShutdown { await self.runner.run { try await clock.sleep(for: $0) } }
+    }
+}
+
 /// Keeps the stores small.
 struct Housekeeping: Service {
     let storage: any Storage

@@ -18,6 +18,9 @@ protocol Storage: Sendable {
     var usage: any UsageReader { get }
     /// What all processes may use.
     var budgets: any BudgetCounter { get }
+    /// What operators look into and change.
+    var administration: any AdminDatabase { get }
+    var backlog: any BacklogReader { get }
     /// Looked at by `/health`: name and check.
     var components: [(name: String, check: @Sendable () async throws -> Void)] { get }
     /// For the first line of the log.
@@ -73,6 +76,8 @@ struct EmbeddedStorage: Storage {
     var leases: any LeaseStore { self.store }
     var overrides: any OverrideStore { self.store }
     var usage: any UsageReader { self.store }
+    var administration: any AdminDatabase { self.store }
+    var backlog: any BacklogReader { self.store }
     let budgets: any BudgetCounter
     var components: [(name: String, check: @Sendable () async throws -> Void)] {
         [("store", { _ = try await self.store.check() })]
@@ -175,6 +180,8 @@ final class ClusterStorage: Storage {
     var log: any PartitionLog { self.redis }
     var limiter: any RateLimiter { self.redisLimiter ?? LocalRateLimiter() }
     var budgets: any BudgetCounter { self.counter }
+    var administration: any AdminDatabase { PostgresAdministration(self.pool) }
+    var backlog: any BacklogReader { self.redis }
     var components: [(name: String, check: @Sendable () async throws -> Void)] {
         let pool = self.pool
         return [

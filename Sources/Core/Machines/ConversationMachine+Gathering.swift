@@ -26,7 +26,11 @@ extension ConversationMachine {
     ///
     /// - Parameter now: asked for only where it matters, which is not so with the policy that merges nothing.
     public mutating func received(_ item: Item, at now: @autoclosure () -> Moment) -> Arrival {
-        self.mailbox.append(item)
+        if item.isReplayed {
+            self.mailbox.insert(item, at: self.placeOfReplay)
+        } else {
+            self.mailbox.append(item)
+        }
         switch self.state {
         case .gathering:
             let mayComeMore = item.mayBeMerged && self.mailbox.count < self.policy.debounce.maximumMessages
@@ -37,6 +41,16 @@ extension ConversationMachine {
         case .resting, .running, .answering, .superseded:
             return self.wake() ? .begins : .queued
         }
+    }
+
+    /// Behind what has begun and other dead letters that run again; before the rest, which is younger.
+    private var placeOfReplay: Int {
+        let begun =
+            switch self.state {
+            case .running, .answering, .superseded: self.turnSize
+            case .resting, .gathering: self.hasHeadBegun ? 1 : 0
+            }
+        return begun + self.mailbox.dropFirst(begun).prefix(while: \.isReplayed).count
     }
 
     /// Whether the running turn begins anew for the sake of the latest message.
@@ -127,6 +141,9 @@ extension ConversationMachine {
 }
 
 extension ConversationMachine.Item {
+    /// Whether it was a dead letter.
+    var isReplayed: Bool { self.entry.message.replay != nil }
+
     /// Whether a turn may answer it together with others. Not what the runtime made itself, not what shows a menu or chooses
     /// from one by a tap, and nothing that runs under suspicion or does not run any more.
     var mayBeMerged: Bool {
@@ -138,7 +155,7 @@ extension ConversationMachine.Item {
         switch message.kind {
         case .system, .listReply, .buttonReply: return false
         case .text, .image, .video, .audio, .document, .sticker, .location, .contact, .reaction, .unknown:
-            return !message.showsMenu
+            return !message.showsMenu && !self.isReplayed
         }
     }
 }

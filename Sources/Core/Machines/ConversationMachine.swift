@@ -83,6 +83,8 @@ public struct ConversationMachine {
     /// Whether a late reply to the head was thrown away; that happens once.
     var hasMergedLate = false
     private var attempt = 1
+    /// Whether the head has failed before, or its late reply was thrown away: it runs again before anything else.
+    var hasHeadBegun: Bool { self.attempt > 1 || self.hasMergedLate }
     var mailbox: Deque<Item> = []
     public private(set) var isHeld = false
     /// Whether ``stop()`` was called.
@@ -145,10 +147,12 @@ public struct ConversationMachine {
             return .rest
         }
         if self.isHeld {
-            let offsets = self.mailbox.map(\.entry.offset)
-            self.mailbox.removeAll()
-            self.forgetTurn()
-            return .giveBack(offsets)
+            let parked = self.mailbox.filter { !$0.isReplayed }.map(\.entry.offset)
+            if !parked.isEmpty {
+                if !head.isReplayed { self.forgetTurn() }
+                self.mailbox.removeAll { !$0.isReplayed }
+                return .giveBack(parked)
+            }
         }
         if self.habits.contains(.merging), head.mayBeMerged {
             let wait = self.remainingWait(at: now())
@@ -196,7 +200,8 @@ public struct ConversationMachine {
         case .resting, .gathering, .superseded: preconditionFailure("nothing was running")
         }
         let attempt = self.attempt
-        guard failure.isRetryable, attempt < self.rules.retry.maximumAttempts else {
+        let isLastAttempt = self.mailbox[0].entry.message.replay?.isSingleAttempt ?? false
+        guard failure.isRetryable, attempt < self.rules.retry.maximumAttempts, !isLastAttempt else {
             let holds = mayHold && self.rules.onDeadLetter == .hold
             if holds { self.isHeld = true }
             return .deadLetter(attempts: attempt, holdsConversation: holds)
@@ -215,7 +220,7 @@ public struct ConversationMachine {
         }
     }
 
-    /// The journal says that the conversation is held.
+    /// The journal says that the conversation is held. What runs may end; of what waits, only dead letters that are replayed run.
     public mutating func wasFoundHeld() {
         self.isHeld = true
     }

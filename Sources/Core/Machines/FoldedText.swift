@@ -1,8 +1,8 @@
 /// A text as people compare it: words in lower case without accents.
-struct FoldedText: Hashable {
-    let words: [String]
+package struct FoldedText: Hashable {
+    package let words: [String]
 
-    init(_ text: String) {
+    package init(_ text: String) {
         var folded = String.UnicodeScalarView()
         for scalar in text.lowercased().unicodeScalars {
             switch scalar {

@@ -175,7 +175,9 @@ public struct ReadAheadWindow {
         return entries.filter { entry in
             if self.isKept(entry) { return false }
             return self.withLoad(of: entry.message.conversation) { load in
-                if load.isHeld || load.isBeingRead || !load.deferred.isEmpty || load.inMemory >= perConversation {
+                // Its turn is before that of all that waits; there is one of a conversation at a time.
+                let isReplayed = entry.message.replay != nil
+                if !isReplayed, load.isHeld || load.isBeingRead || !load.deferred.isEmpty || load.inMemory >= perConversation {
                     load.deferred.append(entry.offset)
                     return false
                 }

@@ -97,9 +97,10 @@ public protocol PartitionLog: Sendable {
     /// appends it to the route's partition. Messages of one call keep their order within a conversation.
     func append(_ messages: [LogAppend]) async throws(StoreError) -> [AppendOutcome]
 
-    /// Puts a notice into the logs of `queues` for the owner of the conversation's partition, who settles it at once: its
-    /// hold has been lifted (``LogNotice/lift``).
-    func announceLift(of conversation: Conversation.ID, to queues: [QueueID]) async throws(StoreError)
+    /// Puts a notice into the logs of `queues` for the owner of the conversation's partition, who settles it at once.
+    ///
+    /// - Parameter notice: ``LogNotice/lift`` or ``LogNotice/park``, once the journal says the same.
+    func announce(_ notice: LogNotice, of conversation: Conversation.ID, to queues: [QueueID]) async throws(StoreError)
 
     /// Makes `fence` the partition's: settles with an earlier epoch are refused from now on. Called by a new owner before it
     /// reads.
@@ -179,4 +180,20 @@ public protocol PartitionLog: Sendable {
     /// - Returns: a number that changes whenever the log may have lost entries or brought settled ones back (its server was
     ///   restarted or replaced): owners then read from the start again.
     func check() async throws(StoreError) -> Int
+}
+
+extension PartitionLog {
+    /// The conversation's hold has been lifted.
+    public func announceLift(of conversation: Conversation.ID, to queues: [QueueID]) async throws(StoreError) {
+        try await self.announce(.lift, of: conversation, to: queues)
+    }
+}
+
+extension InboundMessage {
+    /// A notice about a conversation as it stands in a log.
+    package init(_ notice: LogNotice, of conversation: Conversation.ID) {
+        self.init(
+            id: MessageID(notice.rawValue), conversation: conversation, kind: .system, text: nil,
+            receivedAt: Timestamp(milliseconds: 0), replyAddress: "", traceID: "", details: Details(notice: notice))
+    }
 }

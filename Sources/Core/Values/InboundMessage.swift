@@ -75,12 +75,15 @@ public struct InboundMessage: Hashable, Sendable, Codable {
         public var timer: ConversationTimer.Firing?
         /// The span that brought the message here, or of whoever sent the webhook; `nil` when of its trace only the id is known.
         public var span: SpanReference?
+        /// The message was a dead letter and runs again.
+        public var replay: MessageReplay?
 
         public init(
             quotedMessageID: String? = nil, selectionID: String? = nil, media: Media? = nil, showsMenu: Bool? = nil,
-            notice: LogNotice? = nil, movedTo: LogOffset? = nil, transfers: Int? = nil, timer: ConversationTimer.Firing? = nil,
-            span: SpanReference? = nil
+            notice: LogNotice? = nil, movedTo: LogOffset? = nil, transfers: Int? = nil,
+            timer: ConversationTimer.Firing? = nil, span: SpanReference? = nil, replay: MessageReplay? = nil
         ) {
+            self.replay = replay
             self.quotedMessageID = quotedMessageID
             self.selectionID = selectionID
             self.media = media
@@ -153,6 +156,8 @@ extension InboundMessage {
     public var movedTo: LogOffset? { self.rare.object?.details.movedTo }
     /// ``Details/timer``, without a copy of the rest.
     public var timer: ConversationTimer.Firing? { self.rare.object?.details.timer }
+    /// ``Details/replay``, without a copy of the rest.
+    public var replay: MessageReplay? { self.rare.object?.details.replay }
 
     /// ``Details/span``, without a copy of the rest.
     public var span: SpanReference? { self.rare.object?.details.span }

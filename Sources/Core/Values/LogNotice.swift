@@ -7,6 +7,8 @@
 public enum LogNotice: Hashable, Sendable {
     /// The conversation's hold after a dead letter has been lifted.
     case lift
+    /// Somebody has had the conversation held: nothing more of it begins until the hold is lifted.
+    case park
     /// The conversation comes from another queue: what follows waits for the `release` that names this entry.
     case hold
     /// The conversation has gone to another queue: what came before follows it, this last.
@@ -28,10 +30,11 @@ public struct LogDrain: Hashable, Sendable {
 }
 
 extension LogNotice: RawRepresentable, Codable {
-    /// As it stands in a log: `lift`, `hold`, `drain <hold> <assistant>`, `release <hold>`.
+    /// As it stands in a log: `lift`, `park`, `hold`, `drain <hold> <assistant>`, `release <hold>`.
     public var rawValue: String {
         switch self {
         case .lift: "lift"
+        case .park: "park"
         case .hold: "hold"
         case .drain(let drain): "drain \(drain.hold) \(drain.queue)"
         case .release(let hold): "release \(hold)"
@@ -42,6 +45,7 @@ extension LogNotice: RawRepresentable, Codable {
         let parts = rawValue.split(separator: " ", maxSplits: 2).map(String.init)
         switch (parts.first, parts.dropFirst().first.flatMap(LogOffset.init)) {
         case ("lift", _): self = .lift
+        case ("park", _): self = .park
         case ("hold", _): self = .hold
         case ("drain", let hold?) where parts.count == 3: self = .drain(LogDrain(to: QueueID(parts[2]), hold: hold))
         case ("release", let hold?): self = .release(hold: hold)

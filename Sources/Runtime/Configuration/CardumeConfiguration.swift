@@ -219,6 +219,7 @@ public struct CardumeConfiguration: Sendable {
         problems += ExplainSettings.problems(self.values)
         problems += TraceSettings.problems(self.values)
         problems += AdminTokenRule.problems(self.values)
+        problems += AdminSettings.problems(self.values, isCluster: self.cluster != nil)
         problems += ClusterSettings.problems(self.values, assistants: known)
         problems += ModelUseSettings.problems(self.values)
         problems += ScalingSettings.problems(self.values, self.assistants.map(\.assistant))
@@ -389,12 +390,13 @@ public struct HTTPSettings: Sendable {
     public var evolution: Guarded<EvolutionSecret>
     public var meta: Guarded<String>
     public var metaVerifyToken: String?
-    /// Of /admin, which is closed without.
+    /// Of /admin; the command line uses it, too.
     public var adminToken: String?
     /// How long a replaced secret still counts.
     var secretOverlap: Duration
     /// Replaced, and still counting.
     var retired: [RetiredDoorSecrets] = []
+    public var admin: AdminSettings
 
     init(_ root: ConfigurationSection) {
         let http = root.section("http")
@@ -414,5 +416,6 @@ public struct HTTPSettings: Sendable {
         self.metaVerifyToken = meta.optional("verify_token")
         self.adminToken = root.section("admin").optional("token")
         self.secretOverlap = root.section("secrets").duration("overlap")
+        self.admin = AdminSettings(root)
     }
 }

@@ -117,14 +117,19 @@ public final class FrontDoor: Sendable {
     ///
     /// - Parameter peer: who is connected.
     func callers(peer: String?, _ headers: HTTPFields) -> [RateKey] {
-        let settings = self.settings.value
-        let address = ClientAddress(trusted: settings.trustedProxies, header: settings.forwardedHeader)
-        return [
+        [
             // Without the scheme, which may be written in many ways.
             headers[.authorization].map { RateKey(.apiKey, Self.name(String($0.drop { $0 != " " }))) },
             headers[.clientID].map { RateKey(.client, Self.name($0)) },
-            address.find(peer: peer, headers).map { RateKey(.ip, $0.callerName) },
+            self.address(peer: peer, headers).map { RateKey(.ip, $0) },
         ].compactMap(\.self)
+    }
+
+    /// Where a request comes from, through trusted proxies; `nil` for callers without an address.
+    func address(peer: String?, _ headers: HTTPFields) -> String? {
+        let settings = self.settings.value
+        let address = ClientAddress(trusted: settings.trustedProxies, header: settings.forwardedHeader)
+        return address.find(peer: peer, headers)?.callerName
     }
 }
 

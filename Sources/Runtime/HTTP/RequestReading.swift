@@ -19,6 +19,12 @@ struct GatewayContext: RequestContext {
     var traceID = ""
     /// The address of who is connected; `nil` for a socket without one.
     let peer: String?
+    /// Who calls, under /admin.
+    var principal: AdminPrincipal?
+    /// Where they call from, under /admin.
+    var address = "unknown"
+    /// What the audit log says of a change beside its target; `nil` where nothing is written.
+    var note: AuditNote?
 
     init(source: Source) {
         self.coreContext = CoreRequestContextStorage(source: source)

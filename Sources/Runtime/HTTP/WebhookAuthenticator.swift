@@ -22,11 +22,6 @@ struct WebhookAuthenticator: Sendable {
         return self.secrets.contains { $0.api.map { Self.isEqual(bearer, $0) } ?? false }
     }
 
-    /// Whether /admin may be used with this `Authorization` header.
-    func allowsAdmin(authorization: String?) -> Bool {
-        self.settings.adminToken.map { Self.isEqual(Self.bearer(authorization), $0) } ?? false
-    }
-
     /// Whether an Evolution webhook with these headers is genuine.
     func allowsEvolution(apikey: String?, authorization: String?) async -> Bool {
         if self.settings.evolution.isOpen { return true }

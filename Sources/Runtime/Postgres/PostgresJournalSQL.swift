@@ -118,10 +118,13 @@ enum PostgresJournalSQL {
                         conversation, message_id, assistant, category, error, attempts, at, message, holds)
                     JOIN fences USING (fence) ORDER BY conversation, message_id
                 ), dead AS (
-                    INSERT INTO cardume.dead_letters (conversation, message_id, assistant, category, error, attempts, at,
+                    INSERT INTO cardume.dead_letters AS d (conversation, message_id, assistant, category, error, attempts, at,
                         message)
                     SELECT conversation, message_id, assistant, category, error, attempts, at, message FROM letters
-                    ON CONFLICT DO NOTHING
+                    ON CONFLICT (conversation, message_id) DO UPDATE SET assistant = excluded.assistant,
+                        category = excluded.category, error = excluded.error, attempts = d.attempts + excluded.attempts,
+                        at = excluded.at, fingerprint = NULL, replayed_at = NULL
+                    WHERE d.replayed_at IS NOT NULL
                 ), held AS (
                     INSERT INTO cardume.holds (conversation) SELECT conversation FROM letters WHERE holds
                     ON CONFLICT DO NOTHING
@@ -202,7 +205,8 @@ enum PostgresJournalSQL {
     /// Dead letter, turn, marks, transfer and whose turn has answered it, of each entry.
     static let standing: PostgresStatement.SQL = """
         SELECT EXISTS (
-            SELECT FROM cardume.dead_letters d WHERE d.conversation = e.conversation AND d.message_id = e.message_id
+            SELECT FROM cardume.dead_letters d
+            WHERE d.conversation = e.conversation AND d.message_id = e.message_id AND d.replayed_at IS NULL
         ), EXISTS (
             SELECT FROM cardume.turns t WHERE t.conversation = e.conversation AND t.turn = e.message_id
         ), (

@@ -183,15 +183,15 @@ extension RedisLog: PartitionLog {
         return times
     }
 
-    public func announceLift(of conversation: Conversation.ID, to queues: [QueueID]) async throws(StoreError) {
+    public func announce(
+        _ notice: LogNotice, of conversation: Conversation.ID, to queues: [QueueID]
+    ) async throws(StoreError) {
         let number = conversation.partitionNumber(of: self.partitionCount)
-        let more = try RedisLogEntry.json(InboundMessage.Details(notice: .lift))
+        let message = InboundMessage(notice, of: conversation)
+        let more = try RedisLogEntry.json(message.details)
         for queue in queues {
             var command = RedisCommand("XADD", self.keys.log(Partition.ID(queue, number: number)), "*")
-            let notice = InboundMessage(
-                id: "lift", conversation: conversation, kind: .system, text: nil, receivedAt: Timestamp(milliseconds: 0),
-                replyAddress: "", traceID: "")
-            RedisLogEntry.appendFields(notice, more: more, to: &command)
+            RedisLogEntry.appendFields(message, more: more, to: &command)
             _ = try await self.lane(number).send(command, number)
         }
     }

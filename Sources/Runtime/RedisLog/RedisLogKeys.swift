@@ -13,6 +13,7 @@ import CardumeCore
 /// | `<prefix>:{<n>}:timers:<assistant>` | hash: a conversation's timer, as JSON | it is empty |
 /// | `<prefix>:{<n>}:drains:<assistant>` | hash: where a conversation has gone that has not been moved over yet | it is empty |
 /// | `<prefix>:{<n>}:seen:<conversation>:<message id>` | string | the deduplication window has passed |
+/// | `<prefix>:{<n>}:replay:<number>:<conversation>:<message id>` | string: of a dead letter that runs again | the same |
 /// | `<prefix>:{<n>}:conv:<conversation>` | string | a week after the session |
 struct RedisLogKeys: Sendable {
     let prefix: String
@@ -38,7 +39,10 @@ struct RedisLogKeys: Sendable {
     }
 
     func seen(_ message: InboundMessage, in number: Int) -> String {
-        "\(self.tagged(number)):seen:\(message.conversation):\(message.id)"
+        guard let replay = message.replay else {
+            return "\(self.tagged(number)):seen:\(message.conversation):\(message.id)"
+        }
+        return "\(self.tagged(number)):replay:\(replay.number):\(message.conversation):\(message.id)"
     }
 
     func holder(of conversation: Conversation.ID, in number: Int) -> String {

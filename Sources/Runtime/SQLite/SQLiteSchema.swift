@@ -24,6 +24,7 @@ enum SQLiteSchema {
         migrator.registerMigration("5 settings") { db in try db.execute(sql: Self.version5) }
         migrator.registerMigration("6 gateways") { db in try db.execute(sql: Self.version6) }
         migrator.registerMigration("7 usage") { db in try db.execute(sql: Self.version7) }
+        migrator.registerMigration("8 administration") { db in try db.execute(sql: Self.version8) }
         return migrator
     }
 
@@ -128,5 +129,35 @@ enum SQLiteSchema {
             prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cost_micros INTEGER NOT NULL,
             PRIMARY KEY (day, assistant, model)
         ) WITHOUT ROWID;
+        """
+
+    private static let version8 = """
+        -- What people look for in dead letters: filled in when somebody looks. `replayed_at`: it is on its way back to its
+        -- assistant, and no dead letter meanwhile.
+        ALTER TABLE dead_letters ADD COLUMN channel TEXT;
+        ALTER TABLE dead_letters ADD COLUMN kind TEXT;
+        ALTER TABLE dead_letters ADD COLUMN fingerprint TEXT;
+        ALTER TABLE dead_letters ADD COLUMN search TEXT;
+        ALTER TABLE dead_letters ADD COLUMN replays INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE dead_letters ADD COLUMN replayed_at INTEGER;
+        CREATE INDEX dead_letters_unread ON dead_letters (id) WHERE fingerprint IS NULL;
+        -- Times of the tables below are milliseconds since 1970.
+        CREATE TABLE replay_jobs (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL, reason TEXT, filter TEXT NOT NULL,
+            rate REAL NOT NULL, single_attempt INTEGER NOT NULL, release INTEGER NOT NULL, resend INTEGER NOT NULL,
+            state TEXT NOT NULL, runner TEXT, runner_until INTEGER NOT NULL DEFAULT 0, finished_at INTEGER
+        );
+        CREATE TABLE replay_items (
+            job INTEGER NOT NULL, letter INTEGER NOT NULL, conversation TEXT NOT NULL, message_id TEXT NOT NULL,
+            state TEXT NOT NULL, replay INTEGER NOT NULL DEFAULT 0, is_lifted INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (job, letter)
+        ) WITHOUT ROWID;
+        CREATE INDEX replay_items_by_conversation ON replay_items (job, conversation, letter);
+        CREATE INDEX replay_items_by_letter ON replay_items (letter);
+        CREATE TABLE admin_audit (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL, role TEXT NOT NULL,
+            address TEXT NOT NULL, action TEXT NOT NULL, target TEXT NOT NULL, detail TEXT, trace_id TEXT NOT NULL,
+            status INTEGER
+        );
         """
 }

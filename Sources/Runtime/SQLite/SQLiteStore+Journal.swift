@@ -196,7 +196,10 @@ extension SQLiteStore: Journal {
         try db.execute(
             sql: """
                 INSERT INTO dead_letters (conversation, message_id, assistant, category, error, attempts, at, message)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (conversation, message_id) DO UPDATE SET
+                assistant = excluded.assistant, category = excluded.category, error = excluded.error,
+                attempts = attempts + excluded.attempts, at = excluded.at, fingerprint = NULL, replayed_at = NULL
+                WHERE replayed_at IS NOT NULL
                 """,
             arguments: [
                 message.conversation.rawValue, message.id.rawValue, letter.assistant.rawValue,
@@ -231,7 +234,9 @@ extension SQLiteStore: Journal {
         let key: StatementArguments = [message.conversation.rawValue, message.id.rawValue]
         let known = try db.cachedStatement(
             sql: """
-                SELECT EXISTS (SELECT 1 FROM dead_letters WHERE conversation = ?1 AND message_id = ?2),
+                SELECT EXISTS (
+                    SELECT 1 FROM dead_letters WHERE conversation = ?1 AND message_id = ?2 AND replayed_at IS NULL
+                ),
                 EXISTS (SELECT 1 FROM turns WHERE conversation = ?1 AND turn = ?2),
                 (SELECT marks FROM crash_marks WHERE conversation = ?1 AND message_id = ?2),
                 (SELECT transfer_to FROM turns WHERE conversation = ?1 AND turn = ?2),

@@ -11,11 +11,11 @@ extension SQLiteStore: PartitionLog {
         return outcomes
     }
 
-    public func announceLift(of conversation: Conversation.ID, to queues: [QueueID]) async throws(StoreError) {
+    public func announce(
+        _ notice: LogNotice, of conversation: Conversation.ID, to queues: [QueueID]
+    ) async throws(StoreError) {
         let number = conversation.partitionNumber(of: self.partitionCount)
-        let notice = InboundMessage(
-            id: "lift", conversation: conversation, kind: .system, text: nil, receivedAt: Timestamp(milliseconds: 0),
-            replyAddress: "", traceID: "", details: InboundMessage.Details(notice: .lift))
+        let notice = InboundMessage(notice, of: conversation)
         try await self.committer.write { db in
             for queue in queues {
                 let lane = Self.lane(try self.rowID(of: queue, db), number)
@@ -128,7 +128,9 @@ extension SQLiteStore: PartitionLog {
         let message = append.message
         let now = message.receivedAt
         let offset = self.takeOffset()
-        guard try self.isNew(message, offset, db), try !Self.isFinished(message, db) else { return .duplicate }
+        guard try self.isNew(message, offset, db), try message.replay != nil || !Self.isFinished(message, db) else {
+            return .duplicate
+        }
         let route = try append.route.resolved(
             heldBy: self.holder(of: message.conversation, db), at: now, session: self.settings.session,
             hasUnsettled: { try self.hasUnsettled(message.conversation, db) })
@@ -148,11 +150,16 @@ extension SQLiteStore: PartitionLog {
                 ON CONFLICT (conversation, message_id) DO UPDATE SET id = excluded.id, at = excluded.at WHERE at < ?
                 """)
         statement.setUncheckedArguments([
-            Int64(offset), message.conversation.rawValue, message.id.rawValue, message.receivedAt.milliseconds,
+            Int64(offset), message.conversation.rawValue, Self.seenName(message), message.receivedAt.milliseconds,
             message.receivedAt.milliseconds - self.settings.dedupeWindow.milliseconds,
         ])
         try statement.execute()
         return db.changesCount == 1
+    }
+
+    /// A dead letter's return has a name of its own, with a character that no gateway's ids have.
+    private static func seenName(_ message: InboundMessage) -> String {
+        message.replay.map { "\u{1F}replay \($0.number)\u{1F}\(message.id)" } ?? message.id.rawValue
     }
 
     /// Whether the message was answered or given up before, however long ago: running it again would end in nothing.

@@ -25,6 +25,7 @@ public struct PartitionLogConformance {
         try await self.letsAMenuChoose()
         try await self.waitsForEntries()
         try await self.carriesNotices()
+        try await self.takesBackDeadLetters()
         try await self.transfersInOrder()
         try await self.transfersAfterATurn()
         try await self.transfersTwice()
@@ -221,6 +222,30 @@ public struct PartitionLogConformance {
         try expect(entries.map(\.message.details.notice) == [.lift], "a lifted hold is announced")
         try expect(entries.map(\.message.conversation) == [conversation], "and names its conversation")
         try await self.settle(entries.map(\.offset), in: partition)
+        try await self.log.announce(.park, of: conversation, to: [Sample.queue])
+        let parked = try await self.log.next(partition, after: .start, limit: 10)
+        try expect(parked.map(\.message.details.notice) == [.park], "and so is a new one")
+        try await self.settle(parked.map(\.offset), in: partition)
+    }
+
+    /// Each return of a dead letter is in the log once, although the message was seen before.
+    private func takesBackDeadLetters() async throws {
+        let message = Sample.message("replayed", from: "11")
+        let (partition, offset) = try Sample.partition(try await self.log.append([Sample.append(message)])[0])
+        try await self.settle([offset], in: partition)
+        var last = offset
+        for number in 1...2 {
+            let replayed = message.replayed(
+                MessageReplay(number: number, isSingleAttempt: number == 2), at: message.receivedAt.advanced(by: .seconds(1)))
+            let (_, offset) = try Sample.partition(try await self.log.append([Sample.append(replayed)])[0])
+            try expect(
+                try await self.log.append([Sample.append(replayed)]) == [.duplicate], "a repeated call appends nothing")
+            let entries = try await self.log.next(partition, after: last, limit: 10)
+            try expect(entries.map(\.message) == [replayed], "a dead letter comes back as it was put back")
+            try await self.settle([offset], in: partition)
+            last = offset
+        }
+        try expect(try await self.log.append([Sample.append(message)]) == [.duplicate], "the message itself was seen")
     }
 
     // MARK: Transfers

@@ -12,8 +12,10 @@ extension ForwardingLog {
         try await self.log.append(messages)
     }
 
-    public func announceLift(of conversation: Conversation.ID, to queues: [QueueID]) async throws(StoreError) {
-        try await self.log.announceLift(of: conversation, to: queues)
+    public func announce(
+        _ notice: LogNotice, of conversation: Conversation.ID, to queues: [QueueID]
+    ) async throws(StoreError) {
+        try await self.log.announce(notice, of: conversation, to: queues)
     }
 
     public func open(_ fence: Fence) async throws(StoreError) -> LogOpening { try await self.log.open(fence) }

@@ -7,6 +7,8 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
     private struct Key: Hashable {
         let conversation: Conversation.ID
         let message: MessageID
+        /// ``MessageReplay/number``; 0 for what the gateway brings.
+        var replay = 0
     }
 
     private struct State {
@@ -112,7 +114,8 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
 
     private func append(_ append: LogAppend, _ state: inout State) -> AppendOutcome {
         var message = append.message
-        let key = Key(conversation: message.conversation, message: message.id)
+        let key = Key(
+            conversation: message.conversation, message: message.id, replay: message.replay?.number ?? 0)
         if let at = state.seen[key], message.receivedAt.elapsed(since: at) < self.dedupeWindow { return .duplicate }
         state.seen[key] = message.receivedAt
         let number = message.conversation.partitionNumber(of: self.partitionCount)
@@ -129,8 +132,10 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
         return .appended(partition, state.append(message, to: partition))
     }
 
-    public func announceLift(of conversation: Conversation.ID, to queues: [QueueID]) async throws(StoreError) {
-        let notice = Self.notice(.lift, of: conversation, at: Timestamp(milliseconds: 0))
+    public func announce(
+        _ notice: LogNotice, of conversation: Conversation.ID, to queues: [QueueID]
+    ) async throws(StoreError) {
+        let notice = InboundMessage(notice, of: conversation)
         let partitions = queues.map {
             Partition.ID($0, number: conversation.partitionNumber(of: self.partitionCount))
         }

@@ -3,10 +3,6 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 
-extension HTTPField.Name {
-    static let cardumeOperator = HTTPField.Name("X-Cardume-Operator")!
-}
-
 extension AdminAPI {
     /// The body of `PUT /admin/settings/{path}`.
     private struct Wanted: Decodable {
@@ -41,7 +37,6 @@ extension AdminAPI {
     }
 
     private static let longestLifetime: Duration = .seconds(8760 * 3600)
-    private static let bodyLimit = 1 << 20
 
     func listSettings(_ request: Request, _ context: Context) async throws -> Response {
         let settings = await self.live.list(all: request.query("all") == "true")
@@ -63,30 +58,34 @@ extension AdminAPI {
         let name = try self.name(context)
         let wanted = try await self.decode(
             Wanted.self, request, else: #"{"value": "8", "expires_in": "2h", "reason": "…"}"#)
-        let author = try self.author(request, wanted.reason)
-        let lifetime = try wanted.expires_in.map { text in
-            guard let lifetime = ConfigurationDuration.parse(text), (.seconds(1)...Self.longestLifetime).contains(lifetime)
-            else {
-                throw APIError(
-                    status: .unprocessableContent, code: "not_allowed",
-                    message: "expires_in: \"\(text)\" is not allowed; expected duration, 1s to 8760h")
-            }
-            return lifetime
-        }
+        let author = try self.author(context, wanted.reason)
+        context.note?.write("\(wanted.value.text.prefix(200))\(wanted.expires_in.map { " for \($0)" } ?? "")", wanted.reason)
+        let lifetime = try wanted.expires_in.map { try self.lifetime($0) }
         return try await self.answer(name, request, context) {
             try await self.live.set(name, to: wanted.value.text, for: lifetime, by: author)
         }
     }
 
+    func lifetime(_ text: String) throws -> Duration {
+        guard let lifetime = ConfigurationDuration.parse(text), (.seconds(1)...Self.longestLifetime).contains(lifetime) else {
+            throw APIError(
+                status: .unprocessableContent, code: "not_allowed",
+                message: "expires_in: \"\(text)\" is not allowed; expected duration, 1s to 8760h")
+        }
+        return lifetime
+    }
+
     func unsetSetting(_ request: Request, _ context: Context) async throws -> Response {
         let name = try self.name(context)
-        let author = try self.author(request, request.query("reason"))
+        let author = try self.author(context, request.query("reason"))
+        context.note?.write(nil, author.reason)
         return try await self.answer(name, request, context) { try await self.live.unset(name, by: author) }
     }
 
     func rollBack(_ request: Request, _ context: Context) async throws -> Response {
         let body = try await self.decode(Rollback.self, request, else: #"{"to": 12}"#)
-        let author = try self.author(request, body.reason ?? "rollback to \(body.to)")
+        let author = try self.author(context, body.reason ?? "rollback to \(body.to)")
+        context.note?.write("to \(body.to)", body.reason)
         let changes = try await self.answering { try await self.live.rollBack(to: body.to, by: author) }
         return try JSONAnswer(Changes(changes: changes.map(ChangeBody.init(listed:)))).response(from: request, context: context)
     }
@@ -126,25 +125,7 @@ extension AdminAPI {
         return name
     }
 
-    private func author(_ request: Request, _ reason: String?) throws -> SettingAuthor {
-        let name = request.headers[.cardumeOperator] ?? "admin"
-        for (what, text) in [("X-Cardume-Operator", name), ("reason", reason ?? "-")] {
-            guard (1...500).contains(text.utf8.count), !text.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
-                throw APIError.badRequest("\(what) must have 1 to 500 bytes, and no control characters")
-            }
-        }
-        return SettingAuthor(name, reason: reason)
-    }
-
-    private func decode<Body: Decodable>(_ type: Body.Type, _ request: Request, else example: String) async throws -> Body {
-        let body = Data(try await request.bytes(upTo: Self.bodyLimit))
-        guard let decoded = try? JSONDecoder().decode(type, from: body) else {
-            throw APIError.badRequest("the body must be like \(example)")
-        }
-        return decoded
-    }
-
-    private func answering<Result>(_ operation: () async throws -> Result) async throws -> Result {
+    func answering<Result>(_ operation: () async throws -> Result) async throws -> Result {
         do {
             return try await operation()
         } catch let refusal as SettingRefusal {

@@ -1,7 +1,7 @@
+package import CardumeCore
 import Foundation
 import HTTPTypes
 import Hummingbird
-import Logging
 
 /// What a process says about itself, for operators.
 public struct AdminStatus: Encodable, Sendable {
@@ -36,53 +36,113 @@ public struct AdminStatus: Encodable, Sendable {
     }
 }
 
+/// What operators look into and change.
+public struct AdminDesk: Sendable {
+    let deadLetters: DeadLetterStore
+    let replays: ReplayStore
+    let audit: AuditStore
+    let conversations: ConversationStore
+    let usage: any UsageReader
+    let log: any PartitionLog
+    let backlog: any BacklogReader
+    let leases: any LeaseStore
+    let operations: ConversationOperations
+    /// Those of the configuration.
+    let queues: [QueueID]
+
+    package init(
+        database: any AdminDatabase, usage: any UsageReader, log: any PartitionLog, backlog: any BacklogReader,
+        leases: any LeaseStore, operations: ConversationOperations, queues: [QueueID]
+    ) {
+        self.deadLetters = DeadLetterStore(database)
+        self.replays = ReplayStore(database)
+        self.audit = AuditStore(database)
+        self.conversations = ConversationStore(database)
+        self.usage = usage
+        self.log = log
+        self.backlog = backlog
+        self.leases = leases
+        self.operations = operations
+        self.queues = queues
+    }
+}
+
 /// `/admin`: what operators see and change. Served by every process.
 public struct AdminAPI: Sendable {
     typealias Context = GatewayContext
 
+    static let bodyLimit = 1 << 20
+
     let live: LiveConfiguration
     let explainer: ConversationExplainer
-    private let status: @Sendable () -> AdminStatus
+    let desk: AdminDesk
+    let authenticator: AdminAuthenticator
+    let status: @Sendable () -> AdminStatus
 
     public init(
-        live: LiveConfiguration, explainer: ConversationExplainer, status: @escaping @Sendable () -> AdminStatus
+        live: LiveConfiguration, explainer: ConversationExplainer, desk: AdminDesk, authenticator: AdminAuthenticator,
+        status: @escaping @Sendable () -> AdminStatus
     ) {
         self.live = live
         self.explainer = explainer
+        self.desk = desk
+        self.authenticator = authenticator
         self.status = status
     }
 
-    var routes: [(path: RouterPath, handlers: [HTTPRequest.Method: HTTPGateway.Handler])] {
-        [
-            ("/admin/status", [.get: self.showStatus]),
-            ("/admin/conversations/:conversation/explain", [.get: self.explainConversation]),
-            ("/admin/settings", [.get: self.listSettings]),
-            ("/admin/settings/history", [.get: self.showHistory]),
-            ("/admin/settings/history/:change", [.get: self.showChange]),
-            ("/admin/settings/rollback", [.post: self.rollBack]),
-            ("/admin/settings/:path", [.get: self.showSetting, .put: self.setSetting, .delete: self.unsetSetting]),
-        ]
-    }
+    /// Everything there is under /admin, and who may do it.
+    static let table: [AdminRoute] = [
+        AdminRoute("session.begin", .post, "/admin/login", nil, Self.logIn),
+        AdminRoute("session.show", .get, "/admin/session", .viewer, Self.showSession),
+        AdminRoute("openapi.show", .get, "/admin/openapi.json", .viewer, Self.showDocument),
+        AdminRoute("status.show", .get, "/admin/status", .viewer, Self.showStatus),
+        AdminRoute("overview.show", .get, "/admin/overview", .viewer, Self.showOverview),
+
+        AdminRoute("queues.list", .get, "/admin/queues", .viewer, Self.listQueues),
+        AdminRoute("queues.show", .get, "/admin/queues/:queue", .viewer, Self.showQueue),
+        AdminRoute("queues.pause", .post, "/admin/queues/:queue/pause", .operator, Self.pauseQueue),
+        AdminRoute("queues.resume", .post, "/admin/queues/:queue/resume", .operator, Self.resumeQueue),
+
+        AdminRoute("dead_letters.list", .get, "/admin/dead-letters", .viewer, Self.listDeadLetters),
+        AdminRoute("dead_letters.count", .get, "/admin/dead-letters/stats", .viewer, Self.countDeadLetters),
+        AdminRoute("dead_letters.analyse", .get, "/admin/dead-letters/analysis", .viewer, Self.analyseDeadLetters),
+        AdminRoute("dead_letters.purge", .post, "/admin/dead-letters/purge", .admin, Self.purgeDeadLetters),
+        AdminRoute("dead_letters.show", .get, "/admin/dead-letters/:letter", .viewer, Self.showDeadLetter),
+
+        AdminRoute("replays.list", .get, "/admin/replays", .viewer, Self.listReplays),
+        AdminRoute("replays.begin", .post, "/admin/replays", .operator, Self.beginReplay),
+        AdminRoute("replays.show", .get, "/admin/replays/:replay", .viewer, Self.showReplay),
+        AdminRoute("replays.cancel", .post, "/admin/replays/:replay/cancel", .operator, Self.cancelReplay),
+
+        AdminRoute("conversations.held", .get, "/admin/conversations", .viewer, Self.listHeld),
+        AdminRoute("conversations.show", .get, "/admin/conversations/:conversation", .viewer, Self.showConversation),
+        AdminRoute(
+            "conversations.explain", .get, "/admin/conversations/:conversation/explain", .viewer, Self.explainConversation),
+        AdminRoute(
+            "conversations.hold", .post, "/admin/conversations/:conversation/hold", .operator, Self.holdConversation),
+        AdminRoute(
+            "conversations.release", .post, "/admin/conversations/:conversation/release", .operator,
+            Self.releaseConversation),
+        AdminRoute(
+            "conversations.transfer", .post, "/admin/conversations/:conversation/transfer", .operator,
+            Self.transferConversation),
+
+        AdminRoute("usage.show", .get, "/admin/usage", .viewer, Self.showUsage),
+        AdminRoute("errors.show", .get, "/admin/errors", .viewer, Self.showErrors),
+        AdminRoute("audit.list", .get, "/admin/audit", .admin, Self.listAudit),
+
+        AdminRoute("settings.list", .get, "/admin/settings", .viewer, Self.listSettings),
+        AdminRoute("settings.history", .get, "/admin/settings/history", .viewer, Self.showHistory),
+        AdminRoute("settings.change", .get, "/admin/settings/history/:change", .viewer, Self.showChange),
+        AdminRoute("settings.roll_back", .post, "/admin/settings/rollback", .admin, Self.rollBack),
+        AdminRoute("settings.show", .get, "/admin/settings/:path", .viewer, Self.showSetting),
+        AdminRoute("settings.set", .put, "/admin/settings/:path", .operator, Self.setSetting),
+        AdminRoute("settings.unset", .delete, "/admin/settings/:path", .operator, Self.unsetSetting),
+    ]
 
     private func showStatus(_ request: Request, _ context: Context) async throws -> Response {
         var status = self.status()
         status.settings_version = await self.live.version
         return try JSONAnswer(status).response(from: request, context: context)
-    }
-}
-
-extension HTTPGateway {
-    /// Closed to everybody, and not to be told from a path that is not there, as long as no token is configured.
-    func admitted(_ handler: @escaping Handler) -> Handler {
-        { request, context in
-            guard self.settings.adminToken != nil else {
-                throw APIError(
-                    status: .notFound, code: "not_found", message: "no such path; admin.token opens /admin")
-            }
-            guard self.authenticator.allowsAdmin(authorization: request.headers[.authorization]) else {
-                throw APIError.unauthorized
-            }
-            return try await handler(request, context)
-        }
     }
 }

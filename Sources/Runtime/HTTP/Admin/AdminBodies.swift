@@ -120,7 +120,7 @@ struct ChangeBody: Encodable {
 
 extension Timestamp {
     /// ISO 8601, UTC.
-    fileprivate var text: String {
+    var text: String {
         Date(timeIntervalSince1970: Double(self.milliseconds) / 1_000)
             .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }

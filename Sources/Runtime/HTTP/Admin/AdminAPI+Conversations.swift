@@ -1,0 +1,162 @@
+import CardumeCore
+import Foundation
+import HTTPTypes
+import Hummingbird
+
+/// Conversations: what the journal has of them, and what people may do to them.
+extension AdminAPI {
+    private struct HeldList: Encodable {
+        let held: [String]
+        /// For the next page: its `after`.
+        let next: String?
+    }
+
+    private struct ConversationBody: Encodable {
+        struct Line: Encodable {
+            let role: String
+            let message_id: String?
+            let kind: String?
+            let text: String
+            let at: String
+
+            init(_ line: ConversationRecord.Line) {
+                (self.role, self.message_id) = (line.role.rawValue, line.messageID?.rawValue)
+                (self.kind, self.text, self.at) = (line.kind, line.text, line.at.text)
+            }
+        }
+
+        struct Turn: Encodable {
+            let id: String
+            let assistant: String
+            let attempt: Int
+            let started_at: String
+            let finished_at: String
+            let model: String?
+            let prompt_tokens: Int?
+            let completion_tokens: Int?
+            let transfer_to: String?
+            let merged_into: String?
+
+            init(_ turn: ConversationRecord.Turn) {
+                (self.id, self.assistant, self.attempt) = (turn.id.rawValue, turn.assistant.rawValue, turn.attempt)
+                (self.started_at, self.finished_at) = (turn.startedAt.text, turn.finishedAt.text)
+                (self.model, self.prompt_tokens) = (turn.model, turn.promptTokens)
+                (self.completion_tokens, self.transfer_to) = (turn.completionTokens, turn.transfer?.rawValue)
+                self.merged_into = turn.mergedInto?.rawValue
+            }
+        }
+
+        struct Send: Encodable {
+            let turn: String
+            let part: Int
+            let state: String
+            let text: String
+            let attempts: Int
+            let attempted_at: String?
+            let server: String?
+            let provider_id: String?
+            let error: String?
+
+            init(_ send: ConversationRecord.Send) {
+                (self.turn, self.part, self.state, self.text) = (send.turn.rawValue, send.part, send.state, send.text)
+                (self.attempts, self.attempted_at, self.server) = (send.attempts, send.attemptedAt?.text, send.server)
+                (self.provider_id, self.error) = (send.providerID, send.error)
+            }
+        }
+
+        let conversation: String
+        let channel: String
+        let contact: String
+        /// Who has it; missing when the log does not know.
+        let queue: String?
+        let has_unsettled: Bool
+        let held: Bool
+        let lines: [Line]
+        let turns: [Turn]
+        let sends: [Send]
+        let dead_letters: [DeadLetterBody]
+    }
+
+    /// The body of `POST …/transfer`, and of the others where only the reason counts.
+    private struct Change: Decodable {
+        let to: String?
+        let reason: String?
+    }
+
+    func listHeld(_ request: Request, _ context: Context) async throws -> Response {
+        let (after, limit) = (try self.text("after", request), try self.limit(request))
+        let held = try await self.asking { try await self.desk.conversations.held(after: after, limit: limit) }
+        return try self.answer(
+            HeldList(held: held.map(\.rawValue), next: held.count == limit ? held.last?.rawValue : nil), request, context)
+    }
+
+    func showConversation(_ request: Request, _ context: Context) async throws -> Response {
+        let id = try context.conversation
+        let limit = try self.limit(request, default: 20, most: 200)
+        var filter = DeadLetterFilter()
+        filter.conversation = id.rawValue
+        let of = filter
+        let (record, place, letters) = try await self.asking {
+            async let record = self.desk.conversations.record(of: id, limit: limit)
+            async let place = self.desk.log.whereabouts(of: id)
+            async let letters = self.desk.deadLetters.list(of, limit: limit)
+            return try await (record, place, letters)
+        }
+        guard !record.isEmpty || place != nil || !letters.isEmpty else {
+            throw APIError(status: .notFound, code: "not_found", message: "nobody knows a conversation \"\(id)\"")
+        }
+        return try self.answer(
+            ConversationBody(
+                conversation: id.rawValue, channel: id.channel.rawValue, contact: id.contact.rawValue,
+                queue: place?.queue.rawValue, has_unsettled: place?.hasUnsettled ?? false, held: record.isHeld,
+                lines: record.lines.map(ConversationBody.Line.init), turns: record.turns.map(ConversationBody.Turn.init),
+                sends: record.sends.map(ConversationBody.Send.init),
+                dead_letters: letters.map { DeadLetterBody($0, isWhole: false) }), request, context)
+    }
+
+    /// What runs ends; nothing more of it begins until it is released.
+    func holdConversation(_ request: Request, _ context: Context) async throws -> Response {
+        let (id, _) = try await self.change(request, context)
+        try await self.asking {
+            try await self.desk.conversations.hold(id)
+            try await self.desk.log.announce(.park, of: id, to: self.desk.queues)
+        }
+        return try self.answer(["status": "held", "conversation": id.rawValue], request, context)
+    }
+
+    func releaseConversation(_ request: Request, _ context: Context) async throws -> Response {
+        let (id, _) = try await self.change(request, context)
+        try await self.asking { try await self.desk.operations.release(id) }
+        return try self.answer(["status": "released", "conversation": id.rawValue], request, context)
+    }
+
+    func transferConversation(_ request: Request, _ context: Context) async throws -> Response {
+        let (id, to) = try await self.change(request, context)
+        guard let to else { throw APIError.badRequest("the body must be like {\"to\": \"financeiro\"}") }
+        let assistant = AssistantID(to)
+        guard self.desk.operations.assistants.contains(assistant) else {
+            throw APIError(status: .unprocessableContent, code: "not_allowed", message: "there is no assistant \"\(to)\"")
+        }
+        let outcome = try await self.asking { try await self.desk.operations.transfer(id, assistant) }
+        let status = outcome == .unchanged ? "unchanged" : "transferred"
+        return try self.answer(["status": status, "conversation": id.rawValue], request, context)
+    }
+
+    private func change(
+        _ request: Request, _ context: Context
+    ) async throws -> (conversation: Conversation.ID, to: String?) {
+        let id = try context.conversation
+        let data = Data(try await request.bytes(upTo: Self.bodyLimit))
+        var change: Change?
+        if !data.isEmpty {
+            guard let body = try? JSONDecoder().decode(Change.self, from: data) else {
+                throw APIError.badRequest("the body must be like {\"reason\": \"…\"}")
+            }
+            change = body
+        }
+        if let reason = change?.reason { try Self.check(reason, "reason") }
+        if let to = change?.to { try Self.check(to, "to") }
+        context.note?.write(change?.to.map { "to \($0)" }, change?.reason)
+        return (id, change?.to)
+    }
+}
