@@ -2,7 +2,8 @@ extension MetricFamily {
     /// What comes in, and what is turned away.
     static let doors: [MetricFamily] = [
         .init(
-            "cardume_http_requests_total", .counter, "Requests answered, by route and status; `none` is a path that does not exist.",
+            "cardume_http_requests_total", .counter,
+            "Requests answered, by route and status; `none` is a path that does not exist.",
             labels: ["route", "status"]),
         .init(
             "cardume_http_request_duration_seconds", .histogram, "From a request's head to its answer.", labels: ["route"],
@@ -20,10 +21,12 @@ extension MetricFamily {
             "Calls whose messages were not all taken: `overloaded`, `rate_limited`, `unknown_channel` or `store`.",
             labels: ["source", "reason"]),
         .init(
-            "cardume_rate_limit_refusals_total", .counter, "Requests over a caller's rate: `client`, `api_key`, `ip` or `phone`.",
+            "cardume_rate_limit_refusals_total", .counter,
+            "Requests over a caller's rate: `client`, `api_key`, `ip` or `phone`.",
             labels: ["dimension"]),
         .init(
-            "cardume_load_level", .gauge, "1 for the assistant's load level (`low`, `medium`, `high` or `critical`), 0 for the others.",
+            "cardume_load_level", .gauge,
+            "1 for the assistant's load level (`low`, `medium`, `high` or `critical`), 0 for the others.",
             labels: ["assistant", "level"]),
         .init("cardume_overall_load_level", .gauge, "The same for the highest level that there is.", labels: ["level"]),
         .init("cardume_spool_messages", .gauge, "Messages on disk that wait for the log to come back."),

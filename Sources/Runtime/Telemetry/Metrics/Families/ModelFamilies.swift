@@ -15,7 +15,8 @@ extension MetricFamily {
             "cardume_model_cost_total", .counter, "What they cost, in the currency of the configured prices.",
             labels: ["assistant", "model"]),
         .init(
-            "cardume_model_endpoint_limit", .gauge, "Calls that a model takes at once from this process, as adaptation has found it.",
+            "cardume_model_endpoint_limit", .gauge,
+            "Calls that a model takes at once from this process, as adaptation has found it.",
             labels: ["endpoint"]),
         .init("cardume_model_endpoint_in_flight", .gauge, "Calls to it in flight.", labels: ["endpoint"]),
         .init(

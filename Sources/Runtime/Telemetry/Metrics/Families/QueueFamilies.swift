@@ -18,7 +18,8 @@ extension MetricFamily {
             "From a message's arrival to the begin of the turn that answered it, earlier attempts included.",
             labels: ["assistant"], buckets: Self.slowly),
         .init(
-            "cardume_turn_duration_seconds", .histogram, "Turns that `succeeded`, `failed` or were `superseded` by a newer message.",
+            "cardume_turn_duration_seconds", .histogram,
+            "Turns that `succeeded`, `failed` or were `superseded` by a newer message.",
             labels: ["assistant", "outcome"], buckets: Self.slowly),
         .init(
             "cardume_messages_finished_total", .counter, "Messages that have left their queue: answered, or dead letters.",
