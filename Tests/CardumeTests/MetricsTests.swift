@@ -156,6 +156,10 @@ import Testing
             try deployment.rows("SELECT count(*) FROM queue") == ["0"]
                 && deployment.rows("SELECT count(*) FROM timers") == ["0"]
         }
+        // Measured once a second.
+        try await Waiting.until("a page that says so") {
+            try await Self.page(deployment).page.value("cardume_queue_depth") == 0
+        }
         let page = try await Self.page(deployment).page
         func total(_ name: String, _ labels: [String: String] = [:]) -> Int? { page.value(name, labels).map { Int($0) } }
         let turns = Int(try deployment.rows("SELECT count(*) FROM turns")[0])

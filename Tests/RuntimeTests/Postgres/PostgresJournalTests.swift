@@ -61,6 +61,34 @@ private enum Record {
 
 @Suite(.serialized)
 struct PostgresJournalTests {
+    @Test func aConversationBeginsAnewAfterItsClosing() async throws {
+        let bed = try await JournalBed()
+        let fence = try await bed.fence()
+        func commit(_ message: InboundMessage, at time: Timestamp, closes: Bool = false) async throws {
+            let commit = TurnCommit(
+                turn: message.id, conversation: message.conversation, assistant: "suporte", messages: [message], intents: [],
+                usage: nil, attempt: 1, startedAt: time, finishedAt: time, closesConversation: closes)
+            #expect(try await bed.journal.commit(.turn(commit), fence) == .committed)
+        }
+        func message(_ id: String, at time: Timestamp) -> InboundMessage {
+            var message = Record.message(id, in: "loja:1")
+            message.receivedAt = time
+            return message
+        }
+        let times = (0..<4).map { Record.now.advanced(by: .seconds(60 * $0)) }
+        #expect(try await bed.journal.beginning(of: "loja:1") == nil)
+        try await commit(message("1", at: times[0]), at: times[0])
+        try await commit(message("2", at: times[1]), at: times[1])
+        #expect(try await bed.journal.beginning(of: "loja:1") == times[0])
+        let firing = ConversationTimer.Firing(rule: "fim", since: times[1], dueAt: times[2], contactWroteAt: times[1])
+        let timer = ConversationTimer(conversation: "loja:1", replyAddress: "1@s", traceID: "t", firing: firing)
+        try await commit(timer.message(at: times[2]), at: times[2], closes: true)
+        #expect(try await bed.journal.beginning(of: "loja:1") == nil)
+        try await commit(message("3", at: times[3]), at: times[3])
+        #expect(try await bed.journal.beginning(of: "loja:1") == times[3])
+        #expect(try await bed.journal.beginning(of: "loja:2") == nil)
+    }
+
     @Test func turnsAndDeadLettersAreDeletedWhenTheirTimeIsOver() async throws {
         let bed = try await JournalBed()
         let fence = try await bed.fence()
