@@ -43,7 +43,7 @@ import Testing
             "GET", "/admin/conversations/\(Self.name(9))/explain", headers: Self.administrator)
         #expect(unknown.status == 404 && unknown.body.contains("nobody knows"))
         for (path, headers, status) in [
-            ("x", Self.administrator, 400), (Self.name(0), [:], 401), ("", Self.administrator, 404),
+            ("x", Self.administrator, 400), (Self.name(0), [:], 401), ("", Self.administrator, 400),
         ] {
             let answer = try await deployment.request("GET", "/admin/conversations/\(path)/explain", headers: headers)
             #expect(answer.status == status, "\(path): \(answer.body)")
