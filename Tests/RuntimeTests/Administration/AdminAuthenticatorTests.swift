@@ -25,7 +25,7 @@ import Testing
         return try CardumeConfiguration(
             yaml: """
                 admin:
-                  token: chave-mestra
+                  token: chave-mestra-de-teste
                   jwt_secret: segredo-de-trinta-e-dois-bytes-ou-mais
                   session: 10m
                   login_attempts: 3
@@ -46,15 +46,15 @@ import Testing
     @Test func tokensHaveNamesAndRoles() async throws {
         let (clock, settings) = (Clock(), try Self.settings())
         let authenticator = AdminAuthenticator { clock.moment }
-        #expect(await Self.name(authenticator, "chave-mestra", settings) == "admin admin")
-        #expect(await Self.name(authenticator, "chave-mestra", caller: "rui", settings) == "rui admin")
+        #expect(await Self.name(authenticator, "chave-mestra-de-teste", settings) == "admin admin")
+        #expect(await Self.name(authenticator, "chave-mestra-de-teste", caller: "rui", settings) == "rui admin")
         #expect(await Self.name(authenticator, "token-da-esteira", settings) == "esteira operator")
         #expect(await Self.name(authenticator, "token-da-esteira", caller: "rui", settings) == "esteira (rui) operator")
         #expect(await Self.name(authenticator, "token-do-painel-longo", settings) == "painel viewer")
-        for wrong in ["", "chave-mestr", "chave-mestra ", "token-da-esteir", "a.b.c", "ana"] {
+        for wrong in ["", "chave-mestr", "chave-mestra-de-teste ", "token-da-esteir", "a.b.c", "ana"] {
             #expect(await Self.name(authenticator, wrong, settings) == nil, "\(wrong)")
         }
-        #expect(await authenticator.principal("Basic chave-mestra", caller: nil, settings) == nil)
+        #expect(await authenticator.principal("Basic chave-mestra-de-teste", caller: nil, settings) == nil)
         #expect(await authenticator.principal(nil, caller: nil, settings) == nil)
     }
 
