@@ -36,12 +36,12 @@ import Testing
     /// Somebody else with the same key has used everything up, and nobody has configured any limit: what the server refuses is
     /// neither lost nor given up.
     @Test func refusedTurnsWaitForTheServer() async throws {
-        let deployment = try await Deployment(Self.settings(requests: 300, window: .bucket))
+        let deployment = try await Deployment(Self.settings(requests: 120, window: .bucket))
         let model = try #require(deployment.configuration.firstMatch(of: #/http://[^"]*/v1/#)).output
-        // Before the bucket is emptied: it fills again by five in a second.
+        // Before the bucket is emptied: it fills again by two in a second.
         try await deployment.start()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<300 {
+            for _ in 0..<120 {
                 group.addTask {
                     var request = HTTPClientRequest(url: "\(model)/chat/completions")
                     request.method = .POST

@@ -122,12 +122,12 @@ import Testing
         return state
     }
 
-    private static func overloaded(_ door: String) async throws -> ClusterDeployment {
+    private static func overloaded(_ door: String, slots: Int = 5) async throws -> ClusterDeployment {
         var options = ClusterDeployment.Options()
         options.sandbox.modelLatency = .milliseconds(100)...(.milliseconds(100))
         options.door = door
         let deployment = try await ClusterDeployment(options)
-        _ = try await deployment.startAll(workers: 1, environment: ["CARDUME_ASSISTANTS_SUPORTE_SLOTS": "5"])
+        _ = try await deployment.startAll(workers: 1, environment: ["CARDUME_ASSISTANTS_SUPORTE_SLOTS": "\(slots)"])
         return deployment
     }
 
@@ -152,10 +152,11 @@ import Testing
 
     /// The same without limits: nothing is refused, and the queue grows for as long as it goes on.
     @Test func withoutLimitsTheQueueGrows() async throws {
-        let deployment = try await Self.overloaded(Deployment.openDoor)
+        // So few that also a busy machine posts more than they can do.
+        let deployment = try await Self.overloaded(Deployment.openDoor, slots: 2)
         let outcome = try await Self.overload(deployment)
         #expect(outcome.refused.isEmpty)
-        #expect(outcome.deepest > 300)
+        #expect(outcome.deepest > 240, "no more than with limits")
         print("front door without limits: deepest queue \(outcome.deepest)")
     }
 }

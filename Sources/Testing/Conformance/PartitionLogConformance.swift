@@ -189,7 +189,9 @@ public struct PartitionLogConformance {
             try await self.log.append([Sample.append(Sample.message("menu-2", from: "8"), to: "comercial")])[0])
         try expect(early.0 == shown.0, "nobody takes over while something is unsettled")
         let entries = try await self.log.next(shown.0, after: .start, limit: 10)
-        try expect(entries.allSatisfy { $0.message.details.showsMenu == true }, "such messages are shown the menu: \(entries.map { ($0.message.id, $0.message.details) })")
+        try expect(
+            entries.allSatisfy { $0.message.details.showsMenu == true },
+            "such messages are shown the menu: \(entries.map { ($0.message.id, $0.message.details) })")
         try await self.settle([shown.1, early.1], in: shown.0)
         let chosen = try Sample.partition(
             try await self.log.append([Sample.append(Sample.message("menu-3", from: "8"), to: "comercial")])[0])

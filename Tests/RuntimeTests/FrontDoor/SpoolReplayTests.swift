@@ -9,7 +9,7 @@ import Testing
 @testable import CardumeRuntime
 
 /// How what is on disk comes into a log that takes only some of it, or nothing, or says nothing.
-@Suite(.timeLimit(.minutes(1))) struct SpoolReplayTests {
+@Suite(.timeLimit(.minutes(3))) struct SpoolReplayTests {
     private static let away = StoreError(.unavailable, "away")
     /// Contacts whose conversations are of different partitions (of the four that a ``MemoryStore`` has).
     private static let contacts: [String] = {
