@@ -95,7 +95,20 @@ struct DeadLetterReplay: Service {
 
     func run() async throws {
         let clock = SystemClock()
-        await cancelWhenGracefulShutdown { await self.runner.run { try await clock.sleep(for: $0) } }
+        let (ends, end) = AsyncStream<Never>.makeStream()
+        let replays = Task {
+            await self.runner.run { try await clock.sleep(for: $0) }
+            end.finish()
+        }
+        try? await gracefulShutdown()
+        replays.cancel()
+        // A database that does not answer is not waited for: each step is journaled, and the lease ends by itself.
+        let limit = Task {
+            try? await clock.sleep(for: .seconds(1))
+            end.finish()
+        }
+        for await _ in ends {}
+        limit.cancel()
     }
 }
 
