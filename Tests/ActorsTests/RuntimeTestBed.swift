@@ -1,7 +1,7 @@
 import CardumeActors
 import CardumeCore
 import CardumeTesting
-import Foundation
+import Dispatch
 import NIOPosix
 import Synchronization
 import Testing
@@ -58,9 +58,11 @@ final class RuntimeTestBed: Sendable {
         return if case .stopped(isInTime: true) = end { true } else { false }
     }
 
-    /// Keeps a shard's thread from doing anything else for as long as `condition` is true.
-    func block(shard number: Int, while condition: @escaping @Sendable () -> Bool) {
-        Array(self.group.makeIterator())[number].execute { while condition() { Thread.sleep(forTimeInterval: 0.01) } }
+    /// Keeps a shard's thread from doing anything else until somebody signals.
+    func block(shard number: Int) -> DispatchSemaphore {
+        let end = DispatchSemaphore(value: 0)
+        Array(self.group.makeIterator())[number].execute { end.wait() }
+        return end
     }
 
     /// What came just now, so that it is not too old to be answered.

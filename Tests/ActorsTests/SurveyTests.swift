@@ -212,14 +212,13 @@ import Testing
             bed.coordinator.surveyor.update(Surveyor.Settings(shardPatience: .seconds(1)))
             try await Waiting.until("a survey") { !bed.coordinator.surveyor.reports.isEmpty }
             #expect(bed.coordinator.surveyor.status.allSatisfy { $0.grade == .healthy })
-            let isBlocked = Mutex(true)
-            bed.block(shard: 1) { isBlocked.withLock { $0 } }
+            let block = bed.block(shard: 1)
             try await Waiting.until("the shard to be missed") {
                 bed.coordinator.surveyor.status.contains { $0.name == "shards" && $0.grade == .unhealthy }
             }
             let problem = bed.coordinator.surveyor.status.first { $0.name == "shards" }?.problem
             #expect(problem?.hasPrefix("shard 1 has not answered for") == true, "\(problem ?? "")")
-            isBlocked.withLock { $0 = false }
+            block.signal()
             try await Waiting.until("it to be back") { bed.coordinator.surveyor.status.allSatisfy { $0.grade == .healthy } }
         }
         #expect(await bed.stop())

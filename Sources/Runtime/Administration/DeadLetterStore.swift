@@ -122,14 +122,15 @@ package struct DeadLetterStore: Sendable {
     }
 
     private static func index(_ row: AdminRow, _ query: AdminQuery) throws {
+        guard let id = row.int(0) else { preconditionFailure("a dead letter without its key") }
         let (category, error) = (row.text(1) ?? "", row.text(2) ?? "")
+        let fingerprint = ErrorFingerprint(category: category, error: error)
         let message = Self.message(row.text(3))
         let text = [message?.text, error].compactMap(\.self).joined(separator: " ")
         _ = try query(
             "UPDATE {dead_letters} SET fingerprint = $2, kind = $3, channel = $4, search = $5 WHERE id = $1",
             [
-                .int(row.int(0) ?? 0), .text(ErrorFingerprint(category: category, error: error).text),
-                .text(message?.kind.rawValue ?? MessageKind.unknown.rawValue),
+                .int(id), .text(fingerprint.text), .text(message?.kind.rawValue ?? MessageKind.unknown.rawValue),
                 .text(Conversation.ID(row.text(4) ?? "").channel.rawValue),
                 .text(FoldedText(text).words.joined(separator: " ")),
             ])

@@ -9,12 +9,15 @@ import Glibc
 /// there are copies, and whoever reads adds these up.
 ///
 /// Sums are floating-point numbers: integers are exact up to 2^53.
-// Unchecked: the pointer never changes, what it points to are atomics, and these live as long as this object.
-final class StripedNumbers: @unchecked Sendable {
+final class StripedNumbers: Sendable {
+    /// Atomics cannot stand in an array; objects that hold one can.
+    private final class Number: Sendable {
+        /// A bit pattern.
+        let bits = Atomic<UInt64>(0)
+    }
+
     /// Copies at most: a power of two.
     private static let mostStripes = 8
-    /// Two cache lines, because processors fetch them in pairs.
-    private static let lineBytes = 128
     private static let stripes: Int = {
         #if canImport(Glibc)
         var stripes = 1
@@ -27,27 +30,14 @@ final class StripedNumbers: @unchecked Sendable {
 
     let count: Int
     private let mask: Int
-    /// Numbers from one copy to the next.
-    private let stride: Int
-    private let memory: UnsafeMutableRawPointer
-    /// Bit patterns.
-    private let numbers: UnsafeMutablePointer<Atomic<UInt64>>
+    /// Copy by copy, so that what one core touches was allocated together.
+    private let numbers: [Number]
 
     /// - Parameter count: from 1. All begin with 0.
     init(count: Int) {
-        let perLine = Self.lineBytes / MemoryLayout<UInt64>.size
         self.count = count
         self.mask = Self.stripes - 1
-        self.stride = (count + perLine - 1) / perLine * perLine
-        let total = self.stride * Self.stripes
-        self.memory = .allocate(byteCount: total * MemoryLayout<UInt64>.size, alignment: Self.lineBytes)
-        self.numbers = self.memory.bindMemory(to: Atomic<UInt64>.self, capacity: total)
-        for index in 0..<total { (self.numbers + index).initialize(to: Atomic(0)) }
-    }
-
-    deinit {
-        self.numbers.deinitialize(count: self.stride * (self.mask + 1))
-        self.memory.deallocate()
+        self.numbers = (0..<count * Self.stripes).map { _ in Number() }
     }
 
     /// The copy of the core that this runs on. A thread that is moved in between is right as well, only slower.
@@ -60,11 +50,11 @@ final class StripedNumbers: @unchecked Sendable {
     }
 
     func add(_ amount: Double, at index: Int) {
-        let number = self.numbers + (self.stripe * self.stride + index)
-        var old = number.pointee.load(ordering: .relaxed)
+        let number = self.numbers[self.stripe * self.count + index]
+        var old = number.bits.load(ordering: .relaxed)
         while true {
             let new = (Double(bitPattern: old) + amount).bitPattern
-            let result = number.pointee.weakCompareExchange(expected: old, desired: new, ordering: .relaxed)
+            let result = number.bits.weakCompareExchange(expected: old, desired: new, ordering: .relaxed)
             if result.exchanged { return }
             old = result.original
         }
@@ -72,15 +62,13 @@ final class StripedNumbers: @unchecked Sendable {
 
     /// The sum; what is added meanwhile may be in it or not.
     subscript(index: Int) -> Double {
-        var sum = 0.0
-        for stripe in 0...self.mask {
-            sum += Double(bitPattern: self.numbers[stripe * self.stride + index].load(ordering: .relaxed))
+        (0...self.mask).reduce(0) { sum, stripe in
+            sum + Double(bitPattern: self.numbers[stripe * self.count + index].bits.load(ordering: .relaxed))
         }
-        return sum
     }
 
     /// Sets a sum to 0. What is added meanwhile may be lost.
     func reset(_ index: Int) {
-        for stripe in 0...self.mask { self.numbers[stripe * self.stride + index].store(0, ordering: .relaxed) }
+        for stripe in 0...self.mask { self.numbers[stripe * self.count + index].bits.store(0, ordering: .relaxed) }
     }
 }
