@@ -49,20 +49,26 @@ public enum RuntimeEvent: Sendable {
 }
 
 /// Takes events as they happen, on the shard they happen on. Must not block.
-public protocol RuntimeObserver: Sendable {
+///
+/// An object, because it is called several times for each message: handing it around copies nothing.
+public protocol RuntimeObserver: AnyObject, Sendable {
     /// - Parameter assistant: whose work it is; `nil` for what belongs to none.
     func record(_ event: RuntimeEvent, assistant: AssistantID?)
 }
 
 /// Hands every event to several observers, in order.
-public struct CompositeObserver: RuntimeObserver {
-    private let observers: [any RuntimeObserver]
+public final class CompositeObserver: RuntimeObserver {
+    // A chain, not a list: going through a list counts references to it, for which all cores would write to the same place.
+    private let first: (any RuntimeObserver)?
+    private let rest: CompositeObserver?
 
     public init(_ observers: [any RuntimeObserver]) {
-        self.observers = observers
+        self.first = observers.first
+        self.rest = observers.count > 1 ? CompositeObserver(Array(observers.dropFirst())) : nil
     }
 
     public func record(_ event: RuntimeEvent, assistant: AssistantID?) {
-        for observer in self.observers { observer.record(event, assistant: assistant) }
+        self.first?.record(event, assistant: assistant)
+        self.rest?.record(event, assistant: assistant)
     }
 }

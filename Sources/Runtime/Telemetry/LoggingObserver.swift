@@ -4,7 +4,7 @@ import Tracing
 
 /// Writes the runtime's events to the log, each with its trace, message, conversation and assistant. A store that does not
 /// answer is reported once a second, however many conversations wait for it.
-public struct LoggingObserver: RuntimeObserver {
+public final class LoggingObserver: RuntimeObserver {
     private let logger: Logger
     private let storeLimit = LineLimit()
 

@@ -98,8 +98,7 @@ public final class MetricHistogram: MetricCell {
         guard value.isFinite else { return }
         var index = 0
         while index < self.bounds.count, value > self.bounds[index] { index += 1 }
-        self.numbers.add(1, at: index)
-        self.numbers.add(value, at: self.numbers.count - 1)
+        self.numbers.add(1, at: index, and: value, at: self.numbers.count - 1)
     }
 
     /// In seconds. Below 0, where a clock was set back, counts as 0.

@@ -3,67 +3,51 @@ public import CardumeCore
 /// Counts and measures what happens in the runtime.
 ///
 /// Called several times for each message: what every turn brings about is recorded in series that are at hand.
-public struct MetricsObserver: RuntimeObserver {
-    private let assistants: [AssistantMeters]
+public final class MetricsObserver: RuntimeObserver {
+    private let turns: TurnMeters?
     private let registry: MetricsRegistry
     private let outcomes: OutcomeMeters
 
     /// - Parameter assistants: those that work here.
     public init(_ registry: MetricsRegistry, assistants: [AssistantID]) {
         self.registry = registry
-        self.assistants = assistants.map { AssistantMeters($0, registry) }
+        self.turns = assistants.reversed().reduce(nil) { TurnMeters($1.rawValue, registry, before: $0) }
         self.outcomes = OutcomeMeters(registry)
     }
 
     public func record(_ event: RuntimeEvent, assistant: AssistantID?) {
+        let name = Self.name(assistant)
         switch event {
-        case .turnSucceeded(let turn, let elapsed):
-            let meters = self.meters(of: assistant)
-            meters.succeeded.observe(elapsed)
-            if let startedAt = turn.startedAt {
-                meters.wait.observe(startedAt.elapsed(since: turn.messages[0].receivedAt))
-            }
-        case .finished(let message):
-            self.meters(of: assistant).finished.add()
-            if let timer = message.timer { self.outcomes.timers[Self.name(assistant), timer.rule].add() }
-        case .messagesMerged(let turn):
-            self.meters(of: assistant).merged.add(Double(turn.messages.count - 1))
-        case .turnSuperseded(_, let elapsed):
-            self.meters(of: assistant).superseded.observe(elapsed)
-        case .turnFailed(_, let elapsed):
-            self.meters(of: assistant).failed.observe(elapsed)
-        case .replyAccepted(let intent, let elapsed):
-            self.meters(of: assistant).replyDelay.observe(elapsed)
-            self.outcomes.replies[Self.channel(intent), "accepted"].add()
-        default:
-            self.outcomes.record(event, Self.name(assistant))
+        case .turnSucceeded, .finished, .messagesMerged, .turnSuperseded, .turnFailed, .replyAccepted:
+            if self.turns?.record(event, name) != true { _ = TurnMeters(name, self.registry, before: nil).record(event, name) }
+        default: break
         }
-    }
-
-    private func meters(of assistant: AssistantID?) -> AssistantMeters {
-        // Few: comparing their names is quicker than a dictionary.
-        for meters in self.assistants where meters.id == assistant { return meters }
-        return AssistantMeters(assistant ?? "", self.registry)
+        self.outcomes.record(event, name)
     }
 
     static func name(_ assistant: AssistantID?) -> String { assistant?.rawValue ?? "" }
     static func channel(_ intent: SendIntent) -> String { intent.id.conversation.channel.rawValue }
 }
 
-/// What every turn of one assistant brings about.
-private final class AssistantMeters: Sendable {
-    let id: AssistantID
-    let wait: MetricHistogram
-    let succeeded: MetricHistogram
-    let failed: MetricHistogram
-    let superseded: MetricHistogram
-    let replyDelay: MetricHistogram
-    let finished: MetricCounter
-    let merged: MetricCounter
+/// What every turn of one assistant brings about, and then those of the others.
+///
+/// A chain, not a list or a dictionary: looking something up in these counts references to them, for which all cores would
+/// write to the same place, once for each event. There are few assistants.
+private final class TurnMeters: Sendable {
+    private let name: String
+    private let next: TurnMeters?
+    private let wait: MetricHistogram
+    private let succeeded: MetricHistogram
+    private let failed: MetricHistogram
+    private let superseded: MetricHistogram
+    private let replyDelay: MetricHistogram
+    private let finished: MetricCounter
+    private let merged: MetricCounter
 
-    init(_ id: AssistantID, _ registry: MetricsRegistry) {
-        let (name, turns) = (id.rawValue, registry.histograms("cardume_turn_duration_seconds"))
-        self.id = id
+    init(_ name: String, _ registry: MetricsRegistry, before next: TurnMeters?) {
+        let turns = registry.histograms("cardume_turn_duration_seconds")
+        self.name = name
+        self.next = next
         self.wait = registry.histograms("cardume_turn_wait_seconds")[name]
         self.succeeded = turns[name, "succeeded"]
         self.failed = turns[name, "failed"]
@@ -72,9 +56,30 @@ private final class AssistantMeters: Sendable {
         self.finished = registry.counters("cardume_messages_finished_total")[name]
         self.merged = registry.counters("cardume_messages_merged_total")[name]
         // There from the start, so that the first is an increase.
-        for name in ["cardume_conversations_held_total", "cardume_crash_suspects_total", "cardume_conversations_closed_total"] {
-            _ = registry.counters(name)[id.rawValue]
+        for family in [
+            "cardume_conversations_held_total", "cardume_crash_suspects_total", "cardume_conversations_closed_total",
+        ] {
+            _ = registry.counters(family)[name]
         }
+    }
+
+    /// - Returns: whether the assistant is one of these.
+    func record(_ event: RuntimeEvent, _ name: String) -> Bool {
+        guard self.name == name else { return self.next?.record(event, name) ?? false }
+        switch event {
+        case .turnSucceeded(let turn, let elapsed):
+            self.succeeded.observe(elapsed)
+            if let startedAt = turn.startedAt {
+                self.wait.observe(startedAt.elapsed(since: turn.messages[0].receivedAt))
+            }
+        case .finished: self.finished.add()
+        case .messagesMerged(let turn): self.merged.add(Double(turn.messages.count - 1))
+        case .turnSuperseded(_, let elapsed): self.superseded.observe(elapsed)
+        case .turnFailed(_, let elapsed): self.failed.observe(elapsed)
+        case .replyAccepted(_, let elapsed): self.replyDelay.observe(elapsed)
+        default: break
+        }
+        return true
     }
 }
 
@@ -139,8 +144,9 @@ private struct OutcomeMeters: Sendable {
             self.partitions["lost"].add(Double(lost))
         // The gateway's state is asked for at each scrape.
         case .gatewayChanged: break
-        case .turnSucceeded, .turnSuperseded, .turnFailed, .messagesMerged, .finished, .replyAccepted:
-            preconditionFailure("recorded by the observer")
+        case .finished(let message): if let timer = message.timer { self.timers[assistant, timer.rule].add() }
+        case .replyAccepted(let intent, _): self.replies[MetricsObserver.channel(intent), "accepted"].add()
+        case .turnSucceeded, .turnSuperseded, .turnFailed, .messagesMerged: break
         }
     }
 

@@ -14,6 +14,16 @@ final class StripedNumbers: Sendable {
     private final class Number: Sendable {
         /// A bit pattern.
         let bits = Atomic<UInt64>(0)
+
+        func add(_ amount: Double) {
+            var old = self.bits.load(ordering: .relaxed)
+            while true {
+                let new = (Double(bitPattern: old) + amount).bitPattern
+                let result = self.bits.weakCompareExchange(expected: old, desired: new, ordering: .relaxed)
+                if result.exchanged { return }
+                old = result.original
+            }
+        }
     }
 
     /// Copies at most: a power of two.
@@ -32,12 +42,15 @@ final class StripedNumbers: Sendable {
     private let mask: Int
     /// Copy by copy, so that what one core touches was allocated together.
     private let numbers: [Number]
+    /// The same ones, which live as long as this: their references are not counted, which would cost as much as the sum.
+    private let uncounted: [Unmanaged<Number>]
 
     /// - Parameter count: from 1. All begin with 0.
     init(count: Int) {
         self.count = count
         self.mask = Self.stripes - 1
         self.numbers = (0..<count * Self.stripes).map { _ in Number() }
+        self.uncounted = self.numbers.map { .passUnretained($0) }
     }
 
     /// The copy of the core that this runs on. A thread that is moved in between is right as well, only slower.
@@ -50,14 +63,14 @@ final class StripedNumbers: Sendable {
     }
 
     func add(_ amount: Double, at index: Int) {
-        let number = self.numbers[self.stripe * self.count + index]
-        var old = number.bits.load(ordering: .relaxed)
-        while true {
-            let new = (Double(bitPattern: old) + amount).bitPattern
-            let result = number.bits.weakCompareExchange(expected: old, desired: new, ordering: .relaxed)
-            if result.exchanged { return }
-            old = result.original
-        }
+        self.uncounted[self.stripe * self.count + index]._withUnsafeGuaranteedRef { $0.add(amount) }
+    }
+
+    /// Two at once. Whoever reads may see one of them earlier than the other.
+    func add(_ first: Double, at firstIndex: Int, and second: Double, at secondIndex: Int) {
+        let start = self.stripe * self.count
+        self.uncounted[start + firstIndex]._withUnsafeGuaranteedRef { $0.add(first) }
+        self.uncounted[start + secondIndex]._withUnsafeGuaranteedRef { $0.add(second) }
     }
 
     /// The sum; what is added meanwhile may be in it or not.
