@@ -152,6 +152,7 @@ let package = Package(
             ],
             path: "Tests/ActorsTests"
         ),
+        .testTarget(name: "BenchTests", dependencies: ["CardumeBench", "CardumeCore"], path: "Tests/BenchTests"),
         .testTarget(
             name: "RuntimeTests",
             dependencies: [

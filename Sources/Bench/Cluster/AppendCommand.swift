@@ -76,7 +76,7 @@ struct AppendCommand: AsyncParsableCommand {
     }
 
     private func append(_ workload: ClusterWorkload, size: Int, _ servers: BenchServers) async throws -> Duration {
-        let calls = self.calls(workload, size: size)
+        let calls = workload.calls(of: size, at: SystemClock().wallTime)
         return try await BenchLog.with(workload, servers) { log in
             try await ContinuousClock().measure {
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -92,22 +92,5 @@ struct AppendCommand: AsyncParsableCommand {
                 }
             }
         }
-    }
-
-    /// Each of one partition, in the order in which they fill.
-    private func calls(_ workload: ClusterWorkload, size: Int) -> [[LogAppend]] {
-        let now = SystemClock().wallTime
-        var calls: [[LogAppend]] = []
-        var waiting = [[LogAppend]](repeating: [], count: workload.partitions)
-        for index in 0..<workload.messages {
-            let append = workload.append(index, at: now)
-            let partition = append.message.conversation.partitionNumber(of: workload.partitions)
-            waiting[partition].append(append)
-            if waiting[partition].count == size {
-                calls.append(waiting[partition])
-                waiting[partition] = []
-            }
-        }
-        return calls + waiting.filter { !$0.isEmpty }
     }
 }

@@ -40,6 +40,22 @@ struct ClusterWorkload: Sendable {
             route: Route(assistant: Self.assistant))
     }
 
+    /// Calls of `size` messages of one partition each, in the order in which they fill; the last ones are smaller.
+    func calls(of size: Int, at now: Timestamp) -> [[LogAppend]] {
+        var calls: [[LogAppend]] = []
+        var waiting = [[LogAppend]](repeating: [], count: self.partitions)
+        for index in 0..<self.messages {
+            let append = self.append(index, at: now)
+            let partition = append.message.conversation.partitionNumber(of: self.partitions)
+            waiting[partition].append(append)
+            if waiting[partition].count == size {
+                calls.append(waiting[partition])
+                waiting[partition] = []
+            }
+        }
+        return calls + waiting.filter { !$0.isEmpty }
+    }
+
     /// The index of a message, from 0; `nil` when it is none of these.
     func index(of message: InboundMessage) -> Int? {
         Int(message.id.rawValue.utf8.dropFirst(4), radix: 16).map { $0 - self.first }

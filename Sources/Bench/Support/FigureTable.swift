@@ -19,13 +19,6 @@ struct FigureTable: Sendable {
         let lines =
             [[""] + self.columns.map(\.label)]
             + self.rows.map { row in [row.label] + self.columns.map { cell("\(row.name)_\($0.name)") } }
-        let widths = lines[0].indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-        let aligned = lines.map { line in
-            zip(line, widths).enumerated().map { column, cell in
-                let gap = String(repeating: " ", count: cell.1 - cell.0.count)
-                return column == 0 ? cell.0 + gap : gap + cell.0
-            }.joined(separator: "   ")
-        }
-        return ([report.heading, ""] + aligned.map { "  \($0)" }).joined(separator: "\n")
+        return "\(report.heading)\n\n\(TextTable.text(lines))"
     }
 }

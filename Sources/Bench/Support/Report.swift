@@ -2,14 +2,6 @@ import Foundation
 
 /// What several runs of one command gave: medians, for people and for programs.
 struct Report: Sendable {
-    private struct JSON: Encodable {
-        let command: String
-        let runs: Int
-        /// Medians by name.
-        let figures: [String: Double]
-        let each: [[String: Double]]
-    }
-
     let command: String
     let title: String
     /// The same figures in every run, in the same order.
@@ -48,12 +40,9 @@ struct Report: Sendable {
 
     func json() throws -> String {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-        let each = self.runs.map { Dictionary(uniqueKeysWithValues: $0.map { ($0.name, $0.value) }) }
-        let names = self.runs[0].map(\.name)
-        let medians = Dictionary(uniqueKeysWithValues: names.map { ($0, self.median($0)) })
-        let json = JSON(command: self.command, runs: self.runs.count, figures: medians, each: each)
-        return String(decoding: try encoder.encode(json), as: UTF8.self)
+        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+        encoder.dateEncodingStrategy = .iso8601
+        return String(decoding: try encoder.encode(ReportFile(self, on: .current, at: Date())), as: UTF8.self)
     }
 
     /// - Throws: a ``BenchFailure`` when there is such an expectation and the median does not meet it.

@@ -135,6 +135,7 @@ private struct MeasuredWorker: Sendable {
         news.violations = self.turn.violations(isOver: state == .settled)
         news.troubles = self.counter.troubles
         news.latency = self.latency?.percentiles ?? [:]
+        news.latency["finished"] = self.counter.milestones(since: .now - elapsed)
         return news
     }
 }
