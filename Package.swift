@@ -102,6 +102,17 @@ let package = Package(
             ],
             path: "Sources/Testing"
         ),
+        .target(
+            name: "CardumeTrials",
+            dependencies: [
+                "CardumeCore", "CardumeRuntime", "CardumeTesting",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            path: "Sources/Trials"
+        ),
         .executableTarget(
             name: "Cardume",
             dependencies: [
@@ -119,7 +130,7 @@ let package = Package(
         .executableTarget(
             name: "CardumeBench",
             dependencies: [
-                "CardumeActors", "CardumeCore", "CardumeRuntime", "CardumeTesting",
+                "CardumeActors", "CardumeCore", "CardumeRuntime", "CardumeTesting", "CardumeTrials",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -172,7 +183,7 @@ let package = Package(
         .testTarget(
             name: "CardumeTests",
             dependencies: [
-                "Cardume", "CardumeRuntime", "CardumeTesting", "TestSupport",
+                "Cardume", "CardumeRuntime", "CardumeTesting", "CardumeTrials", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),

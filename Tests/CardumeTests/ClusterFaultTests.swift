@@ -1,55 +1,12 @@
 import CardumeTesting
+import CardumeTrials
 import Foundation
 import Testing
 
 @testable import CardumeTesting
 
-/// Redis and PostgreSQL that die, sleep and forget, under load and with the real processes before them.
+/// What becomes of single messages when answers are lost, servers sleep at the end, or forget.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct ClusterFaultTests {
-    @Test func redisIsKilledAndStartsAgain() async throws {
-        let outcome = try await Endurance().run { scene in
-            try await scene.deployment.redis.kill9()
-            try await ContinuousClock().sleep(for: .milliseconds(3_000))
-            try await scene.deployment.redis.restart()
-        }
-        #expect(outcome.refusals > 0)
-        #expect(outcome.workers.allSatisfy { !$0.lines("Redis lost").isEmpty })
-        #expect(outcome.workers.sum("lost") >= 64, "nobody's trust ended")
-    }
-
-    @Test func redisIsAwayForAMoment() async throws {
-        let outcome = try await Endurance().run { scene in
-            try await scene.deployment.redis.kill9()
-            try await scene.deployment.redis.restart()
-        }
-        #expect(outcome.workers.allSatisfy { !$0.lines("Redis lost").isEmpty })
-    }
-
-    @Test func redisSleeps() async throws {
-        let outcome = try await Endurance().run { scene in
-            scene.deployment.redis.pause()
-            try await ContinuousClock().sleep(for: .seconds(8))
-            scene.deployment.redis.resume()
-        }
-        #expect(outcome.elapsed > .seconds(7))
-        #expect(outcome.refusals > 0)
-        #expect(outcome.workers.sum("lost") >= 64, "nobody's trust ended")
-    }
-
-    @Test func postgresRestartsImmediately() async throws {
-        let outcome = try await Endurance().run { try await $0.deployment.postgres.restartImmediately() }
-        #expect(!outcome.workers.lines("store unavailable").isEmpty)
-    }
-
-    @Test func postgresSleeps() async throws {
-        let outcome = try await Endurance().run { scene in
-            scene.deployment.postgres.pause()
-            try await ContinuousClock().sleep(for: .seconds(7))
-            scene.deployment.postgres.resume()
-        }
-        #expect(outcome.workers.sum("lost") >= 64, "nobody's trust ended")
-    }
-
     /// The answer to a commit is lost on its way, again and again: what was journaled is neither done again nor in doubt.
     @Test func commitsWhoseAnswersAreLost() async throws {
         var options = ClusterDeployment.Options()

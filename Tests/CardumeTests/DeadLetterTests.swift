@@ -1,5 +1,6 @@
 import CardumeCore
 import CardumeTesting
+import CardumeTrials
 import Foundation
 import Testing
 

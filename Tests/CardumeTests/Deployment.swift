@@ -1,4 +1,5 @@
 import CardumeTesting
+import CardumeTrials
 import Crypto
 import Foundation
 import GRDB
@@ -8,8 +9,8 @@ import Testing
 
 /// A data folder, a sandbox, and the program in front of them; the program may come and go.
 final class Deployment: Doorway {
-    static let key = "chave-de-teste"
-    static let token = "token-de-teste"
+    static let key = Load.key
+    static let token = Load.token
     static let metaSecret = WireSamples.all.meta_app_secret
 
     let folder = TemporaryFolder()
@@ -17,11 +18,7 @@ final class Deployment: Doorway {
     private let servers: RunningSandbox
     private let current = Mutex<(process: CardumeProcess, port: Int)?>(nil)
 
-    /// Doors that take whatever comes.
-    static let openDoor = """
-        load: { queue_threshold: 0, pending_threshold: 0, max_queue_length: 0 }
-        rate_limits: { per_minute: 0 }
-        """
+    static let openDoor = Load.openDoor
 
     /// - Parameters:
     ///   - door: lines of the configuration about load, rates and the spool.

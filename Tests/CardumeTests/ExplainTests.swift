@@ -1,6 +1,7 @@
 import CardumeCore
 import CardumeRuntime
 import CardumeTesting
+import CardumeTrials
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
 import CardumeRuntime
+import CardumeTrials
 import Foundation
 import TestSupport
 import Testing

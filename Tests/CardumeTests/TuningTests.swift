@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import CardumeTesting
+import CardumeTrials
 import Foundation
 import Testing
 

@@ -1,5 +1,6 @@
 import CardumeCore
 import CardumeRuntime
+import CardumeTesting
 import Foundation
 import TestSupport
 import Testing

@@ -72,17 +72,3 @@ public struct WireSamples: Decodable, Sendable {
         return Array(data)
     }
 }
-
-/// A folder that is removed at the end.
-public final class TemporaryFolder: Sendable {
-    public let path: String
-
-    public init() {
-        self.path = FileManager.default.temporaryDirectory.appending(path: "cardume-test-\(UUID().uuidString)").path
-        try? FileManager.default.createDirectory(atPath: self.path, withIntermediateDirectories: true)
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: self.path)
-    }
-}

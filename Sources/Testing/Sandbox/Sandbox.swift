@@ -178,6 +178,9 @@ public struct Sandbox: Sendable {
         case .errorAfterSend:
             _ = self.record(instance, body)
             return try Self.evolutionError(.badRequest, "Bad Request", ["PrismaClientKnownRequestError"])
+        case .hangBeforeSend:
+            try await Task.sleep(for: self.state.settings.hang)
+            return Response(status: .gatewayTimeout)
         case .hangAfterSend:
             _ = self.record(instance, body)
             try await Task.sleep(for: self.state.settings.hang)

@@ -10,6 +10,8 @@ public struct SandboxSettings: Sendable {
         case errorAfterSend = "error-after-send"
         /// Sent, and never answered: the connection hangs for ``SandboxSettings/hang``.
         case hangAfterSend = "hang-after-send"
+        /// Not sent, and never answered: the connection hangs for ``SandboxSettings/hang``.
+        case hangBeforeSend = "hang-before-send"
         /// Not sent, and answered with 502.
         case errorBeforeSend = "error-before-send"
     }

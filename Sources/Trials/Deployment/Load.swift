@@ -1,32 +1,50 @@
 import AsyncHTTPClient
+import CardumeTesting
 import Foundation
 import NIOCore
 import Synchronization
 
 /// What a program at the door answered.
-struct Answer: Sendable {
-    let status: Int
-    let body: String
+package struct Answer: Sendable {
+    package let status: Int
+    package let body: String
     /// By their names in lower case.
-    var headers: [String: String] = [:]
+    package let headers: [String: String]
+
+    package init(status: Int, body: String, headers: [String: String] = [:]) {
+        self.status = status
+        self.body = body
+        self.headers = headers
+    }
 }
 
 /// A process that is addressed by itself.
-struct SingleDoor: Doorway {
-    let port: Int
+package struct SingleDoor: Doorway {
+    package let port: Int
+
+    package init(port: Int) { self.port = port }
 }
 
 /// Something that takes webhooks, perhaps not at the moment.
-protocol Doorway: Sendable {
+package protocol Doorway: Sendable {
     /// Where it listens.
     var port: Int { get throws }
 }
 
-/// The messages that tests post, and how the real gateway posts them.
-enum Load {
-    static func contact(_ index: Int) -> String { String(5_534_990_000_000 + index) }
+/// The messages that are posted, and how the real gateway posts them.
+package enum Load {
+    /// Keys that the deployments here are given.
+    package static let key = "chave-de-teste"
+    package static let token = "token-de-teste"
+    /// Doors that take whatever comes: lines of a configuration.
+    package static let openDoor = """
+        load: { queue_threshold: 0, pending_threshold: 0, max_queue_length: 0 }
+        rate_limits: { per_minute: 0 }
+        """
 
-    static func webhook(
+    package static func contact(_ index: Int) -> String { String(5_534_990_000_000 + index) }
+
+    package static func webhook(
         _ contact: String, _ id: String, _ text: String, to instance: String = "loja-uberlandia"
     ) -> [UInt8] {
         Array(
@@ -39,18 +57,20 @@ enum Load {
 }
 
 /// How often a webhook was not accepted.
-final class Refusals: Sendable {
+package final class Refusals: Sendable {
     private let numbers = Mutex([Int: Int]())
 
-    var count: Int { self.numbers.withLock { $0.values.reduce(0, +) } }
-    /// By the status of the answer; 0 where there was none.
-    var byStatus: [Int: Int] { self.numbers.withLock { $0 } }
+    package init() {}
 
-    func add(_ status: Int?) { self.numbers.withLock { $0[status ?? 0, default: 0] += 1 } }
+    package var count: Int { self.numbers.withLock { $0.values.reduce(0, +) } }
+    /// By the status of the answer; 0 where there was none.
+    package var byStatus: [Int: Int] { self.numbers.withLock { $0 } }
+
+    package func add(_ status: Int?) { self.numbers.withLock { $0[status ?? 0, default: 0] += 1 } }
 }
 
 extension Doorway {
-    func request(
+    package func request(
         _ method: String = "POST", _ path: String, headers: [String: String] = [:], body: [UInt8]? = nil
     ) async throws -> Answer {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(try self.port)\(path)")
@@ -66,7 +86,7 @@ extension Doorway {
     }
 
     /// Posts like the real gateway: repeats, ever more slowly, until it is told that the message is safe.
-    func deliver(
+    package func deliver(
         _ contact: String, _ id: String, _ text: String, to instance: String = "loja-uberlandia", refusals: Refusals? = nil
     ) async throws {
         let body = Load.webhook(contact, id, text, to: instance)
@@ -74,7 +94,7 @@ extension Doorway {
         while true {
             try Task.checkCancellation()
             let answer = try? await self.request(
-                "POST", "/webhook/evolution", headers: ["apikey": Deployment.key], body: body)
+                "POST", "/webhook/evolution", headers: ["apikey": Load.key], body: body)
             if answer?.status == 200 { return }
             refusals?.add(answer?.status)
             try await ContinuousClock().sleep(for: pause)
@@ -83,7 +103,7 @@ extension Doorway {
     }
 
     /// Posts `messages` in sequence for each of `conversations` at once, at least `pause` apart.
-    func deliverAll(
+    package func deliverAll(
         conversations: Int, messages: Int, pause: Duration = .zero, refusals: Refusals? = nil
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in

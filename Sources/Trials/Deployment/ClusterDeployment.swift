@@ -1,36 +1,34 @@
-import CardumeTesting
+package import CardumeTesting
 import Foundation
 import Synchronization
-import TestSupport
-import Testing
-
-@testable import CardumeTesting
 
 /// A Redis, a PostgreSQL, a sandbox, and any number of the program's processes between them.
-final class ClusterDeployment: Doorway {
-    struct Options: Sendable {
-        var sandbox = SandboxSettings()
+package final class ClusterDeployment: Doorway {
+    package struct Options: Sendable {
+        package var sandbox: SandboxSettings
         /// Names and settings, as in the configuration.
-        var assistants = ["suporte": ""]
+        package var assistants = ["suporte": ""]
         /// Added to the configuration of the channel `*`.
-        var channel = ""
+        package var channel = ""
         /// Whether processes reach the database through ``ClusterDeployment/proxy``.
-        var isDatabaseBehindProxy = false
+        package var isDatabaseBehindProxy = false
         /// Whether Redis is a cluster of three masters with a replica each.
-        var isRedisCluster = false
+        package var isRedisCluster = false
         /// Lines of the configuration about load, rates and the spool.
-        var door = Deployment.openDoor
-        var postgres = PostgresServer.Options()
+        package var door = Load.openDoor
+        package var postgres = PostgresServer.Options()
+
+        package init(sandbox: SandboxSettings = SandboxSettings()) { self.sandbox = sandbox }
     }
 
-    static let timeToLive: Duration = .seconds(2)
+    package static let timeToLive: Duration = .seconds(2)
 
     /// Of a cluster, the first node.
-    let redis: RedisServer
-    let redisCluster: RedisCluster?
-    let postgres: PostgresServer
-    let proxy: FaultyProxy?
-    let configuration: String
+    package let redis: RedisServer
+    package let redisCluster: RedisCluster?
+    package let postgres: PostgresServer
+    package let proxy: FaultyProxy?
+    package let configuration: String
     private let assistants: [String]
     private let folder = TemporaryFolder()
     private let servers: RunningSandbox
@@ -39,7 +37,7 @@ final class ClusterDeployment: Doorway {
     private let processes = Mutex<[CardumeProcess]>([])
 
     /// Returns once both servers run and the schema is there; none of the program's processes runs yet.
-    init(_ options: Options = Options()) async throws {
+    package init(_ options: Options = Options()) async throws {
         async let postgres = PostgresServer.start(options.postgres)
         self.servers = try await RunningSandbox(options.sandbox)
         self.redisCluster = options.isRedisCluster ? try await RedisCluster.start(hasReplicas: true) : nil
@@ -58,8 +56,8 @@ final class ClusterDeployment: Doorway {
             shutdown_deadline: 10s
             http: { port: 0 }
             \(options.door)
-            api: { token: \(Deployment.token) }
-            evolution_webhook: { key: \(Deployment.key) }
+            api: { token: \(Load.token) }
+            evolution_webhook: { key: \(Load.key) }
             model: { base_url: "http://127.0.0.1:\(self.servers.port)/v1", keyless: true }
             assistants:
             \(assistants.joined(separator: "\n"))
@@ -74,23 +72,28 @@ final class ClusterDeployment: Doorway {
             """
         try Data(self.configuration.utf8).write(to: URL(filePath: self.folder.path + "/cardume.yaml"))
         let migration = try CardumeProcess(["migrate", "up"], folder: self.folder.path)
-        try #require(await migration.end() == 0, "\(migration.output)")
+        guard await migration.end() == 0 else { throw TrialFailure("cardume migrate: \(migration.output)") }
     }
 
-    var sandbox: SandboxState { self.servers.state }
-    var port: Int { get throws { try #require(self.door.withLock { $0 }) } }
+    package var sandbox: SandboxState { self.servers.state }
+    package var port: Int {
+        get throws {
+            guard let port = self.door.withLock({ $0 }) else { throw TrialFailure("no gateway was started") }
+            return port
+        }
+    }
 
     // MARK: Processes
 
     /// Returns once it listens.
-    func start(_ role: String, environment: [String: String] = [:]) async throws -> CardumeProcess {
+    package func start(_ role: String, environment: [String: String] = [:]) async throws -> CardumeProcess {
         let process = try CardumeProcess([role], environment: environment, folder: self.folder.path)
         self.processes.withLock { $0.append(process) }
         _ = try await process.port()
         return process
     }
 
-    func startWorkers(_ count: Int, environment: [String: String] = [:]) async throws -> [CardumeProcess] {
+    package func startWorkers(_ count: Int, environment: [String: String] = [:]) async throws -> [CardumeProcess] {
         try await withThrowingTaskGroup(of: CardumeProcess.self) { group in
             for _ in 0..<count { group.addTask { try await self.start("worker", environment: environment) } }
             return try await group.reduce(into: []) { $0.append($1) }
@@ -99,7 +102,7 @@ final class ClusterDeployment: Doorway {
 
     /// Requests go to it from now on.
     @discardableResult
-    func startGateway(environment: [String: String] = [:]) async throws -> CardumeProcess {
+    package func startGateway(environment: [String: String] = [:]) async throws -> CardumeProcess {
         let process = try await self.start("gateway", environment: environment)
         let port = try await process.port()
         self.door.withLock { $0 = port }
@@ -107,13 +110,13 @@ final class ClusterDeployment: Doorway {
     }
 
     /// Where the processes run.
-    var workingFolder: String { self.folder.path }
+    package var workingFolder: String { self.folder.path }
 
     /// A folder for a spool of this name.
-    func spoolFolder(_ name: String = "spool") -> String { "\(self.folder.path)/\(name)" }
+    package func spoolFolder(_ name: String = "spool") -> String { "\(self.folder.path)/\(name)" }
 
     /// Starts `count` workers and a gateway, and waits until the workers share all partitions.
-    func startAll(workers count: Int, environment: [String: String] = [:]) async throws -> [CardumeProcess] {
+    package func startAll(workers count: Int, environment: [String: String] = [:]) async throws -> [CardumeProcess] {
         async let workers = self.startWorkers(count, environment: environment)
         try await self.startGateway()
         try await self.balance(over: count)
@@ -121,7 +124,9 @@ final class ClusterDeployment: Doorway {
     }
 
     /// Runs the program with the cluster's configuration until it ends by itself.
-    func call(_ arguments: [String], environment: [String: String] = [:]) async throws -> (status: Int32, output: String) {
+    package func call(_ arguments: [String], environment: [String: String] = [:]) async throws -> (
+        status: Int32, output: String
+    ) {
         let process = try CardumeProcess(arguments, environment: environment, folder: self.folder.path)
         let status = await process.end()
         return (status, process.output)
@@ -129,18 +134,18 @@ final class ClusterDeployment: Doorway {
 
     // MARK: What the servers know
 
-    struct Leases: Equatable {
+    package struct Leases: Equatable {
         /// By partition, `assistant/number`.
-        var holders: [String: String] = [:]
+        package var holders: [String: String] = [:]
 
-        var counts: [String: Int] { self.holders.values.reduce(into: [:]) { $0[$1, default: 0] += 1 } }
+        package var counts: [String: Int] { self.holders.values.reduce(into: [:]) { $0[$1, default: 0] += 1 } }
 
-        func moved(since earlier: Leases) -> Int {
+        package func moved(since earlier: Leases) -> Int {
             self.holders.count { partition, holder in earlier.holders[partition] != holder }
         }
     }
 
-    func leases() async throws -> Leases {
+    package func leases() async throws -> Leases {
         let rows = try await self.rows(
             "SELECT assistant || '/' || partition || ' ' || member FROM cardume.leases WHERE member IS NOT NULL")
         let pairs = rows.map { $0.split(separator: " ").map(String.init) }
@@ -151,7 +156,7 @@ final class ClusterDeployment: Doorway {
     ///
     /// - Parameter queues: defaults to one for each assistant.
     @discardableResult
-    func balance(over count: Int, queues: Int? = nil, within limit: Duration = .seconds(30)) async throws -> Leases {
+    package func balance(over count: Int, queues: Int? = nil, within limit: Duration = .seconds(30)) async throws -> Leases {
         var leases = Leases()
         do {
             try await Waiting.until("\(count) members to share the partitions", within: limit) {
@@ -161,21 +166,20 @@ final class ClusterDeployment: Doorway {
                 return leases.holders.count == 64 * (queues ?? self.assistants.count) && most - least <= 2
             }
         } catch {
-            Issue.record("\(error): \(leases.counts)")
-            throw error
+            throw TrialFailure("\(error): \(leases.counts)")
         }
         return leases
     }
 
     /// Asks PostgreSQL; a row for each line.
-    func rows(_ sql: String) async throws -> [String] {
+    package func rows(_ sql: String) async throws -> [String] {
         try await self.postgres.psql(sql).split(separator: "\n").map(String.init)
     }
 
-    func number(_ sql: String) async throws -> Int { Int(try await self.rows(sql).first ?? "") ?? 0 }
+    package func number(_ sql: String) async throws -> Int { Int(try await self.rows(sql).first ?? "") ?? 0 }
 
     /// Unsettled messages.
-    func depth() async throws -> Int {
+    package func depth() async throws -> Int {
         let script = """
             local depth = 0
             for _, log in ipairs(redis.call('KEYS', 'cardume:*:log:*')) do depth = depth + redis.call('XLEN', log) end
@@ -185,14 +189,14 @@ final class ClusterDeployment: Doorway {
     }
 
     /// The answer of each of Redis' masters.
-    func askRedis(_ command: String...) async throws -> [String] {
+    package func askRedis(_ command: String...) async throws -> [String] {
         var answers: [String] = []
         for node in try await self.redisCluster?.masters() ?? [self.redis] { answers.append(try await node.cli(command)) }
         return answers
     }
 
     /// Waits until the sandbox has sent `count` replies and the log is empty.
-    func settle(replies count: Int, within limit: Duration = .seconds(60)) async throws {
+    package func settle(replies count: Int, within limit: Duration = .seconds(60)) async throws {
         var depth = -1
         do {
             try await Waiting.until("\(count) replies and an empty log", within: limit) {
@@ -201,38 +205,22 @@ final class ClusterDeployment: Doorway {
                 return depth == 0
             }
         } catch {
-            Issue.record("\(error): \(self.sandbox.sends.count) replies, \(depth) messages unsettled")
-            throw error
+            throw TrialFailure("\(error): \(self.sandbox.sends.count) replies, \(depth) messages unsettled")
         }
     }
 
-    func sent(_ count: Int) async throws {
+    package func sent(_ count: Int) async throws {
         try await Waiting.until("\(count) replies, there are \(self.sandbox.sends.count)", within: .seconds(60)) {
             self.sandbox.sends.count >= count
         }
     }
-
-    /// Nothing was lost, nothing repeated, nothing out of order, and the database says the same.
-    ///
-    /// - Parameter repeats: how many replies may have been sent twice: those of a process that was put to sleep between its
-    ///   last look at its lease and its request.
-    func check(conversations: Int, messages: Int, repeats: Int = 0) async throws {
-        let all = conversations * messages
-        let wrong = self.sandbox.conversationsOutOfOrder(
-            conversations: conversations, messages: messages, ignoringRepeats: repeats > 0)
-        #expect(wrong.isEmpty, "\(wrong.count) wrong: \(wrong.prefix(3))")
-        #expect((all...(all + repeats)).contains(self.sandbox.sends.count))
-        #expect(try await self.number("SELECT count(*) FROM cardume.turns") == all)
-        #expect(try await self.rows("SELECT DISTINCT state FROM cardume.sends") == ["accepted"])
-        #expect(try await self.rows("SELECT conversation, message_id, error FROM cardume.dead_letters") == [])
-    }
 }
 
 extension [CardumeProcess] {
-    func lines(_ text: String) -> [String] { self.flatMap { $0.lines(text) } }
+    package func lines(_ text: String) -> [String] { self.flatMap { $0.lines(text) } }
 
     /// The sum of a field that holds a number, over lines that have it.
-    func sum(_ field: String) -> Int {
+    package func sum(_ field: String) -> Int {
         self.lines("\"\(field)\":\"").reduce(0) { sum, line in
             let value = line.components(separatedBy: "\"\(field)\":\"").last?.prefix { $0.isNumber } ?? ""
             return sum + (Int(value) ?? 0)

@@ -1,11 +1,9 @@
-import Foundation
+import CardumeTesting
+package import Foundation
 import Synchronization
-import Testing
-
-@testable import CardumeTesting
 
 /// The real program, as a user would start it.
-final class CardumeProcess: Sendable {
+package final class CardumeProcess: Sendable {
     private struct State {
         var lines: [String] = []
         var port: Int?
@@ -62,10 +60,10 @@ final class CardumeProcess: Sendable {
 
     private let record = Record()
     private let process: Mutex<Process>
-    let id: Int32
+    package let id: Int32
 
-    /// The program that was built with the tests.
-    static var binary: URL {
+    /// The program that was built together with this one.
+    package static var binary: URL {
         let bundle = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         return bundle.deletingLastPathComponent().appending(path: "cardume")
     }
@@ -73,7 +71,7 @@ final class CardumeProcess: Sendable {
     /// Killed when this object goes away, or this process ends.
     ///
     /// - Parameter environment: besides PATH, all the program sees.
-    init(_ arguments: [String], environment: [String: String] = [:], folder: String) throws {
+    package init(_ arguments: [String], environment: [String: String] = [:], folder: String) throws {
         let reaper = try Reaper.shared()
         let record = self.record
         let (process, output) = try Spawn.run {
@@ -102,15 +100,17 @@ final class CardumeProcess: Sendable {
         if self.hasEnded { reaper.ended(self.id) }
     }
 
-    var hasEnded: Bool { self.record.state.withLock { $0.exit != nil } }
+    package var hasEnded: Bool { self.record.state.withLock { $0.exit != nil } }
 
-    var output: String { self.record.state.withLock { $0.lines.joined(separator: "\n") } }
+    package var output: String { self.record.state.withLock { $0.lines.joined(separator: "\n") } }
 
     /// Lines of the log that contain `text`.
-    func lines(_ text: String) -> [String] { self.record.state.withLock { $0.lines.filter { $0.contains(text) } } }
+    package func lines(_ text: String) -> [String] { self.record.state.withLock { $0.lines.filter { $0.contains(text) } } }
 
-    /// The port it listens on; fails the test when it ends instead.
-    func port() async throws -> Int {
+    /// The port it listens on.
+    ///
+    /// - Throws: a ``TrialFailure`` with its output when it ends instead.
+    package func port() async throws -> Int {
         let port: Int? = await withCheckedContinuation { continuation in
             let known = self.record.state.withLock { state -> Int?? in
                 if let port = state.port { return port }
@@ -120,16 +120,17 @@ final class CardumeProcess: Sendable {
             }
             if let known { continuation.resume(returning: known) }
         }
-        return try #require(port, "did not start: \(self.output)")
+        guard let port else { throw TrialFailure("did not start: \(self.output)") }
+        return port
     }
 
-    func signal(_ signal: Int32) {
+    package func signal(_ signal: Int32) {
         if !self.hasEnded { kill(self.id, signal) }
     }
 
     /// Waits for the end. The status of a signal is its negative.
     @discardableResult
-    func end() async -> Int32 {
+    package func end() async -> Int32 {
         await withCheckedContinuation { continuation in
             let hasEnded = self.record.state.withLock { state in
                 if state.exit != nil { return true }

@@ -1,15 +1,15 @@
-import CardumeTesting
+package import CardumeTesting
 import Foundation
 import Synchronization
 
 /// Messages of many conversations, numbered in each, that come until they are told to stop.
-final class Traffic: Sendable {
-    struct Message: Hashable, Sendable, CustomStringConvertible {
-        let conversation: Int
-        let number: Int
+package final class Traffic: Sendable {
+    package struct Message: Hashable, Sendable, CustomStringConvertible {
+        package let conversation: Int
+        package let number: Int
 
-        var id: String { "C\(self.conversation)M\(self.number)" }
-        var description: String { self.id }
+        package var id: String { "C\(self.conversation)M\(self.number)" }
+        package var description: String { self.id }
     }
 
     private struct State {
@@ -18,21 +18,21 @@ final class Traffic: Sendable {
         var isStopped = false
     }
 
-    let conversations: Int
-    let refusals = Refusals()
+    package let conversations: Int
+    package let refusals = Refusals()
     private let state: Mutex<State>
 
-    init(conversations: Int) {
+    package init(conversations: Int) {
         self.conversations = conversations
         self.state = Mutex(State(accepted: Array(repeating: 0, count: conversations)))
     }
 
-    var accepted: Int { self.state.withLock { $0.accepted.reduce(0, +) } }
+    package var accepted: Int { self.state.withLock { $0.accepted.reduce(0, +) } }
 
     /// Posts until ``stop()`` and returns when the last message was accepted.
     ///
     /// - Parameter pause: between two messages of one conversation.
-    func run(through door: some Doorway, pause: Duration) async throws {
+    package func run(through door: some Doorway, pause: Duration) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for conversation in 0..<self.conversations {
                 group.addTask {
@@ -51,10 +51,10 @@ final class Traffic: Sendable {
         }
     }
 
-    func stop() { self.state.withLock { $0.isStopped = true } }
+    package func stop() { self.state.withLock { $0.isStopped = true } }
 
     /// Holds what was accepted against what was sent.
-    func compare(with sends: [SandboxSend]) -> Comparison {
+    package func compare(with sends: [SandboxSend]) -> Comparison {
         var comparison = Comparison()
         let received = Dictionary(grouping: sends) { $0.number }
         for (conversation, count) in self.state.withLock({ $0.accepted }).enumerated() {
@@ -75,13 +75,13 @@ final class Traffic: Sendable {
         return comparison
     }
 
-    struct Comparison: Sendable {
-        var answered = 0
+    package struct Comparison: Sendable {
+        package var answered = 0
         /// Replies beyond the first to the same message.
-        var repeats = 0
+        package var repeats = 0
         /// Accepted and not answered.
-        var missing: [Message] = []
+        package var missing: [Message] = []
         /// Conversations whose replies, the first of each, came out of order or to nothing.
-        var disordered: [String] = []
+        package var disordered: [String] = []
     }
 }
