@@ -9,6 +9,7 @@ let package = Package(
         .executable(name: "cardume", targets: ["Cardume"]),
         .executable(name: "cardume-bench", targets: ["CardumeBench"]),
         .executable(name: "cardume-ceiling", targets: ["CardumeCeiling"]),
+        .executable(name: "cardume-fuzz", targets: ["CardumeFuzz"]),
         .library(name: "CardumeCore", targets: ["CardumeCore"]),
         .library(name: "CardumeActors", targets: ["CardumeActors"]),
         .library(name: "CardumeTesting", targets: ["CardumeTesting"]),
@@ -149,6 +150,14 @@ let package = Package(
             // C does not take this from the module map.
             linkerSettings: [.linkedLibrary("hiredis")]
         ),
+        .executableTarget(
+            name: "CardumeFuzz",
+            dependencies: [
+                "CardumeCore", "CardumeRuntime", "CardumeTesting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/Fuzz"
+        ),
         .target(
             name: "TestSupport",
             path: "Tests/Support"
@@ -163,6 +172,8 @@ let package = Package(
             ],
             path: "Tests/ActorsTests"
         ),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["CardumeFuzz", "CardumeTesting", "TestSupport"], path: "Tests/FuzzTests"),
         .testTarget(name: "BenchTests", dependencies: ["CardumeBench", "CardumeCore"], path: "Tests/BenchTests"),
         .testTarget(
             name: "RuntimeTests",
@@ -205,4 +216,13 @@ for target in package.targets where target.type != .system {
         .enableUpcomingFeature("InternalImportsByDefault"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ]
+}
+
+// Coverage-guided fuzzing is a build of its own: scripts/fuzz.
+if Context.environment["CARDUME_FUZZ"] != nil {
+    for target in package.targets where ["CardumeCore", "CardumeRuntime", "CardumeFuzz"].contains(target.name) {
+        target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"]))
+        target.swiftSettings?.append(.define("CARDUME_COVERAGE"))
+        if target.name == "CardumeFuzz" { target.linkerSettings = [.unsafeFlags(["-sanitize=fuzzer"])] }
+    }
 }

@@ -48,7 +48,9 @@ struct FaultsCommand: AsyncParsableCommand {
                 let begin = ContinuousClock.now
                 let result = await fault.run(seed: seed)
                 table.add(fault, seed: seed, result)
-                print("\(table.lastLine)   \(begin.duration(to: .now).rounded)")
+                // At once, also into a file.
+                let line = "\(table.lastLine)   \(begin.duration(to: .now).rounded)\n"
+                FileHandle.standardOutput.write(Data(line.utf8))
             }
         }
         print("\n\(table.summary)")

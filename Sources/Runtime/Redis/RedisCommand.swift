@@ -3,9 +3,9 @@
 /// Redis takes arguments as bytes: numbers are written in decimal.
 package struct RedisCommand: Sendable {
     /// All arguments without separators.
-    private(set) var bytes: [UInt8] = []
+    package private(set) var bytes: [UInt8] = []
     /// Where each argument ends in ``bytes``.
-    private(set) var ends: [Int] = []
+    package private(set) var ends: [Int] = []
 
     /// - Parameters:
     ///   - arguments: the command's name first.

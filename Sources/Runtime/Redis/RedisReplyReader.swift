@@ -3,7 +3,7 @@ import CHiredis
 /// Reads replies from bytes as they come, with hiredis' reader (RESP2).
 ///
 /// Used on one thread at a time.
-final class RedisReplyReader {
+package final class RedisReplyReader {
     /// hiredis moves what it has not read yet to the front after each reply; small portions keep that cheap.
     private static let portion = 16 * 1024
     /// What the reader keeps while it has nothing to read. By default it would give up its buffer all the time.
@@ -15,7 +15,7 @@ final class RedisReplyReader {
     private let functions: UnsafeMutablePointer<redisReplyObjectFunctions>
     private var failure: RedisError?
 
-    init() {
+    package init() {
         self.functions = .allocate(capacity: 1)
         self.functions.initialize(to: Self.callbacks)
         self.builder = .allocate(capacity: 1)
@@ -34,7 +34,7 @@ final class RedisReplyReader {
     }
 
     /// Reads `bytes` and hands over every reply that is whole now. After an error it stays with that error.
-    func read(
+    package func read(
         _ bytes: UnsafeRawBufferPointer, _ take: (Result<RedisReply, RedisError>) -> Void
     ) throws(RedisError) {
         if let failure = self.failure { throw failure }

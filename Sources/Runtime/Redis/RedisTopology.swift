@@ -1,8 +1,8 @@
 /// Which node serves which slot.
-struct RedisTopology: Sendable {
+package struct RedisTopology: Sendable {
     private static let nobody = UInt16.max
 
-    private(set) var nodes: [RedisNode]
+    package private(set) var nodes: [RedisNode]
     /// By slot: an index into `nodes`.
     private var owners: [UInt16]
     /// Grows with every change.
@@ -24,7 +24,7 @@ struct RedisTopology: Sendable {
     ///   - slots: the reply to `CLUSTER SLOTS`.
     ///   - asked: who gave it; a node may leave its own host out.
     /// - Throws: ``RedisError/Code/clusterDown`` when no slot is served.
-    init(slots: RedisValue, from asked: RedisNode) throws(RedisError) {
+    package init(slots: RedisValue, from asked: RedisNode) throws(RedisError) {
         self.init()
         for range in slots.array {
             var parts = range.array.makeIterator()
@@ -41,7 +41,7 @@ struct RedisTopology: Sendable {
         if self.nodes.isEmpty { throw RedisError(.clusterDown, "the cluster of \(asked) serves no slot yet") }
     }
 
-    func node(of slot: RedisSlot) -> RedisNode? {
+    package func node(of slot: RedisSlot) -> RedisNode? {
         let owner = self.owners[Int(slot.number)]
         return owner == Self.nobody ? nil : self.nodes[Int(owner)]
     }

@@ -1,4 +1,4 @@
-import CardumeCore
+package import CardumeCore
 import FoundationEssentials
 
 /// How a message stands in a stream: one field for each part that it has.
@@ -15,9 +15,9 @@ import FoundationEssentials
 /// | `menu` | present when the contact is to be shown the channel's menu |
 /// | `moved` | the id of the hold for which it comes from another assistant's log |
 /// | `notice` | ``LogNotice``: no message |
-enum RedisLogEntry {
+package enum RedisLogEntry {
     /// Appends the number of arguments that follow, and these: fields and values.
-    static func append(_ message: InboundMessage, to command: inout RedisCommand) throws(StoreError) {
+    package static func append(_ message: InboundMessage, to command: inout RedisCommand) throws(StoreError) {
         let more = try self.more(of: message)
         let optional = [
             message.text != nil, message.sentAt != nil, message.contactName != nil, message.span != nil, more != nil,
@@ -80,7 +80,7 @@ enum RedisLogEntry {
 
     /// - Parameter value: an entry as `XRANGE` and `XREAD` give it: its id, then fields and values.
     /// - Returns: `nil` for what no producer may write: without conversation, id or reply address.
-    static func decode(_ value: RedisValue) -> LogEntry? {
+    package static func decode(_ value: RedisValue) -> LogEntry? {
         var parts = value.array.makeIterator()
         guard let offset = parts.next()?.offset, let fields = parts.next()?.array else { return nil }
         var conversation: String?

@@ -17,10 +17,13 @@ package final class ClusterDeployment: Doorway {
         /// Lines of the configuration about load, rates and the spool.
         package var door = Load.openDoor
         package var postgres = PostgresServer.Options()
+        /// Of leases; `lease.ttl`.
+        package var timeToLive = ClusterDeployment.timeToLive
 
         package init(sandbox: SandboxSettings = SandboxSettings()) { self.sandbox = sandbox }
     }
 
+    /// Shorter than the program's default: deaths are noticed sooner.
     package static let timeToLive: Duration = .seconds(2)
 
     /// Of a cluster, the first node.
@@ -52,7 +55,7 @@ package final class ClusterDeployment: Doorway {
         self.configuration = """
             redis: { url: "\(self.redis.url)", cluster: \(options.isRedisCluster) }
             database: { url: "\(database)" }
-            lease: { ttl: \(Self.timeToLive.components.seconds)s, interval: 200ms }
+            lease: { ttl: \(options.timeToLive.components.seconds)s, interval: 200ms }
             shutdown_deadline: 10s
             http: { port: 0 }
             \(options.door)

@@ -44,6 +44,7 @@ extension FaultMatrix {
             }),
         Fault(
             "redis-slow", "200 ms to and from Redis, for one worker, for 15 s", expectation: "slower, and no lease lost",
+            configure: { $0.deployment.timeToLive = .seconds(6) },
             strike: { scene, _ in
                 let worker = try await scene.strikeLink(.redis) { proxy, _ in
                     try await proxy.set(.delay(toServer: .milliseconds(200), toClient: .milliseconds(200)))

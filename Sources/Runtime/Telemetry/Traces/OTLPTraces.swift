@@ -1,9 +1,9 @@
 import CardumeCore
-import Foundation
+package import Foundation
 import Tracing
 
 /// Spans as OTLP writes them in JSON: ids in hex, times as decimal strings, kinds and codes as numbers.
-enum OTLPTraces {
+package enum OTLPTraces {
     /// The body of `POST /v1/traces`.
     ///
     /// - Parameter resource: what is said of this process.
@@ -20,7 +20,7 @@ enum OTLPTraces {
     }
 
     /// How many spans a collector that took the request did not like.
-    static func rejected(_ body: Data) -> Int {
+    package static func rejected(_ body: Data) -> Int {
         struct Answer: Decodable {
             struct Partial: Decodable {
                 let rejectedSpans: Count?
