@@ -91,13 +91,19 @@ import Testing
     @Test func anyProcessTellsWhatAllOfThemSeeAndWhoIsSilent() async throws {
         let cluster = try await ClusterDeployment()
         let environment = ["CARDUME_ADMIN_TOKEN": Self.token]
-        let workers = try await cluster.startAll(workers: 2, environment: environment)
-        // The gateway that the cluster started knows no token.
+        // On one machine each has a port of its own, which others are told.
+        var workers: [CardumeProcess] = []
+        for _ in 0..<2 {
+            let port = FreePort.take()
+            let own = ["CARDUME_HTTP_PORT": "\(port)", "CARDUME_HTTP_ADVERTISE": "http://127.0.0.1:\(port)"]
+            workers.append(try await cluster.start("worker", environment: environment.merging(own) { $1 }))
+        }
         try await cluster.startGateway(environment: environment)
+        try await cluster.balance(over: 2)
         try await cluster.deliverAll(conversations: 20, messages: 1)
         try await cluster.settle(replies: 20)
         let seen = try await Self.ask(cluster, "traffic")
-        #expect(seen.processes.map(\.role).sorted() == ["gateway", "worker", "worker"] && seen.silent.isEmpty)
+        #expect(seen.processes.map(\.role).sorted() == ["gateway", "worker", "worker"] && seen.silent.isEmpty, "\(seen)")
         #expect(seen.processes.compactMap(\.traffic?.replies).reduce(0, +) == 20)
         #expect(seen.processes.filter { $0.role == "worker" }.allSatisfy { $0.traffic?.replies ?? 0 > 0 })
         let servers = try await Self.ask(cluster, "gateways")

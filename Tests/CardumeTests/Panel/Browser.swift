@@ -40,7 +40,8 @@ final class Browser: Sendable {
         }
         let arguments = [
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb",
-            "--hide-scrollbars", "--accept-lang=\(language)", "--user-data-dir=\(driver.folder)/profile",
+            "--hide-scrollbars", "--window-size=1280,900", "--accept-lang=\(language)",
+            "--user-data-dir=\(driver.folder)/profile",
         ]
         let begun = try await Self.call(
             "POST", "\(address)/session", Capabilities(arguments: arguments), Begun.self, within: .seconds(60))

@@ -32,7 +32,9 @@ struct PanelDeployment {
         }
     }
 
-    init(language: String = "en-US", sandbox: SandboxSettings = SandboxSettings(), assistant: String = "attempts: 1") async throws {
+    init(language: String = "en-US", sandbox: SandboxSettings = SandboxSettings(), assistant: String = "attempts: 1")
+        async throws
+    {
         let secret = try SecretFile()
         self.secret = secret
         let administration = """

@@ -51,7 +51,8 @@ import Testing
             let stale = try await deployment.request("GET", "/panel/\(asset)", headers: ["If-None-Match": "\"other\""])
             #expect(stale.status == 200)
             let head = try await deployment.request("HEAD", "/panel/\(asset)")
-            #expect(head.status == 200 && head.body.isEmpty && head.headers["content-length"] == answer.headers["content-length"])
+            #expect(
+                head.status == 200 && head.body.isEmpty && head.headers["content-length"] == answer.headers["content-length"])
         }
         let unknown = try await deployment.request("GET", "/panel/nada.js")
         #expect(unknown.status == 404 && unknown.headers["content-security-policy"] == policy)

@@ -31,7 +31,9 @@ import Testing
         try await panel.browser.perform("document.querySelector('nav a').focus()")
         try await browser.send(.tab, .enter)
         try await browser.wait(for: "\(Self.heading("Queues")) && document.activeElement.localName === 'h1'")
-        #expect(try await browser.run("return document.querySelector('nav [aria-current]').textContent", as: String.self) == "Queues")
+        #expect(
+            try await browser.run("return document.querySelector('nav [aria-current]').textContent", as: String.self)
+                == "Queues")
         // A dialog, and out of it again: the focus is where it was.
         try await browser.wait(for: "document.querySelector('td button')")
         try await browser.perform("document.querySelector('td button').focus()")
@@ -50,7 +52,8 @@ import Testing
             try await browser.type("ana", into: "User")
             try await browser.type("errada", into: "Password")
             try await browser.press("Log in")
-            try await browser.wait(for: "document.querySelector('.error').textContent === 'The user, the password or the token is wrong.'")
+            try await browser.wait(
+                for: "document.querySelector('.error').textContent === 'The user, the password or the token is wrong.'")
         }
         #expect(try await browser.run("return document.querySelector('input[name=user]').value", as: String.self) == "ana")
         try await browser.press("Log in")
@@ -78,7 +81,9 @@ import Testing
         try await panel.deployment.deliver(Load.contact(0), "VISTA", "olha eu aqui")
         try await browser.wait(for: "/to 0\\.[1-9]\\/s/.test(\(chart("Replies sent")))")
         try await browser.wait(for: "/to 0\\.[1-9]\\/s/.test(\(chart("Messages in")))")
-        #expect(try await browser.run("return document.querySelector('.verdict').textContent", as: String.self).hasPrefix("Scale: no"))
+        #expect(
+            try await browser.run("return document.querySelector('.verdict').textContent", as: String.self).hasPrefix(
+                "Scale: no"))
         #expect(try await panel.deployment.terminate() == 0)
     }
 
@@ -89,13 +94,15 @@ import Testing
         try await panel.enter(at: "dead-letters")
         try await browser.type("VENENO", into: "Text")
         try await browser.press("Search")
-        try await browser.wait(for: "location.hash.endsWith('text=VENENO') && document.querySelectorAll('tbody tr').length === 1")
+        try await browser.wait(
+            for: "location.hash.endsWith('text=VENENO') && document.querySelectorAll('tbody tr').length === 1")
         try await browser.press("Analyse")
         try await browser.wait(for: "document.activeElement.textContent === 'Analysis'")
         try await browser.click("//input[@aria-label='Choose dead letter 1']")
         try await browser.press("Replay…")
         try await browser.press("Dry run")
-        try await browser.wait(for: "document.querySelector('dialog .outcome')?.textContent.includes('1 dead letter of 1 conversation')")
+        try await browser.wait(
+            for: "document.querySelector('dialog .outcome')?.textContent.includes('1 dead letter of 1 conversation')")
         #expect(try panel.deployment.rows("SELECT count(*) FROM dead_letters") == ["1"], "nothing was done")
         try await browser.type("o modelo voltou", into: "Reason")
         try await browser.press("Replay")
@@ -105,7 +112,10 @@ import Testing
             panel.deployment.sandbox.sends.contains { $0.text.contains("mensagem com veneno") }
         }
         #expect(try panel.deployment.rows("SELECT count(*) FROM dead_letters") == ["0"])
-        #expect(try panel.deployment.rows("SELECT detail LIKE '%reason: o modelo voltou' FROM admin_audit WHERE action = 'replays.begin' ORDER BY id DESC LIMIT 1") == ["1"])
+        #expect(
+            try panel.deployment.rows(
+                "SELECT detail LIKE '%reason: o modelo voltou' FROM admin_audit WHERE action = 'replays.begin' ORDER BY id DESC LIMIT 1"
+            ) == ["1"])
         #expect(try await panel.deployment.terminate() == 0)
     }
 
@@ -180,13 +190,15 @@ import Testing
         let panel = try await PanelDeployment()
         try await panel.leaveDeadLetter()
         try await panel.enter(as: "olavo")
-        let names = try await panel.browser.run("return [...document.querySelectorAll('nav a')].map((link) => link.textContent)", as: [String].self)
+        let names = try await panel.browser.run(
+            "return [...document.querySelectorAll('nav a')].map((link) => link.textContent)", as: [String].self)
         #expect(names.contains("Settings") && !names.contains("Audit log"))
         for view in PanelDeployment.views {
             try await panel.show(view)
             let offered = try await panel.browser.run(
                 "return [...document.querySelectorAll('main button')].map((button) => button.textContent)", as: [String].self)
-            #expect(Set(offered).isSubset(of: ["Analyse", "Search", "Show", "Open", "Clear", "Try again"]), "\(view): \(offered)")
+            #expect(
+                Set(offered).isSubset(of: ["Analyse", "Search", "Show", "Open", "Clear", "Try again"]), "\(view): \(offered)")
         }
         #expect(try await panel.deployment.terminate() == 0)
     }

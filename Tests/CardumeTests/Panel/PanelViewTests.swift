@@ -28,7 +28,8 @@ import Testing
                 path.hasPrefix("/admin/settings") ? "PUT" : "POST", path, headers: admin, body: Array(body.utf8))
             #expect(answer.status < 300, "\(path): \(answer.body)")
         }
-        try await tell("/admin/settings/suporte.slots", #"{"value": "150", "expires_in": "2h", "reason": "menos vagas à noite"}"#)
+        try await tell(
+            "/admin/settings/suporte.slots", #"{"value": "150", "expires_in": "2h", "reason": "menos vagas à noite"}"#)
         try await tell("/admin/conversations/loja-uberlandia:5534990000001/hold", #"{"reason": "à espera da loja"}"#)
         panel.deployment.sandbox.update { $0.modelPoison = "veneno" }
         try await tell("/admin/replays", #"{"filter": {"ids": [1]}}"#)
