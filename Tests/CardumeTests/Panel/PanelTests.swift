@@ -167,6 +167,49 @@ import Testing
         #expect(try await panel.deployment.terminate() == 0)
     }
 
+    @Test func aConversationIsHeldExplainedAndReleased() async throws {
+        let panel = try await PanelDeployment()
+        let browser = panel.browser
+        let verdict = "document.querySelector('.verdict')?.textContent"
+        try await panel.deployment.deliver(Load.contact(0), "UMA", "bom dia")
+        try await panel.deployment.settle(replies: 1)
+        try await panel.enter(at: "conversations")
+        try await browser.type("loja-uberlandia:\(Load.contact(0))", into: "Conversation")
+        try await browser.press("Open")
+        try await browser.wait(for: "document.querySelector('.chat .contact')?.textContent.includes('bom dia')")
+        try await browser.wait(for: "document.querySelector('.chat .assistant')?.textContent.includes('Recebi: bom dia')")
+        try await browser.press("Hold")
+        try await browser.type("a loja pediu", into: "Reason")
+        try await browser.press("Hold")
+        try await browser.wait(for: "\(verdict) === 'Waits for its release'")
+        try await panel.deployment.deliver(Load.contact(0), "OUTRA", "ainda está aí?")
+        try await browser.wait(for: "/Unfinished messages\\s*yes/.test(document.body.innerText)")
+        try await browser.press("Release")
+        try await browser.press("Release")
+        try await browser.wait(for: "document.querySelector('.chat')?.textContent.includes('Recebi: ainda está aí?')")
+        try await browser.wait(for: "\(verdict) === 'waits for nothing: everything is answered'")
+        #expect(try await panel.deployment.terminate() == 0)
+    }
+
+    @Test func aQueueIsPausedAndResumed() async throws {
+        let panel = try await PanelDeployment()
+        let browser = panel.browser
+        let state = "document.querySelector('tbody .badge')?.textContent"
+        try await panel.enter(at: "queues")
+        try await browser.press("Pause: suporte")
+        try await browser.type("30m", into: "Ends after")
+        try await browser.press("Pause")
+        try await browser.wait(for: "\(state) === 'paused'")
+        try await panel.deployment.deliver(Load.contact(0), "UMA", "bom dia")
+        try await browser.wait(for: "document.querySelector('tbody td[data-label=Messages]').textContent === '1'")
+        try await browser.press("Resume: suporte")
+        try await browser.press("Resume")
+        try await browser.wait(for: "\(state) === 'active'")
+        try await browser.wait(for: "document.querySelector('tbody td[data-label=Messages]').textContent === '0'")
+        #expect(panel.deployment.sandbox.sends.count == 1)
+        #expect(try await panel.deployment.terminate() == 0)
+    }
+
     @Test func aLoginThatEndsIsAskedForAgainAndNothingTypedIsLost() async throws {
         let panel = try await PanelDeployment()
         let browser = panel.browser

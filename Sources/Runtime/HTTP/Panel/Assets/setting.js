@@ -12,25 +12,25 @@ import { value } from './settings.js';
 import { may } from './session.js';
 import { facts, table } from './table.js';
 
+/** Changes that are shown. */
+const most = 50;
+
 export function setting(place) {
-    const { root, parameters, signal } = place;
+    const { root, parameters } = place;
     const path = `admin/settings/${segment(parameters.path)}`;
     // Beside what is loaded anew: what is being typed stays.
     const change = h('div');
-    let isOffered = false;
-    const refresh = live(place, null, async () => {
-        const [state, history] = await Promise.all([
-            get(path, {}, signal), get('admin/settings/history', { path: parameters.path, limit: 50 }, signal),
-        ]);
-        return { state, changes: history.changes };
-    }, ({ state, changes }) => {
-        if (!isOffered && may('operator') && state.live && !state.secret) {
-            isOffered = true;
-            change.append(changeForm(state, path, refresh));
-        }
-        return [current(state, path, refresh), history(changes)];
+    const refresh = () => {
+        refreshState();
+        refreshHistory();
+    };
+    const refreshState = live(place, null, (signal) => get(path, {}, signal), (state) => {
+        if (!change.hasChildNodes() && may('operator') && state.live && !state.secret) change.append(changeForm(state, path, refresh));
+        return current(state, path, refresh);
     });
     root.append(change);
+    const refreshHistory = live(place, null, (signal) => get('admin/settings/history', { path: parameters.path, limit: most }, signal),
+        ({ changes }) => history(changes));
 }
 
 function current(state, path, refresh) {
