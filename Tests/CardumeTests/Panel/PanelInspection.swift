@@ -88,7 +88,7 @@ enum PanelInspection {
         if (page.scrollWidth <= page.clientWidth) return [];
         return [...document.querySelectorAll('body *')]
             .filter((element) => element.getBoundingClientRect().right > page.clientWidth + 1)
-            .map((element) => `${Math.round(element.getBoundingClientRect().right)} of ${page.clientWidth}: ${element.outerHTML.slice(0, 120)}`)
+            .map((element) => `${Math.round(element.getBoundingClientRect().right)}: ${element.outerHTML.slice(0, 120)}`)
             .concat(`the page is ${page.scrollWidth} wide`);
         """#
 }

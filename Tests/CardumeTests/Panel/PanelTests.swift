@@ -112,10 +112,8 @@ import Testing
             panel.deployment.sandbox.sends.contains { $0.text.contains("mensagem com veneno") }
         }
         #expect(try panel.deployment.rows("SELECT count(*) FROM dead_letters") == ["0"])
-        #expect(
-            try panel.deployment.rows(
-                "SELECT detail LIKE '%reason: o modelo voltou' FROM admin_audit WHERE action = 'replays.begin' ORDER BY id DESC LIMIT 1"
-            ) == ["1"])
+        let audited = "SELECT detail FROM admin_audit WHERE action = 'replays.begin' ORDER BY id DESC LIMIT 1"
+        #expect(try panel.deployment.rows(audited).first?.hasSuffix("reason: o modelo voltou") == true)
         #expect(try await panel.deployment.terminate() == 0)
     }
 

@@ -8,7 +8,8 @@ extension HTTPField.Name {
     fileprivate static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
 }
 
-/// `/panel`: the web panel, files that everybody may read. What they show comes from /admin, by the token of whoever has logged in.
+/// `/panel`: the web panel, files that everybody may read. What they show comes from /admin, by the token of whoever has logged
+/// in.
 extension HTTPGateway {
     /// Nothing but what comes from here is loaded, run, asked, or shows the panel inside of itself.
     private static let panelHeaders: HTTPFields = [

@@ -1,5 +1,7 @@
 // Addresses within the panel.
 
+import { h } from './dom.js';
+
 /** @param {Object} query Empty values are left out. */
 export function address(parts, query = {}) {
     const fields = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== '' && value != null));
@@ -14,4 +16,8 @@ export function go(parts, query) {
     } else {
         location.hash = wanted;
     }
+}
+
+export function link(text, parts, query) {
+    return h('a', { href: address(parts, query) }, text);
 }

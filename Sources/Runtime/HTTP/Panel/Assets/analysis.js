@@ -1,6 +1,6 @@
 // What dead letters have in common, and what to do about them.
 
-import { address } from './address.js';
+import { link } from './address.js';
 import { get } from './api.js';
 import { h, replace } from './dom.js';
 import { number, share, when } from './format.js';
@@ -29,7 +29,7 @@ function content(filter, found) {
             columns: [
                 {
                     title: t('letter.fingerprint'), wide: true,
-                    cell: (error) => h('a', { href: address(['dead-letters'], { ...filter, fingerprint: error.fingerprint }) }, error.fingerprint),
+                    cell: (error) => link(error.fingerprint, ['dead-letters'], { ...filter, fingerprint: error.fingerprint }),
                 },
                 { title: t('letter.category'), cell: (error) => label('category', error.category) },
                 {
@@ -39,7 +39,10 @@ function content(filter, found) {
                 { title: t('conversations.title'), numeric: true, cell: (error) => number(error.conversations) },
                 { title: t('analysis.first'), cell: (error) => when(error.first_at) },
                 { title: t('analysis.last'), cell: (error) => when(error.last_at) },
-                { title: t('analysis.example'), cell: (error) => h('a', { href: address(['dead-letters', error.example_id]) }, String(error.example_id)) },
+                {
+                    title: t('analysis.example'),
+                    cell: (error) => link(String(error.example_id), ['dead-letters', error.example_id]),
+                },
             ],
         }),
         h('div', { class: 'cards' },
@@ -47,7 +50,8 @@ function content(filter, found) {
             shares(t('analysis.by_assistant'), found.by_assistant, found.total, (name) => name),
             shares(t('analysis.by_kind'), found.by_kind, found.total, (name) => label('kind', name)),
             table({
-                caption: t('analysis.by_hour'), rows: [...found.by_hour].reverse().slice(0, 24), key: (hour) => hour.at, empty: t('letters.none'),
+                caption: t('analysis.by_hour'), rows: [...found.by_hour].reverse().slice(0, 24), key: (hour) => hour.at,
+                empty: t('letters.none'),
                 columns: [
                     { title: t('analysis.hour'), cell: (hour) => when(hour.at) },
                     { title: t('analysis.count'), numeric: true, cell: (hour) => number(hour.count) },
@@ -64,7 +68,9 @@ function shares(caption, counts, total, name) {
             { title: t('analysis.count'), numeric: true, cell: ([, count]) => number(count) },
             {
                 title: t('analysis.share'), numeric: true,
-                cell: ([, count]) => [h('meter', { min: 0, max: total, value: count, 'aria-hidden': 'true' }), ' ', share(count / total)],
+                cell: ([, count]) => [
+                    h('meter', { min: 0, max: total, value: count, 'aria-hidden': 'true' }), ' ', share(count / total),
+                ],
             },
         ],
     });

@@ -1,6 +1,6 @@
 // Who changed which setting, and the way back.
 
-import { address } from './address.js';
+import { link } from './address.js';
 import { call, get } from './api.js';
 import { h } from './dom.js';
 import { ask, reasonField } from './form.js';
@@ -15,8 +15,10 @@ const most = 200;
 
 export function changes(place) {
     place.root.append(h('p', { class: 'muted' }, t('changes.purpose')));
-    const refresh = live(place, null, (signal) => get('admin/settings/history', { limit: most }, signal), ({ changes: all }) => [
-        may('admin') && all.length ? h('div', { class: 'row' }, rollBackButton(0, t('changes.roll_back.all'), () => refresh())) : null,
+    const load = (signal) => get('admin/settings/history', { limit: most }, signal);
+    const refresh = live(place, null, load, ({ changes: all }) => [
+        may('admin') && all.length
+            ? h('div', { class: 'row' }, rollBackButton(0, t('changes.roll_back.all'), () => refresh())) : null,
         table({
             caption: t('changes.title'), isCaptionHidden: true, rows: all, key: (change) => change.id, empty: t('changes.none'),
             columns: [
@@ -24,7 +26,8 @@ export function changes(place) {
                 ...may('admin') ? [{
                     title: t('field.actions'), isTitleHidden: true,
                     // As it is now is where one already is.
-                    cell: (change) => (change === all[0] ? '' : rollBackButton(change.id, t('changes.roll_back'), () => refresh())),
+                    cell: (change) => (change === all[0]
+                        ? '' : rollBackButton(change.id, t('changes.roll_back'), () => refresh())),
                 }] : [],
             ],
         }),
@@ -36,7 +39,7 @@ export function changeColumns() {
         { title: t('changes.id'), cell: (change) => String(change.id) },
         { title: t('field.at'), cell: (change) => when(change.at) },
         { title: t('field.by'), cell: (change) => change.by },
-        { name: 'path', title: t('setting.path'), wide: true, cell: (change) => h('a', { href: address(['settings', change.path]) }, change.path) },
+        { name: 'path', title: t('setting.path'), wide: true, cell: (change) => link(change.path, ['settings', change.path]) },
         { title: t('changes.action'), cell: (change) => label('change', change.action) },
         { title: t('changes.old'), cell: (change) => code(change.old) },
         { title: t('changes.new'), cell: (change) => code(change.new) },
@@ -58,9 +61,13 @@ function rollBackButton(to, text, changed) {
                 let count = 0;
                 const isDone = await ask({
                     title: to ? t('changes.roll_back.to', { id: to }) : text, action: t('changes.roll_back'), danger: true,
-                    content: [h('p', {}, to ? t('changes.roll_back.meaning', { id: to }) : t('changes.roll_back.all.meaning')), reasonField()],
+                    content: [
+                        h('p', {}, to ? t('changes.roll_back.meaning', { id: to }) : t('changes.roll_back.all.meaning')),
+                        reasonField(),
+                    ],
                     submit: async ({ reason }) => {
-                        const answer = await call('POST', 'admin/settings/rollback', { body: { to, ...reason ? { reason } : {} } });
+                        const body = { to, ...reason ? { reason } : {} };
+                        const answer = await call('POST', 'admin/settings/rollback', { body });
                         count = answer.changes.length;
                     },
                 });

@@ -6,8 +6,8 @@ import { t } from './i18n.js';
 const [width, height] = [300, 72];
 
 /**
- * @param {{name: string, points: Array<{at: number, value: ?number}>, span: number, now: number, format: function(number): string,
- *     least: number}} chart `least` is what the vertical axis shows at least.
+ * @param {{name: string, points: Array<{at: number, value: ?number}>, span: number, now: number,
+ *     format: function(number): string, least: number}} chart `least` is what the vertical axis shows at least.
  */
 export function chart({ name, points, span, now, format, least }) {
     const known = points.filter((point) => point.value !== null && point.value !== undefined);
@@ -20,19 +20,15 @@ export function chart({ name, points, span, now, format, least }) {
     });
     const x = (at) => (width * (1 - (now - at) / span)).toFixed(1);
     const y = (value) => (height - 1 - (height - 4) * (value / top)).toFixed(1);
+    const path = (run) => `M${run.map((point) => `${x(point.at)},${y(point.value)}`).join(' L')}`;
     const runs = split(points);
     return h('figure', { class: 'chart', 'data-key': name },
         h('figcaption', {}, h('span', { class: 'name' }, name), h('strong', {}, format(latest))),
         svg('svg', { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': summary },
             svg('line', { class: 'axis', x1: 0, x2: width, y1: height - 1, y2: height - 1 }),
             svg('line', { class: 'grid', x1: 0, x2: width, y1: y(top), y2: y(top) }),
-            runs.map((run) => svg('path', {
-                class: 'area',
-                d: `M${x(run[0].at)},${height - 1} ${run.map((point) => `L${x(point.at)},${y(point.value)}`).join(' ')} L${x(run.at(-1).at)},${height - 1} Z`,
-            })),
-            runs.map((run) => svg('path', {
-                class: 'line', d: run.map((point, index) => `${index ? 'L' : 'M'}${x(point.at)},${y(point.value)}`).join(' '),
-            }))),
+            runs.map((run) => svg('path', { class: 'area', d: `${path(run)} V${height - 1} H${x(run[0].at)} Z` })),
+            runs.map((run) => svg('path', { class: 'line', d: path(run) }))),
         h('p', { class: 'scale', 'aria-hidden': 'true' },
             h('span', {}, t('chart.ago', { minutes: span / 60_000 })), h('span', {}, t('chart.top', { value: format(top) }))));
 }

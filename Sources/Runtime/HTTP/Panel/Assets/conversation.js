@@ -1,6 +1,6 @@
 // One conversation: what was said, why it waits, and what people may do to it.
 
-import { address } from './address.js';
+import { link } from './address.js';
 import { call, get, segment } from './api.js';
 import { badge } from './badges.js';
 import { explanation } from './explanation.js';
@@ -29,7 +29,7 @@ export function conversation(place) {
         explanation(why),
         facts(
             [t('letter.channel'), record.channel], [t('letter.contact'), record.contact],
-            [t('queue.name'), record.queue && h('a', { href: address(['queues', record.queue]) }, record.queue)],
+            [t('queue.name'), record.queue && link(record.queue, ['queues', record.queue])],
             [t('conversation.unsettled'), record.has_unsettled ? t('answer.yes') : t('answer.no')]),
         said(record.lines),
         letters(record.dead_letters), sends(record.sends), turns(record.turns),
@@ -45,12 +45,18 @@ function actions(id, path, record, refresh) {
     };
     const simple = (name, text, meaning) => h('button', {
         type: 'button', 'data-key': name,
-        on: { click: () => act(name, { title: `${text}: ${id}`, action: text, content: [h('p', {}, meaning), reasonField()] }) },
+        on: {
+            click: () => act(name, {
+                title: `${text}: ${id}`, action: text, content: [h('p', {}, meaning), reasonField()],
+            }),
+        },
     }, text);
     return [
         record.held ? simple('release', t('conversation.release'), t('conversation.release.meaning'))
             : simple('hold', t('conversation.hold'), t('conversation.hold.meaning')),
-        h('button', { type: 'button', 'data-key': 'transfer', on: { click: () => transfer(id, act) } }, t('conversation.transfer')),
+        h('button', {
+            type: 'button', 'data-key': 'transfer', on: { click: () => transfer(id, act) },
+        }, t('conversation.transfer')),
     ];
 }
 
@@ -62,7 +68,12 @@ async function transfer(id, act) {
             title: `${t('conversation.transfer')}: ${id}`, action: t('conversation.transfer'),
             content: [
                 h('p', {}, t('conversation.transfer.meaning')),
-                field({ name: 'to', label: t('queue.assistant'), value: assistants[0], options: assistants.map((name) => [name, name]) }),
+                field({
+                    name: 'to',
+                    label: t('queue.assistant'),
+                    value: assistants[0],
+                    options: assistants.map((name) => [name, name]),
+                }),
                 reasonField(),
             ],
         });
@@ -75,7 +86,9 @@ function said(all) {
     const ordered = [...all].reverse().sort((a, b) => a.at.localeCompare(b.at));
     return h('section', {}, h('h2', {}, t('conversation.said')),
         ordered.length === 0 ? h('p', { class: 'muted' }, t('conversation.nothing_said'))
-            : h('ol', { class: 'chat', tabindex: '0', 'aria-label': t('conversation.said') }, ordered.map((line) => h('li', { class: line.role },
+            : h('ol', {
+                class: 'chat', tabindex: '0', 'aria-label': t('conversation.said'),
+            }, ordered.map((line) => h('li', { class: line.role },
                 h('p', { class: 'meta' }, label('line', line.role), ' · ', when(line.at),
                     line.kind && line.kind !== 'text' ? ` · ${label('kind', line.kind)}` : null),
                 h('p', {}, line.text)))));
@@ -85,7 +98,10 @@ function letters(all) {
     return all.length === 0 ? null : table({
         caption: t('letters.title'), rows: all, key: (letter) => letter.id, empty: '',
         columns: [
-            { title: t('letter.id'), cell: (letter) => h('a', { href: address(['dead-letters', letter.id]) }, String(letter.id)) },
+            {
+                title: t('letter.id'),
+                cell: (letter) => link(String(letter.id), ['dead-letters', letter.id]),
+            },
             { title: t('field.at'), cell: (letter) => when(letter.at) },
             { title: t('letter.category'), cell: (letter) => label('category', letter.category) },
             { title: t('letter.error'), wide: true, cell: (letter) => letter.error },
@@ -95,7 +111,8 @@ function letters(all) {
 
 function sends(all) {
     return table({
-        caption: t('conversation.sends'), rows: all, key: (send) => `${send.turn} ${send.part}`, empty: t('conversation.no_sends'),
+        caption: t('conversation.sends'), rows: all, key: (send) => `${send.turn} ${send.part}`,
+        empty: t('conversation.no_sends'),
         columns: [
             { title: t('send.text'), wide: true, cell: (send) => send.text },
             { title: t('send.state'), cell: (send) => badge('send_state', send.state) },
@@ -118,7 +135,8 @@ function turns(all) {
             { title: t('usage.model'), cell: (turn) => turn.model },
             {
                 title: t('turn.tokens'), numeric: true,
-                cell: (turn) => (turn.prompt_tokens === undefined ? null : `${number(turn.prompt_tokens)} + ${number(turn.completion_tokens)}`),
+                cell: ({ prompt_tokens: prompt, completion_tokens: completion }) => (prompt === undefined
+                    ? null : `${number(prompt)} + ${number(completion)}`),
             },
             { title: t('turn.transfer'), cell: (turn) => turn.transfer_to },
         ],

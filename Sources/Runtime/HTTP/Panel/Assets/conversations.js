@@ -1,6 +1,6 @@
 // Conversations: one by its id, and those that are held.
 
-import { address, go } from './address.js';
+import { go, link } from './address.js';
 import { get } from './api.js';
 import { h } from './dom.js';
 import { field, form } from './form.js';
@@ -16,12 +16,14 @@ export function conversations(place) {
         action: t('action.open'), class: 'filter', role: 'search', 'aria-label': t('conversations.search'),
         submit: async ({ id }) => go(['conversations', id]),
     }, h('div', { class: 'fields' },
-        field({ name: 'id', label: t('conversations.id'), hint: t('conversations.id.hint'), required: true, type: 'search' }))));
+        field({
+            name: 'id', label: t('conversations.id'), hint: t('conversations.id.hint'), required: true, type: 'search',
+        }))));
     live(place, null, (signal) => get('admin/conversations', { after, limit: pageLength }, signal), (page) => [
         table({
             caption: t('conversations.held'), rows: page.held, key: (id) => id, empty: t('conversations.none_held'),
-            columns: [{ title: t('letter.conversation'), cell: (id) => h('a', { href: address(['conversations', id]) }, id) }],
+            columns: [{ title: t('letter.conversation'), cell: (id) => link(id, ['conversations', id]) }],
         }),
-        page.next ? h('p', {}, h('a', { href: address(['conversations'], { after: page.next }) }, t('action.more'))) : null,
+        page.next ? h('p', {}, link(t('action.more'), ['conversations'], { after: page.next })) : null,
     ]);
 }

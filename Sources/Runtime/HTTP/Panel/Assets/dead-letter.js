@@ -1,6 +1,6 @@
 // One dead letter, with everything that is known of it.
 
-import { address, go } from './address.js';
+import { go, link } from './address.js';
 import { get, segment } from './api.js';
 import { badge } from './badges.js';
 import { h } from './dom.js';
@@ -20,18 +20,20 @@ export function deadLetter(place) {
                 type: 'button', class: 'primary', on: { click: () => startReplay({ ids: [letter.id] }, 1) },
             }, t('replay.begin')) : null,
             may('admin') && letter.state === 'dead' ? h('button', {
-                type: 'button', class: 'danger', on: { click: () => purge({ ids: [letter.id] }, 1, () => go(['dead-letters'])) },
+                type: 'button', class: 'danger',
+                on: { click: () => purge({ ids: [letter.id] }, 1, () => go(['dead-letters'])) },
             }, t('purge.begin')) : null),
         facts(
-            [t('letter.conversation'), h('a', { href: address(['conversations', letter.conversation]) }, letter.conversation)],
+            [t('letter.conversation'), link(letter.conversation, ['conversations', letter.conversation])],
             [t('letter.contact'), letter.contact_name], [t('queue.assistant'), letter.assistant],
-            [t('letter.category'), h('a', { href: address(['dead-letters'], { category: letter.category }) }, label('category', letter.category))],
-            [t('letter.fingerprint'), h('a', { href: address(['dead-letters'], { fingerprint: letter.fingerprint }) }, letter.fingerprint)],
+            [t('letter.category'), link(label('category', letter.category), ['dead-letters'], { category: letter.category })],
+            [t('letter.fingerprint'), link(letter.fingerprint, ['dead-letters'], { fingerprint: letter.fingerprint })],
             [t('letter.attempts'), number(letter.attempts)], [t('letter.replays'), number(letter.replays)],
             [t('letter.received'), when(letter.received_at)], [t('letter.given_up'), when(letter.at)],
             [t('letter.kind'), label('kind', letter.kind)], [t('letter.message_id'), h('code', {}, letter.message_id)],
             [t('field.trace'), h('code', {}, letter.trace_id)]),
-        h('section', {}, h('h2', {}, t('letter.error')), h('pre', { tabindex: '0', 'aria-label': t('letter.error') }, letter.error)),
+        h('section', {}, h('h2', {}, t('letter.error')),
+            h('pre', { tabindex: '0', 'aria-label': t('letter.error') }, letter.error)),
         letter.text ? h('section', {}, h('h2', {}, t('letter.message')), h('blockquote', {}, letter.text)) : null,
     ]);
 }

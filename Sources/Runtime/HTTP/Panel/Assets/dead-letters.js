@@ -1,6 +1,6 @@
 // Dead letters: found, chosen, understood, replayed, deleted.
 
-import { address, go } from './address.js';
+import { address, go, link } from './address.js';
 import { analysis } from './analysis.js';
 import { get } from './api.js';
 import { badge } from './badges.js';
@@ -26,7 +26,8 @@ export function deadLetters(place) {
         filterForm(filter, [...new Set(queues.map((queue) => queue.assistant))], (wanted) => go(['dead-letters'], wanted))));
     const refresh = live(place, null, async () => {
         const [page, counts] = await Promise.all([
-            get('admin/dead-letters', { ...filter, before, limit: pageLength }, signal), get('admin/dead-letters/stats', filter, signal),
+            get('admin/dead-letters', { ...filter, before, limit: pageLength }, signal),
+            get('admin/dead-letters/stats', filter, signal),
         ]);
         return { page, counts };
     }, ({ page, counts }) => content(place, filter, page, counts, refresh));
@@ -44,11 +45,13 @@ function content({ signal }, filter, page, counts, refresh) {
             ...Object.entries(counts.by_category).sort((a, b) => b[1] - a[1]).map(([category, count]) => h('a', {
                 class: 'chip', href: address(['dead-letters'], { ...filter, category }),
             }, `${label('category', category)} ${number(count)}`)),
-            counts.total ? h('button', { type: 'button', on: { click: () => analysis(findings, filter, signal) } }, t('letters.analyse')) : null),
+            counts.total ? h('button', {
+                type: 'button', on: { click: () => analysis(findings, filter, signal) },
+            }, t('letters.analyse')) : null),
         findings,
         may('operator') && counts.total ? selection.toolbar(refresh) : null,
         list(page.dead_letters, selection),
-        page.next ? h('p', {}, h('a', { href: address(['dead-letters'], { ...filter, before: page.next }) }, t('action.older'))) : null);
+        page.next ? h('p', {}, link(t('action.older'), ['dead-letters'], { ...filter, before: page.next })) : null);
 }
 
 function list(letters, selection) {
@@ -56,17 +59,22 @@ function list(letters, selection) {
         caption: t('letters.title'), isCaptionHidden: true, rows: letters, key: (letter) => letter.id, empty: t('letters.none'),
         columns: [
             ...may('operator') ? [{ title: t('letters.select'), plain: true, cell: (letter) => selection.box(letter) }] : [],
-            { title: t('letter.id'), cell: (letter) => h('a', { href: address(['dead-letters', letter.id]) }, String(letter.id)) },
+            {
+                title: t('letter.id'),
+                cell: (letter) => link(String(letter.id), ['dead-letters', letter.id]),
+            },
             { title: t('field.at'), cell: (letter) => when(letter.at) },
             { title: t('queue.assistant'), cell: (letter) => letter.assistant },
             { title: t('letter.category'), cell: (letter) => label('category', letter.category) },
             {
                 title: t('letter.conversation'),
-                cell: (letter) => h('a', { href: address(['conversations', letter.conversation]) }, letter.contact_name ?? letter.conversation),
+                cell: (letter) => link(letter.contact_name ?? letter.conversation, ['conversations', letter.conversation]),
             },
             {
                 title: t('letter.message'), wide: true,
-                cell: (letter) => [h('div', {}, letter.text ?? label('kind', letter.kind)), h('div', { class: 'muted' }, letter.error)],
+                cell: (letter) => [
+                    h('div', {}, letter.text ?? label('kind', letter.kind)), h('div', { class: 'muted' }, letter.error),
+                ],
             },
             { title: t('letter.state'), cell: (letter) => badge('letter_state', letter.state) },
         ],

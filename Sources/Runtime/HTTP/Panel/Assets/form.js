@@ -25,7 +25,9 @@ export function field({ name, label, type = 'text', value = '', hint = null, opt
         hint ? h('p', { id: `${id}-hint`, class: 'hint' }, hint) : null);
 }
 
-export const reasonField = () => field({ name: 'reason', label: t('field.reason'), hint: t('field.reason.hint'), maxlength: 500 });
+export const reasonField = () => field({
+    name: 'reason', label: t('field.reason'), hint: t('field.reason.hint'), maxlength: 500,
+});
 
 export const lifetimeField = () => field({ name: 'expires_in', label: t('field.expires'), hint: t('field.expires.hint') });
 

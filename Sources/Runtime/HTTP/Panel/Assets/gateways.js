@@ -17,7 +17,9 @@ export function gateways(place) {
         const [servers, breakers] = await Promise.all([get('admin/gateways', {}, signal), get('admin/breakers', {}, signal)]);
         return { servers, breakers };
     }, ({ servers, breakers }) => {
-        const states = new Map(flat(breakers, 'breakers').map((breaker) => [`${breaker.process} ${breaker.name}`, breaker.state]));
+        const states = new Map(
+            flat(breakers, 'breakers').map((breaker) => [`${breaker.process} ${breaker.name}`, breaker.state]),
+        );
         return [
             sight(breakers),
             serverTable(flat(servers, 'gateways'), states),
@@ -28,7 +30,9 @@ export function gateways(place) {
 
 /** One list of what all processes say, each with its process. */
 function flat(answer, member) {
-    return answer.processes.flatMap((process) => (process[member] ?? []).map((item) => ({ ...item, process: process.process })));
+    return answer.processes.flatMap(
+        (process) => (process[member] ?? []).map((item) => ({ ...item, process: process.process })),
+    );
 }
 
 function sight({ processes, silent }) {
@@ -49,17 +53,24 @@ function serverTable(servers, states) {
             { title: t('gateway.server'), cell: (server) => server.server },
             {
                 title: t('gateway.state'),
-                cell: (server) => [badge('owner', server.up ? 'up' : 'down'), server.problem ? h('div', { class: 'muted' }, server.problem) : null],
+                cell: (server) => [
+                    badge('owner', server.up ? 'up' : 'down'),
+                    server.problem ? h('div', { class: 'muted' }, server.problem) : null,
+                ],
             },
             {
                 title: t('gateway.breaker'),
-                cell: (server) => (states.has(`${server.process} ${server.breaker}`) ? badge('breaker_state', states.get(`${server.process} ${server.breaker}`)) : null),
+                cell: (server) => {
+                    const state = states.get(`${server.process} ${server.breaker}`);
+                    return state && badge('breaker_state', state);
+                },
             },
             { title: t('gateway.weight'), numeric: true, cell: (server) => number(server.weight) },
             { title: t('gateway.policy'), cell: (server) => label('policy', server.policy) },
             {
                 title: t('gateway.pace'), numeric: true,
-                cell: (server) => (server.replies_per_minute === undefined ? t('gateway.no_limit') : t('unit.per_minute', { value: number(server.replies_per_minute) })),
+                cell: ({ replies_per_minute: pace }) => (pace === undefined
+                    ? t('gateway.no_limit') : t('unit.per_minute', { value: number(pace) })),
             },
             { title: t('gateway.process'), cell: (server) => h('code', {}, server.process) },
         ],
@@ -69,11 +80,19 @@ function serverTable(servers, states) {
 function breakerTable(breakers) {
     const rows = [...breakers].sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || a.name.localeCompare(b.name));
     return table({
-        caption: t('gateways.breakers'), rows, key: (breaker) => `${breaker.process} ${breaker.name}`, empty: t('gateways.no_breakers'),
+        caption: t('gateways.breakers'), rows, key: (breaker) => `${breaker.process} ${breaker.name}`,
+        empty: t('gateways.no_breakers'),
         columns: [
             { title: t('breaker.name'), cell: (breaker) => breaker.name },
             { title: t('gateway.state'), cell: (breaker) => badge('breaker_state', breaker.state) },
-            { title: t('breaker.since'), cell: (breaker) => [when(breaker.since), breaker.next_probe ? h('div', { class: 'muted' }, t('breaker.next_probe'), ' ', when(breaker.next_probe)) : null] },
+            {
+                title: t('breaker.since'),
+                cell: (breaker) => [
+                    when(breaker.since),
+                    breaker.next_probe
+                        ? h('div', { class: 'muted' }, t('breaker.next_probe'), ' ', when(breaker.next_probe)) : null,
+                ],
+            },
             {
                 title: t('breaker.window'), numeric: true,
                 cell: (breaker) => t('breaker.errors', { errors: number(breaker.errors), calls: number(breaker.calls) }),

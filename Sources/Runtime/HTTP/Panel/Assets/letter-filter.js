@@ -8,8 +8,8 @@ export const categories = [
     'timeout', 'connection', 'rate_limit', 'auth', 'quota', 'validation', 'crash', 'refused', 'send_in_doubt', 'other',
 ];
 const kinds = [
-    'text', 'image', 'video', 'audio', 'document', 'sticker', 'location', 'contact', 'list_reply', 'button_reply', 'reaction', 'system',
-    'unknown',
+    'text', 'image', 'video', 'audio', 'document', 'sticker', 'location', 'contact', 'list_reply', 'button_reply', 'reaction',
+    'system', 'unknown',
 ];
 const names = ['text', 'assistant', 'category', 'since', 'until', 'channel', 'conversation', 'kind', 'fingerprint', 'from_id'];
 
@@ -40,8 +40,15 @@ export function filterForm(filter, assistants, search) {
     },
     h('div', { class: 'fields' },
         field({ name: 'text', label: t('filter.text'), type: 'search', value: filter.text, hint: t('filter.text.hint') }),
-        field({ name: 'assistant', label: t('queue.assistant'), value: filter.assistant, options: [any, ...known(assistants, filter.assistant)] }),
-        field({ name: 'category', label: t('letter.category'), value: filter.category, options: options('category', categories) }),
+        field({
+            name: 'assistant',
+            label: t('queue.assistant'),
+            value: filter.assistant,
+            options: [any, ...known(assistants, filter.assistant)],
+        }),
+        field({
+            name: 'category', label: t('letter.category'), value: filter.category, options: options('category', categories),
+        }),
         field({ name: 'since', label: t('filter.since'), value: filter.since, hint: t('filter.time.hint') })),
     h('details', { open: rare.some((name) => filter[name]) }, h('summary', {}, t('filter.more')),
         h('div', { class: 'fields' },
@@ -50,7 +57,9 @@ export function filterForm(filter, assistants, search) {
             field({ name: 'conversation', label: t('letter.conversation'), value: filter.conversation }),
             field({ name: 'kind', label: t('letter.kind'), value: filter.kind, options: options('kind', kinds) }),
             field({ name: 'fingerprint', label: t('letter.fingerprint'), value: filter.fingerprint }),
-            field({ name: 'from_id', label: t('filter.from'), value: filter.from_id, inputmode: 'numeric', pattern: '[0-9]+' }))));
+            field({
+                name: 'from_id', label: t('filter.from'), value: filter.from_id, inputmode: 'numeric', pattern: '[0-9]+',
+            }))));
 }
 
 /** An assistant that is gone may still have dead letters. */

@@ -63,8 +63,17 @@ function ways(entered) {
             entered();
         },
     },
-    field({ name: 'user', label: t('login.user'), autocomplete: 'username', required: true, maxlength: 100, autocapitalize: 'none' }),
-    field({ name: 'password', label: t('login.password'), type: 'password', autocomplete: 'current-password', required: true }));
+    field({
+        name: 'user',
+        label: t('login.user'),
+        autocomplete: 'username',
+        required: true,
+        maxlength: 100,
+        autocapitalize: 'none',
+    }),
+    field({
+        name: 'password', label: t('login.password'), type: 'password', autocomplete: 'current-password', required: true,
+    }));
     const byToken = form({
         action: t('login.use_token'),
         submit: async ({ token, operator }) => {

@@ -10,7 +10,9 @@ export const noticeRegion = region;
 
 /** @param {'good'|'bad'} kind What is bad stays until it is closed. */
 export function say(text, kind = 'good') {
-    const close = h('button', { type: 'button', class: 'plain', 'aria-label': t('action.close'), on: { click: () => note.remove() } }, '×');
+    const close = h('button', {
+        type: 'button', class: 'plain', 'aria-label': t('action.close'), on: { click: () => note.remove() },
+    }, '×');
     const note = h('div', { class: `notice ${kind}` }, h('p', {}, text), close);
     region.append(note);
     if (kind === 'good') setTimeout(() => note.remove(), patience);

@@ -1,6 +1,6 @@
 // The whole deployment at a glance, every two seconds.
 
-import { address } from './address.js';
+import { link } from './address.js';
 import { get, look } from './api.js';
 import { badge } from './badges.js';
 import { chart } from './chart.js';
@@ -59,7 +59,8 @@ function render({ figures, traffic, health, pools }) {
             points: history.points.map((point) => ({ at: point.at, value: point[name] })),
         }))),
         h('details', {}, h('summary', {}, t('overview.as_table')), figuresTable()),
-        h('div', { class: 'pair' }, h('section', {}, h('h2', {}, t('pools.title')), scaling(pools)), health ? components(health) : null),
+        h('div', { class: 'pair' },
+            h('section', {}, h('h2', {}, t('pools.title')), scaling(pools)), health ? components(health) : null),
         table({
             caption: t('queues.title'), columns: queueColumns(), rows: figures.queues, key: (queue) => queue.queue,
             empty: t('queues.none'),
@@ -79,12 +80,13 @@ function render({ figures, traffic, health, pools }) {
 
 function strip(figures, health) {
     return h('section', { class: 'strip', 'aria-label': t('overview.state') },
-        health ? h('div', {}, badge('grade', health.status), h('span', {}, health.status === 'healthy' ? t('overview.well') : health.summary)) : null,
+        health ? h('div', {}, badge('grade', health.status),
+            h('span', {}, health.status === 'healthy' ? t('overview.well') : health.summary)) : null,
         health?.load ? h('div', {}, badge('load', health.load.level), h('span', {}, t('overview.load'))) : null,
-        h('div', {}, h('a', { href: address(['dead-letters']) }, tn('letters.count', figures.dead_letters.total)),
+        h('div', {}, link(tn('letters.count', figures.dead_letters.total), ['dead-letters']),
             h('span', { class: 'muted' }, t('overview.latest_hour', { count: number(figures.dead_letters.latest_hour) }))),
         figures.running_replays
-            ? h('div', {}, h('a', { href: address(['replays']) }, tn('replays.running', figures.running_replays))) : null,
+            ? h('div', {}, link(tn('replays.running', figures.running_replays), ['replays'])) : null,
         h('div', { class: 'muted' }, t('overview.version', { version: figures.version, time: clock(new Date(figures.at)) })));
 }
 
@@ -102,7 +104,9 @@ function components(health) {
             { title: t('health.component'), cell: ([name]) => name },
             {
                 title: t('health.state'),
-                cell: ([, state]) => [badge('grade', state.status), state.error ? h('div', { class: 'muted' }, state.error) : null],
+                cell: ([, state]) => [
+                    badge('grade', state.status), state.error ? h('div', { class: 'muted' }, state.error) : null,
+                ],
             },
             {
                 title: t('health.time'), numeric: true,
@@ -119,10 +123,13 @@ function figuresTable() {
         if (point.flight !== undefined && (!lines.length || lines.at(-1).at - point.at >= 30_000)) lines.push(point);
     }
     return table({
-        caption: t('overview.charts'), isCaptionHidden: true, rows: lines, key: (point) => point.at, empty: t('overview.no_figures'),
+        caption: t('overview.charts'), isCaptionHidden: true, rows: lines, key: (point) => point.at,
+        empty: t('overview.no_figures'),
         columns: [
             { title: t('field.at'), cell: (point) => clock(new Date(point.at)) },
-            ...series.map(({ name, format }) => ({ title: label('chart', name), numeric: true, cell: (point) => format(point[name]) })),
+            ...series.map(({ name, format }) => ({
+                title: label('chart', name), numeric: true, cell: (point) => format(point[name]),
+            })),
         ],
     });
 }

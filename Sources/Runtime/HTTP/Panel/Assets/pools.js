@@ -12,8 +12,16 @@ export function poolCard(name, pool) {
         h('p', { class: 'verdict' }, verdict(pool)),
         h('p', { class: 'muted', lang: 'en' }, pool.verdict),
         facts(
-            [t('pools.demand'), t('pools.of_slots', { demand: number(pool.demandSlots, 1), slots: number(pool.pods * pool.slotsPerPod) })],
-            [t('pools.waiting'), tn('pools.messages', pool.waitingMessages, { conversations: number(pool.waitingConversations) })],
+            [
+                t('pools.demand'),
+                t('pools.of_slots', { demand: number(pool.demandSlots, 1), slots: number(pool.pods * pool.slotsPerPod) }),
+            ],
+            [
+                t('pools.waiting'),
+                tn('pools.messages', pool.waitingMessages, {
+                    conversations: tn('pools.conversations', pool.waitingConversations),
+                }),
+            ],
             [t('pools.oldest'), duration(pool.oldestSeconds)],
             [t('pools.turn'), pool.meanTurnSeconds === undefined
                 ? t('pools.assumed', { turn: duration(pool.assumedTurnSeconds) }) : duration(pool.meanTurnSeconds)],

@@ -20,10 +20,18 @@ export async function purge(filter, chosen, changed) {
         title: t('purge.ask'), action: t('purge.now'), danger: true,
         content: [
             h('p', {}, tn('purge.meaning', count)),
-            field({ name: 'typed', label: t('purge.type', { count: String(count) }), required: true, inputmode: 'numeric', pattern: String(count) }),
+            field({
+                name: 'typed',
+                label: t('purge.type', { count: String(count) }),
+                required: true,
+                inputmode: 'numeric',
+                pattern: String(count),
+            }),
             reasonField(),
         ],
-        submit: ({ reason }) => call('POST', 'admin/dead-letters/purge', { body: { filter, count, ...reason ? { reason } : {} } }),
+        submit: ({ reason }) => call('POST', 'admin/dead-letters/purge', {
+            body: { filter, count, ...reason ? { reason } : {} },
+        }),
     });
     if (!isDone) return;
     say(t('purge.done', { count: number(count) }));

@@ -1,6 +1,6 @@
 // One queue: who answers it, and what waits where.
 
-import { address } from './address.js';
+import { link } from './address.js';
 import { get, segment } from './api.js';
 import { badge } from './badges.js';
 import { h } from './dom.js';
@@ -18,7 +18,7 @@ export function queue(place) {
     const refresh = live(place, period, (signal) => get(path, {}, signal), ({ status, owners, partitions, ...rest }) => [
         h('div', { class: 'row' }, badge('queue_state', status.paused ? 'paused' : 'active'),
             may('operator') ? pauseButton(status, () => refresh()) : null,
-            h('a', { href: address(['dead-letters'], { assistant: status.assistant }) }, t('queue.letters'))),
+            link(t('queue.letters'), ['dead-letters'], { assistant: status.assistant })),
         facts(
             [t('queue.depth'), number(status.depth)], [t('queue.oldest'), duration(status.oldest_seconds)],
             [t('queue.running'), number(status.running)], [t('queue.waiting'), number(status.waiting)],
@@ -42,7 +42,7 @@ export function queue(place) {
                 { title: t('queue.oldest_at'), cell: (part) => when(part.oldest_at) },
                 {
                     title: t('queue.oldest_conversation'), wide: true,
-                    cell: (part) => h('a', { href: address(['conversations', part.oldest_conversation]) }, part.oldest_conversation),
+                    cell: (part) => link(part.oldest_conversation, ['conversations', part.oldest_conversation]),
                 },
                 { title: t('queue.owner'), cell: (part) => part.owner && h('code', {}, part.owner) },
             ],

@@ -1,6 +1,6 @@
 // All queues.
 
-import { address } from './address.js';
+import { link } from './address.js';
 import { get } from './api.js';
 import { badge } from './badges.js';
 import { h } from './dom.js';
@@ -28,7 +28,7 @@ export function queues(place) {
 
 export function queueColumns() {
     return [
-        { title: t('queue.name'), cell: (queue) => h('a', { href: address(['queues', queue.queue]) }, queue.queue) },
+        { title: t('queue.name'), cell: (queue) => link(queue.queue, ['queues', queue.queue]) },
         { title: t('queue.state'), cell: (queue) => badge('queue_state', queue.paused ? 'paused' : 'active') },
         { title: t('queue.depth'), numeric: true, cell: (queue) => number(queue.depth) },
         { title: t('queue.oldest'), numeric: true, cell: (queue) => duration(queue.oldest_seconds) },

@@ -1,6 +1,6 @@
 // One replay, while it runs and afterwards.
 
-import { address } from './address.js';
+import { link } from './address.js';
 import { call, get, segment } from './api.js';
 import { badge } from './badges.js';
 import { h } from './dom.js';
@@ -29,11 +29,13 @@ export function replay(place) {
                 [t('replay.under_way'), number(job.under_way)], [t('replay.pending'), number(job.pending)],
                 [t('replay.skipped'), number(job.skipped)], [t('replay.gone'), number(job.gone)]),
             facts(
-                [t('field.by'), job.by], [t('field.at'), when(job.at)], [t('replay.finished'), job.finished_at && when(job.finished_at)],
+                [t('field.by'), job.by], [t('field.at'), when(job.at)], [
+                    t('replay.finished'), job.finished_at && when(job.finished_at),
+                ],
                 [t('replay.rate'), t('unit.per_second', { value: number(job.rate, 2) })],
                 [t('field.reason'), job.reason], [t('replay.filter'), filterText(job.filter)],
                 [t('replay.options'), options(job)]),
-            h('p', {}, h('a', { href: address(['dead-letters']) }, t('letters.title')), ' · ', h('a', { href: address(['replays']) }, t('replays.title'))),
+            h('p', {}, link(t('letters.title'), ['dead-letters']), ' · ', link(t('replays.title'), ['replays'])),
         ];
     });
 }

@@ -17,7 +17,7 @@ import { setting } from './setting.js';
 import { settings } from './settings.js';
 import { usage } from './usage.js';
 
-/** Paths after `#/`; `:name` stands for what varies. `section` is the entry of the navigation, `title` a key of the dictionaries. */
+/** Paths after `#/`; `:name` stands for what varies. `section` is the navigation's entry, `title` a key of the dictionaries. */
 const routes = [
     { path: '', section: '', title: 'overview.title', view: overview },
     { path: 'queues', section: 'queues', title: 'queues.title', view: queues },

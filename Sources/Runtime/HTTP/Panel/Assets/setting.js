@@ -25,12 +25,13 @@ export function setting(place) {
         refreshHistory();
     };
     const refreshState = live(place, null, (signal) => get(path, {}, signal), (state) => {
-        if (!change.hasChildNodes() && may('operator') && state.live && !state.secret) change.append(changeForm(state, path, refresh));
+        const isOffered = may('operator') && state.live && !state.secret;
+        if (isOffered && !change.hasChildNodes()) change.append(changeForm(state, path, refresh));
         return current(state, path, refresh);
     });
     root.append(change);
-    const refreshHistory = live(place, null, (signal) => get('admin/settings/history', { path: parameters.path, limit: most }, signal),
-        ({ changes }) => history(changes));
+    const load = (signal) => get('admin/settings/history', { path: parameters.path, limit: most }, signal);
+    const refreshHistory = live(place, null, load, ({ changes }) => history(changes));
 }
 
 function current(state, path, refresh) {

@@ -1,6 +1,6 @@
 // All settings: what counts now, where it comes from, what is allowed.
 
-import { address } from './address.js';
+import { link } from './address.js';
 import { get } from './api.js';
 import { h, replace } from './dom.js';
 import { field } from './form.js';
@@ -21,9 +21,10 @@ export function settings(place) {
     input(search).addEventListener('input', show);
     input(changed).addEventListener('change', show);
     input(all).addEventListener('change', () => refresh());
-    root.append(h('p', { class: 'muted' }, t('settings.purpose'), ' ', h('a', { href: address(['changes']) }, t('changes.title'))),
+    root.append(h('p', { class: 'muted' }, t('settings.purpose'), ' ', link(t('changes.title'), ['changes'])),
         h('search', { class: 'fields filter' }, search, changed, all), list);
-    const refresh = live(place, null, (signal) => get('admin/settings', { all: input(all).checked ? 'true' : '' }, signal), (found) => {
+    const load = (signal) => get('admin/settings', { all: input(all).checked ? 'true' : '' }, signal);
+    const refresh = live(place, null, load, (found) => {
         known = found;
         show();
         return null;
@@ -36,20 +37,25 @@ function content({ settings: all, not_in_force: refused }, wanted, isChangedOnly
         .sort((a, b) => a.path.localeCompare(b.path));
     return [
         refused.length ? h('div', { class: 'notice warn' }, h('p', {}, t('settings.not_in_force')),
-            h('ul', {}, refused.map((one) => h('li', {}, h('a', { href: address(['settings', one.path]) }, one.path), `: ${one.problem}`)))) : null,
+            h('ul', {}, refused.map((one) => h('li', {}, link(one.path, ['settings', one.path]), `: ${one.problem}`)))) : null,
         h('p', { class: 'muted', role: 'status' }, tn('settings.count', rows.length)),
         table({
-            caption: t('settings.title'), isCaptionHidden: true, rows, key: (setting) => setting.path, empty: t('settings.none'),
+            caption: t('settings.title'), isCaptionHidden: true, rows, key: (setting) => setting.path,
+            empty: t('settings.none'),
             columns: [
                 {
                     title: t('setting.path'), wide: true,
-                    cell: (setting) => [h('a', { href: address(['settings', setting.path]) }, setting.path), h('div', { class: 'muted', lang: 'en' }, setting.summary)],
+                    cell: (setting) => [
+                        link(setting.path, ['settings', setting.path]),
+                        h('div', { class: 'muted', lang: 'en' }, setting.summary),
+                    ],
                 },
                 { title: t('setting.value'), cell: (setting) => value(setting) },
                 {
                     title: t('setting.source'),
                     cell: (setting) => [label('source', setting.source ?? 'none'),
-                        setting.override ? h('div', { class: 'muted' }, setting.override.by, ' ', when(setting.override.at)) : null],
+                        setting.override
+                            ? h('div', { class: 'muted' }, setting.override.by, ' ', when(setting.override.at)) : null],
                 },
                 { title: t('setting.allowed'), cell: (setting) => h('span', { lang: 'en' }, setting.allowed) },
             ],

@@ -31,7 +31,13 @@ export async function startReplay(filter, count) {
         title: t('replay.ask'), action: t('replay.begin.now'),
         content: [
             h('p', {}, tn('letters.chosen', count)),
-            field({ name: 'rate', label: t('replay.rate'), hint: t('replay.rate.hint'), inputmode: 'decimal', pattern: '[0-9]+([.][0-9]+)?' }),
+            field({
+                name: 'rate',
+                label: t('replay.rate'),
+                hint: t('replay.rate.hint'),
+                inputmode: 'decimal',
+                pattern: '[0-9]+([.][0-9]+)?',
+            }),
             field({ name: 'reset_retry_count', label: t('replay.reset'), type: 'checkbox', value: true }),
             field({ name: 'release', label: t('replay.release'), type: 'checkbox', hint: t('replay.release.hint') }),
             field({ name: 'resend_in_doubt', label: t('replay.resend'), type: 'checkbox', hint: t('replay.resend.hint') }),
@@ -57,5 +63,6 @@ function forecastFacts(answer) {
         })),
         facts(
             [t('replay.replies_only'), some(answer.replies_only)], [t('replay.held'), some(answer.held_conversations)],
-            [t('replay.left_out_in_doubt'), some(answer.left_out_in_doubt)], [t('replay.left_out_timers'), some(answer.left_out_timers)]));
+            [t('replay.left_out_in_doubt'), some(answer.left_out_in_doubt)],
+            [t('replay.left_out_timers'), some(answer.left_out_timers)]));
 }

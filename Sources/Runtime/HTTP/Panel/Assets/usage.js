@@ -17,20 +17,28 @@ export function usage(place) {
     place.root.append(form({
         action: t('action.show'), class: 'filter', submit: async (answers) => go(['usage'], answers),
     }, h('div', { class: 'fields' },
-        field({ name: 'days', label: t('usage.days'), value: days, options: spans.map((span) => [String(span), tn('usage.span', span)]) }),
+        field({
+            name: 'days',
+            label: t('usage.days'),
+            value: days,
+            options: spans.map((span) => [String(span), tn('usage.span', span)]),
+        }),
         field({ name: 'assistant', label: t('queue.assistant'), value: assistant, hint: t('usage.assistant.hint') }))));
     live(place, null, (signal) => get('admin/usage', { days, assistant }, signal), (found) => [
         h('p', { class: 'row' }, h('strong', {}, tn('usage.requests', found.total.requests)),
-            h('span', {}, t('usage.tokens', { prompt: number(found.total.prompt_tokens), completion: number(found.total.completion_tokens) })),
+            h('span', {}, t('usage.tokens', {
+                prompt: number(found.total.prompt_tokens), completion: number(found.total.completion_tokens),
+            })),
             h('span', {}, t('usage.cost_of', { cost: number(found.total.cost, 4) }))),
         sums(t('usage.by_assistant'), t('queue.assistant'), found.by_assistant),
         sums(t('usage.by_model'), t('usage.model'), found.by_model),
         table({
-            caption: t('usage.by_day'), rows: [...found.days].reverse(), key: (line) => `${line.day} ${line.assistant} ${line.model}`,
-            empty: t('usage.none'),
+            caption: t('usage.by_day'), rows: [...found.days].reverse(),
+            key: (line) => `${line.day} ${line.assistant} ${line.model}`, empty: t('usage.none'),
             columns: [
                 { title: t('usage.day'), cell: (line) => day(line.day) },
-                { title: t('queue.assistant'), cell: (line) => line.assistant }, { title: t('usage.model'), cell: (line) => line.model },
+                { title: t('queue.assistant'), cell: (line) => line.assistant },
+                { title: t('usage.model'), cell: (line) => line.model },
                 ...figures((line) => line),
             ],
         }),
@@ -39,7 +47,8 @@ export function usage(place) {
 
 function sums(caption, title, found) {
     return table({
-        caption, rows: Object.entries(found).sort((a, b) => b[1].cost - a[1].cost || b[1].requests - a[1].requests), key: ([name]) => name,
+        caption, key: ([name]) => name,
+        rows: Object.entries(found).sort((a, b) => b[1].cost - a[1].cost || b[1].requests - a[1].requests),
         empty: t('usage.none'), columns: [{ title, cell: ([name]) => name }, ...figures(([, sum]) => sum)],
     });
 }
