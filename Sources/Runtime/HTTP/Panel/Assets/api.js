@@ -60,7 +60,7 @@ async function exchange(method, path, { query = {}, body, signal }, who) {
     if (body !== undefined) headers['Content-Type'] = 'application/json';
     try {
         return await fetch(`../${path}${fields.size ? `?${fields}` : ''}`, {
-            method, headers, signal, credentials: 'omit', cache: 'no-store',
+            method, headers, signal, cache: 'no-store',
             body: body === undefined ? undefined : JSON.stringify(body),
         });
     } catch (error) {
