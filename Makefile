@@ -12,7 +12,7 @@ help: ## This list
 setup: ## Install what is missing to build (Debian/Ubuntu), or say what is
 	@scripts/setup
 
-setup-servers: ## The same for what tests and benchmarks start: Redis, PostgreSQL, PgBouncer, promtool
+setup-servers: ## The same for what tests and benchmarks start: Redis, PostgreSQL, PgBouncer, promtool, Chromium
 	@scripts/setup test
 
 run: setup ## Build and serve with CONFIG (examples/cardume.yaml)

@@ -88,6 +88,7 @@ let package = Package(
                 .embedInCode("RedisLog/Scripts/move.lua"),
                 .embedInCode("RedisLog/Scripts/settle.lua"), .embedInCode("FrontDoor/Scripts/take-place.lua"),
                 .embedInCode("Budgets/Scripts/lease.lua"), .embedInCode("HTTP/Admin/openapi.json"),
+                .embedInCode("HTTP/Panel/Assets"),
             ]
         ),
         .target(

@@ -15,10 +15,23 @@ public final class Breaker: Sendable {
         public let calls: Int
         public let errors: Int
         public let running: Int
+        /// What opened it; `nil` while closed.
+        public let opening: CircuitBreaker.Opening?
+        /// The latest call that failed and said why, whatever state that was in; `nil` for none.
+        public let latestFailure: Failure?
+        public let settings: CircuitBreaker.Settings
     }
+
+    public struct Failure: Hashable, Sendable {
+        public let reason: String
+        public let at: Timestamp
+    }
+
+    private static let longestReason = 300
 
     public let name: String
     private let machine: Mutex<CircuitBreaker>
+    private let latestFailure = Mutex<Failure?>(nil)
     private let clock: any RuntimeClock
     private let observer: any RuntimeObserver
     private let random: @Sendable () -> UInt64
@@ -41,7 +54,14 @@ public final class Breaker: Sendable {
         return self.run { $0.admit(at: $1, using: &generator) }
     }
 
-    public func finished(_ permit: CircuitBreaker.Permit, _ result: CircuitBreaker.CallResult) {
+    /// - Parameter reason: of a failure, for people. Defaults to nothing.
+    public func finished(
+        _ permit: CircuitBreaker.Permit, _ result: CircuitBreaker.CallResult, because reason: String? = nil
+    ) {
+        if result == .failure, let reason {
+            let failure = Failure(reason: String(reason.prefix(Self.longestReason)), at: self.clock.wallTime)
+            self.latestFailure.withLock { $0 = failure }
+        }
         self.run { $0.finished(permit, result, at: $1) }
     }
 
@@ -56,6 +76,7 @@ public final class Breaker: Sendable {
 
     public var status: Status {
         let wallTime = self.clock.wallTime
+        let failure = self.latestFailure.withLock { $0 }
         return self.run { machine, now in
             machine.advance(to: now)
             let (calls, errors) = machine.totals(at: now)
@@ -63,7 +84,8 @@ public final class Breaker: Sendable {
                 name: self.name, phase: machine.phase,
                 changedAt: machine.changedAt.map { wallTime.advanced(by: $0 - now) },
                 nextProbe: machine.nextProbe.map { wallTime.advanced(by: $0 - now) }, calls: calls, errors: errors,
-                running: machine.callsRunning)
+                running: machine.callsRunning, opening: machine.opening, latestFailure: failure,
+                settings: machine.settings)
         }
     }
 

@@ -42,13 +42,12 @@ final class GatewayServer: Sendable {
             return .postponed(cause: .breaker(self.breaker.name), delay: .zero)
         case .granted(let permit):
             let outcome = await self.channel.send(intent)
-            let result: CircuitBreaker.CallResult =
-                switch outcome {
-                case .accepted, .refused: .success
-                case .unavailable, .unknown: .failure
-                case .postponed: .ignored
-                }
-            self.breaker.finished(permit, result)
+            switch outcome {
+            case .accepted, .refused: self.breaker.finished(permit, .success)
+            case .unavailable(let reason), .unknown(let reason):
+                self.breaker.finished(permit, .failure, because: reason)
+            case .postponed: self.breaker.finished(permit, .ignored)
+            }
             return outcome
         }
     }

@@ -24,7 +24,7 @@ public struct GuardedModel: LanguageModel {
             self.breaker.finished(permit, .success)
             return response
         } catch let failure as TurnFailure {
-            self.breaker.finished(permit, Self.result(of: failure))
+            self.breaker.finished(permit, Self.result(of: failure), because: failure.description)
             if permit.isProbe, failure.isOutage, let delay = self.breaker.wait() {
                 throw TurnPostponement(.breaker(self.breaker.name), delay: delay)
             }

@@ -15,6 +15,10 @@ public final class RoutedChannel: MessageChannel {
         public let problem: String?
         /// The name of its circuit breaker.
         public let breaker: String
+        /// How a reply finds its server among the channel's.
+        public let policy: GatewayRouter.Policy
+        /// The number's pace through this process; see ``TokenBucket/Settings/perMinute``.
+        public let repliesPerMinute: Int
     }
 
     private struct State {
@@ -68,7 +72,7 @@ public final class RoutedChannel: MessageChannel {
         return zip(self.servers, Self.weighted(self.servers, settings)).map { server, weighted in
             Status(
                 channel: self.id, server: server.name, weight: weighted.weight, problem: server.problem,
-                breaker: server.breaker.name)
+                breaker: server.breaker.name, policy: settings.policy, repliesPerMinute: settings.pacing.perMinute)
         }
     }
 

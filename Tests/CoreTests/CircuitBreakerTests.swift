@@ -242,6 +242,7 @@ import Testing
             model.look(bed.now)
             guard bed.breaker.phase == model.phase else { return "\(bed.breaker.phase), not \(model.phase)" }
             guard bed.breaker.callsRunning == model.running.count else { return "calls that are out" }
+            guard (bed.breaker.opening == nil) == (model.phase == .closed) else { return "what opened it" }
             guard bed.breaker.phase != .halfOpen || bed.breaker.callsRunning <= settings.probes else { return "probes" }
         }
         return nil

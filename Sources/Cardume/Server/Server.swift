@@ -186,7 +186,10 @@ struct Server {
                 desk: AdminDesk(
                     database: storage.administration, usage: storage.usage, log: log, backlog: storage.backlog,
                     leases: storage.leases, operations: operations, queues: queues),
-                authenticator: AdminAuthenticator(now: now)
+                authenticator: AdminAuthenticator(now: now),
+                sight: ProcessSight(
+                    of: self.coordinator?.id.rawValue ?? Self.makeProcessName(), role: role, startedAt: clock.wallTime,
+                    leases: storage.leases, client: client, breakers: breakers, channels: self.channels, metrics: metrics)
             ) { AdminStatus(role: role, dispatcher: dispatcher) },
             scaling: ScalingAPI(board: scaling), traces: tracing?.traces, clock: { clock.wallTime }, logger: logger,
             metrics: metrics)
@@ -352,9 +355,8 @@ extension Coordinator {
         let dispatcher = Dispatcher(
             assistants: configuration.servedAssistants, lanes: configuration.lanes, shards: shards,
             settings: Dispatcher.Settings(configuration), environment: environment)
-        let host = ProcessInfo.processInfo.hostName.prefix { $0 != "." }
         self.init(
-            member: Member.ID("\(host)-\(UUID().uuidString.lowercased().prefix(8))"), leases: leases, dispatcher: dispatcher,
+            member: Member.ID(Server.makeProcessName()), leases: leases, dispatcher: dispatcher,
             interval: cluster?.interval ?? .milliseconds(500),
             handoverDeadline: cluster?.handoverDeadline ?? Self.defaultHandoverDeadline)
     }

@@ -72,6 +72,12 @@ public struct CircuitBreaker: Sendable {
         public let at: Duration
     }
 
+    /// What the window held when too much of it was errors.
+    public struct Opening: Hashable, Sendable {
+        public let calls: Int
+        public let errors: Int
+    }
+
     private enum State: Hashable {
         /// Goes to `open`.
         case closed
@@ -101,6 +107,8 @@ public struct CircuitBreaker: Sendable {
     /// Told to come back since the latest change.
     private var refusals = 0
     private var changes: [Change] = []
+    /// Why it is not closed; `nil` while it is. Probes that fail leave it as it was.
+    public private(set) var opening: Opening?
 
     public init(settings: Settings = Settings()) {
         self.settings = settings
@@ -198,6 +206,7 @@ public struct CircuitBreaker: Sendable {
             guard calls >= self.settings.minimumCalls, Double(errors) >= self.settings.errorRatio * Double(calls) else {
                 return
             }
+            self.opening = Opening(calls: calls, errors: errors)
             self.change(to: .open(until: now + self.settings.openFor), at: now)
         case .halfOpen:
             self.change(to: isError ? .open(until: now + self.settings.openFor) : .closed, at: now)
@@ -209,6 +218,7 @@ public struct CircuitBreaker: Sendable {
     private mutating func change(to state: State, at now: Duration) {
         let from = self.phase
         self.state = state
+        if state == .closed { self.opening = nil }
         self.since = now
         self.refusals = 0
         self.running = [:]

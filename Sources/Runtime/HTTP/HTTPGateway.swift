@@ -94,7 +94,10 @@ public struct HTTPGateway: Sendable {
             self.serve(router, "/metrics", [.get: { _, _ in Response(metrics: await page()) }])
         }
         for (path, handlers) in self.scaling?.routes ?? [] { self.serve(router, path, handlers) }
-        if let admin = self.admin { self.serve(admin, on: router) }
+        if let admin = self.admin {
+            self.serve(admin, on: router)
+            self.servePanel(on: router)
+        }
         guard doors else { return router }
         let evolution = self.metered(.evolution, isWebhook: true, self.evolution)
         self.serve(router, "/webhook/evolution", [.post: evolution])

@@ -11,10 +11,7 @@ extension AdminAPI {
     /// `GET /admin/conversations/{id}/explain`: asked of any process.
     func explainConversation(_ request: Request, _ context: Context) async throws -> Response {
         let conversation = try context.conversation
-        if let holder = request.headers[.cardumeHolder], !self.explainer.isMeant(holder) {
-            throw APIError(
-                status: .misdirectedRequest, code: "not_the_holder", message: "this process is not \(holder)")
-        }
+        try self.refuseIfMeantForAnother(request)
         let isForwarded = request.headers[.cardumeForwarded] != nil
         let forwarding =
             isForwarded
@@ -24,6 +21,12 @@ extension AdminAPI {
                 status: .notFound, code: "not_found", message: "nobody knows a conversation \"\(conversation)\"")
         }
         return try JSONAnswer(ExplanationBody(explanation, at: self.explainer.now)).response(from: request, context: context)
+    }
+
+    /// - Throws: an ``APIError`` with 421 when a process asks another one than this.
+    func refuseIfMeantForAnother(_ request: Request) throws {
+        guard let holder = request.headers[.cardumeHolder], !self.explainer.isMeant(holder) else { return }
+        throw APIError(status: .misdirectedRequest, code: "not_the_holder", message: "this process is not \(holder)")
     }
 }
 

@@ -77,16 +77,18 @@ public struct AdminAPI: Sendable {
     let explainer: ConversationExplainer
     let desk: AdminDesk
     let authenticator: AdminAuthenticator
+    let sight: ProcessSight
     let status: @Sendable () -> AdminStatus
 
     public init(
         live: LiveConfiguration, explainer: ConversationExplainer, desk: AdminDesk, authenticator: AdminAuthenticator,
-        status: @escaping @Sendable () -> AdminStatus
+        sight: ProcessSight, status: @escaping @Sendable () -> AdminStatus
     ) {
         self.live = live
         self.explainer = explainer
         self.desk = desk
         self.authenticator = authenticator
+        self.sight = sight
         self.status = status
     }
 
@@ -97,6 +99,10 @@ public struct AdminAPI: Sendable {
         AdminRoute("openapi.show", .get, "/admin/openapi.json", .viewer, Self.showDocument),
         AdminRoute("status.show", .get, "/admin/status", .viewer, Self.showStatus),
         AdminRoute("overview.show", .get, "/admin/overview", .viewer, Self.showOverview),
+
+        AdminRoute("gateways.list", .get, "/admin/gateways", .viewer, Self.listGateways),
+        AdminRoute("breakers.list", .get, "/admin/breakers", .viewer, Self.listBreakers),
+        AdminRoute("traffic.show", .get, "/admin/traffic", .viewer, Self.showTraffic),
 
         AdminRoute("queues.list", .get, "/admin/queues", .viewer, Self.listQueues),
         AdminRoute("queues.show", .get, "/admin/queues/:queue", .viewer, Self.showQueue),

@@ -10,7 +10,7 @@ public final class MetricsRegistry: Sendable {
     /// A source that takes longer is left out of the page.
     public static let sourceLimit: Duration = .seconds(1)
 
-    private let vectors: [any AnyMetricVector]
+    let vectors: [any AnyMetricVector]
     private let byName: [String: any AnyMetricVector]
     private let labelSetLimit: Int
     private let sourceLimit: Duration
