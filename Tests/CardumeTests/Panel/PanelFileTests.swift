@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import CardumeTrials
 import Foundation
 import Testing
 
