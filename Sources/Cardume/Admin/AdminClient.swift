@@ -83,7 +83,8 @@ struct AdminClient: Sendable {
             status = response.status.code
             answer = Data(buffer: try await response.body.collect(upTo: 16 << 20))
         } catch is NIOTooManyBytesError {
-            throw CommandFailure("the answer of \(self.url) is larger than 16 MiB; ask for less, with --limit where there is one")
+            throw CommandFailure(
+                "the answer of \(self.url) is larger than 16 MiB; ask for less, with --limit where there is one")
         } catch {
             throw CommandFailure("cannot reach \(self.url): \(error); is it running? --url or CARDUME_ADMIN_URL says where")
         }

@@ -50,7 +50,9 @@ struct ConversationCommand: AsyncParsableCommand {
         _ name: String, _ what: String, _ change: ConversationRequest, _ admin: AdminOptions
     ) async throws {
         let path = "conversations/\(HTTPAddress.segment(name))/\(what)"
-        try await admin.show("POST", path, body: change, as: ConversationChangedBody.self) { "\($0.conversation): \($0.status)" }
+        try await admin.show("POST", path, body: change, as: ConversationChangedBody.self) {
+            "\($0.conversation): \($0.status)"
+        }
     }
 
     struct Hold: AsyncParsableCommand {
@@ -62,7 +64,8 @@ struct ConversationCommand: AsyncParsableCommand {
         @Option(help: "Why; kept in the audit log.") var reason: String?
 
         func run() async throws {
-            try await ConversationCommand.change(self.conversation, "hold", ConversationRequest(reason: self.reason), self.admin)
+            try await ConversationCommand.change(
+                self.conversation, "hold", ConversationRequest(reason: self.reason), self.admin)
         }
     }
 
@@ -74,7 +77,8 @@ struct ConversationCommand: AsyncParsableCommand {
         @Option(help: "Why; kept in the audit log.") var reason: String?
 
         func run() async throws {
-            try await ConversationCommand.change(self.conversation, "release", ConversationRequest(reason: self.reason), self.admin)
+            try await ConversationCommand.change(
+                self.conversation, "release", ConversationRequest(reason: self.reason), self.admin)
         }
     }
 

@@ -26,7 +26,8 @@ struct QueueCommand: AsyncParsableCommand {
         @Argument(help: "An assistant, or `ASSISTANT@LANE`.") var queue: String
 
         func run() async throws {
-            try await self.admin.show("GET", "queues/\(HTTPAddress.segment(self.queue))", as: QueueDetailBody.self, \.description)
+            try await self.admin.show(
+                "GET", "queues/\(HTTPAddress.segment(self.queue))", as: QueueDetailBody.self, \.description)
         }
     }
 

@@ -86,9 +86,9 @@ struct MetricGrowth: Sendable {
         return growth
     }
 
-    /// In a second; `nil` for a name that no process knows.
-    func rate(_ name: String, where isMeant: (MetricFigures.Labels) -> Bool = { _ in true }) -> Double? {
-        self.growth(name, where: isMeant)[[]].map { $0 / self.seconds }
+    /// In a second, all together.
+    func rate(_ name: String, where isMeant: (MetricFigures.Labels) -> Bool = { _ in true }) -> Double {
+        self.growth(name, where: isMeant).values.reduce(0, +) / self.seconds
     }
 
     /// Processor time of the process at an address, in a second.

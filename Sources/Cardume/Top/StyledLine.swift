@@ -46,8 +46,11 @@ struct StyledLine: Equatable, Sendable {
 
     var width: Int { self.spans.reduce(0) { $0 + TextWidth.of($1.text) } }
 
-    /// Without styles.
-    var plain: String { self.spans.map(\.text).joined() }
+    /// Without styles, and without white space at its end.
+    var plain: String {
+        let text = self.spans.map(\.text).joined()
+        return String(text[..<(text.lastIndex { $0 != " " }.map { text.index(after: $0) } ?? text.startIndex)])
+    }
 
     /// At most `width` columns, the last of them `…` where something is missing.
     func cut(to width: Int) -> StyledLine {

@@ -62,17 +62,23 @@ extension TopFigures {
 
     private static func totals(_ now: TopReading, _ fleet: Fleet, _ growth: MetricGrowth?) -> Totals {
         var totals = Totals()
-        totals.loadLevel = fleet.pages.compactMap { $0.state("cardume_overall_load_level", "level") }
+        totals.loadLevel =
+            fleet.pages.compactMap { $0.state("cardume_overall_load_level", "level") }
             .compactMap(LoadLevel.init).max()?.rawValue
         let depths = fleet.highest("cardume_queue_depth", by: ["assistant", "lane"])
         totals.depth = depths.isEmpty ? nil : depths.values.reduce(0, +)
         let inFlight = fleet.highest("cardume_turns_in_flight", by: ["assistant"])
         totals.inFlight = inFlight.isEmpty ? nil : inFlight.values.reduce(0, +)
-        totals.receivedPerSecond = growth?.rate("cardume_messages_received_total") { $0["outcome"] != "duplicate" }
-        totals.finishedPerSecond = growth?.rate("cardume_messages_finished_total")
-        totals.repliesPerSecond = growth?.rate("cardume_replies_total") { $0["outcome"] == "accepted" }
-        totals.retriesPerSecond = growth?.rate("cardume_turn_retries_total")
-        totals.deadLettersPerSecond = growth?.rate("cardume_dead_letters_total")
+        let roles = Set(fleet.pages.flatMap { $0["cardume_build_info"].keys.map { $0["role"] ?? "" } })
+        if let growth, !roles.isDisjoint(with: ["run", "gateway"]) {
+            totals.receivedPerSecond = growth.rate("cardume_messages_received_total") { $0["outcome"] != "duplicate" }
+        }
+        if let growth, !roles.isDisjoint(with: ["run", "worker"]) {
+            totals.finishedPerSecond = growth.rate("cardume_messages_finished_total")
+            totals.repliesPerSecond = growth.rate("cardume_replies_total") { $0["outcome"] == "accepted" }
+            totals.retriesPerSecond = growth.rate("cardume_turn_retries_total")
+            totals.deadLettersPerSecond = growth.rate("cardume_dead_letters_total")
+        }
         totals.deadLetters = now.overview?.dead_letters.total
         totals.deadLettersLatestHour = now.overview?.dead_letters.latest_hour
         totals.runningReplays = now.overview?.running_replays
@@ -135,12 +141,13 @@ extension TopFigures {
         let latencies = fleet.highest("cardume_adaptive_latency_seconds", by: both)
         let paused = fleet.highest("cardume_assistant_paused", by: ["assistant"])
         return fleet.sums("cardume_slots_in_use", by: both).compactMap { key, inUse in
-            let isIdle = inUse == 0 && waiting[key] ?? 0 == 0 && laneLimits[key] == nil && adaptive[key] == nil
-            // Of an assistant without work, one line is enough.
+            let limit = laneLimits[key] ?? limits[[key[0]]]
+            let isIdle = inUse == 0 && waiting[key] ?? 0 == 0 && laneLimits[key] == nil && adaptive[key] ?? limit == limit
+            // Of an assistant's lanes without work, one is enough.
             guard !isIdle || key[1] == Lane.light.rawValue else { return nil }
             return Slots(
                 assistant: key[0], lane: key[1], inUse: inUse, waiting: waiting[key] ?? 0,
-                limit: laneLimits[key] ?? limits[[key[0]]], adaptiveLimit: adaptive[key], baselineSeconds: baselines[key],
+                limit: limit, adaptiveLimit: adaptive[key], baselineSeconds: baselines[key],
                 latencySeconds: latencies[key], paused: paused[[key[0]]] == 1)
         }
     }

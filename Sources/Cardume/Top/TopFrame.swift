@@ -37,7 +37,7 @@ struct TopFrame: Sendable {
     }
 
     /// For pipes: without escapes.
-    var text: String { self.lines.map { $0.text(.none) + "\n" }.joined() }
+    var text: String { self.lines.map { $0.plain + "\n" }.joined() }
 
     private static func head(_ figures: TopFigures, _ screen: TopScreen) -> [StyledLine] {
         let totals = figures.totals
@@ -56,7 +56,7 @@ struct TopFrame: Sendable {
         let isDying = totals.deadLettersPerSecond ?? 0 > 0
         letters.append("\(Short.rate(totals.deadLettersPerSecond))/s", isDying ? .bad : .plain)
         if let total = totals.deadLetters {
-            letters.append(", \(Short.count(total)) kept, \(Short.count(totals.deadLettersLatestHour)) of this hour")
+            letters.append(", \(Short.count(total)) kept, \(Short.count(totals.deadLettersLatestHour)) in the last hour")
         }
         if let replays = totals.runningReplays, replays > 0 {
             letters.append("  \(replays) \(replays == 1 ? "replay" : "replays")", .warning)

@@ -110,16 +110,20 @@ struct TopViews {
                     Cell(Short.rate(gateway.failuresPerSecond), gateway.failuresPerSecond ?? 0 > 0 ? .bad : .plain),
                 ]
             }, empty: "no gateway is in use")
-        let breakers = self.figures.breakers.sorted { ($0.state == "closed" ? 1 : 0, $0.breaker) < ($1.state == "closed" ? 1 : 0, $1.breaker) }
-        lines += [StyledLine()] + self.table(
-            [.name("BREAKER"), .name("STATE"), .number("PROCS", rank: 1)],
-            breakers.map { breaker in
-                [
-                    Cell(breaker.breaker),
-                    Cell(breaker.state, breaker.state == "open" ? .bad : breaker.state == "closed" ? .good : .warning),
-                    Cell("\(breaker.processes)/\(breaker.of)"),
-                ]
-            }, empty: "no circuit breaker has been used")
+        let breakers = self.figures.breakers.sorted {
+            ($0.state == "closed" ? 1 : 0, $0.breaker) < ($1.state == "closed" ? 1 : 0, $1.breaker)
+        }
+        lines +=
+            [StyledLine()]
+            + self.table(
+                [.name("BREAKER"), .name("STATE"), .number("PROCS", rank: 1)],
+                breakers.map { breaker in
+                    [
+                        Cell(breaker.breaker),
+                        Cell(breaker.state, breaker.state == "open" ? .bad : breaker.state == "closed" ? .good : .warning),
+                        Cell("\(breaker.processes)/\(breaker.of)"),
+                    ]
+                }, empty: "no circuit breaker has been used")
         lines += [StyledLine()] + self.models
         return lines
     }
@@ -182,7 +186,10 @@ struct TopViews {
         guard !self.figures.topErrors.isEmpty else { return lines }
         lines += [StyledLine(), StyledLine("Dead letters of the last hour, by error", .bold)]
         lines += TopTable(
-            [.name("ERROR"), .number("COUNT"), .number("CONVERSATIONS", rank: 1), .number("EXAMPLE", rank: 2), .name("LAST", rank: 3)],
+            [
+                .name("ERROR"), .number("COUNT"), .number("CONVERSATIONS", rank: 1), .number("EXAMPLE", rank: 2),
+                .name("LAST", rank: 3),
+            ],
             self.figures.topErrors.map { error in
                 [
                     Cell(error.fingerprint), Cell(Short.count(error.count)), Cell(Short.count(error.conversations)),
@@ -205,7 +212,9 @@ struct TopViews {
             rows.map { process in
                 [
                     Cell(process.process), Cell(process.role ?? "-"),
-                    Cell(process.problem ?? process.phase ?? "-", process.problem != nil ? .bad : process.phase == "ready" ? .good : .warning),
+                    Cell(
+                        process.problem ?? process.phase ?? "-",
+                        process.problem != nil ? .bad : process.phase == "ready" ? .good : .warning),
                     Cell(Short.percent(process.cpu)), Cell(Short.bytes(process.memoryBytes)), Cell(Short.count(process.turns)),
                     Cell(Short.count(process.partitions)), Cell(Short.count(process.conversations)), Cell(process.address),
                     Cell(process.version ?? "-"),

@@ -56,7 +56,8 @@ final class PseudoTerminal: Sendable {
     var frame: [String] {
         let frames = self.output.components(separatedBy: "\u{1B}[H")
         guard let last = frames.last(where: { $0.hasSuffix("\u{1B}[J") }) else { return [] }
-        return last.replacing(#/\u{1B}\[[0-9;]*[A-Za-z]/#, with: "").components(separatedBy: "\r\n")
+        return last.replacing(#/\u{1B}\[[0-9;]*[A-Za-z]/#, with: "").replacingOccurrences(of: "\r", with: "")
+            .components(separatedBy: "\n")
     }
 
     func shows(_ text: String) async throws {

@@ -10,7 +10,8 @@ import Testing
     /// A reading at a time, of pages by address; `nil` for one that does not answer.
     static func reading(_ seconds: Double, _ pages: [String: String?]) -> TopReading {
         var reading = TopReading(
-            time: Timestamp(milliseconds: 1_795_176_000_000 + Int64(seconds * 1_000)), uptime: .milliseconds(Int(seconds * 1_000)))
+            time: Timestamp(milliseconds: 1_795_176_000_000 + Int64(seconds * 1_000)),
+            uptime: .milliseconds(Int(seconds * 1_000)))
         reading.processes = pages.sorted { $0.key < $1.key }.map { address, page in
             TopReading.Process(
                 name: address, address: address, figures: page.map { MetricFigures($0 + "\n") },
@@ -23,6 +24,7 @@ import Testing
 
     private static func finished(_ count: Int, depth: Int) -> String {
         Self.page(
+            #"cardume_build_info{role="worker",version="1"} 1"#,
             #"cardume_messages_finished_total{assistant="suporte"} \#(count)"#,
             #"cardume_queue_depth{assistant="suporte",lane="light"} \#(depth)"#,
             #"cardume_slots_in_use{assistant="suporte",lane="light"} 3"#, #"cardume_slots_limit{assistant="suporte"} 8"#)
@@ -66,7 +68,8 @@ import Testing
                 #"cardume_turn_wait_seconds_bucket{assistant="suporte",le="\#(bound)"} \#(count * scale)"#
             }.joined(separator: "\n")
         }
-        let figures = TopFigures(Self.reading(2, ["a": page(3), "b": page(2)]), since: Self.reading(1, ["a": page(2), "b": page(1)]))
+        let figures = TopFigures(
+            Self.reading(2, ["a": page(3), "b": page(2)]), since: Self.reading(1, ["a": page(2), "b": page(1)]))
         let latency = try #require(figures.latencies.first)
         #expect(latency.what == "wait" && latency.of == "suporte" && latency.perSecond == 200)
         #expect(abs(latency.p50 - 0.3) < 1e-9 && abs(latency.p95 - 0.75) < 1e-9 && abs(latency.p99 - 0.95) < 1e-9)

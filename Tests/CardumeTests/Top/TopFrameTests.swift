@@ -17,10 +17,12 @@ import Testing
                 #"cardume_queue_depth{assistant="\#(name)",lane="light"} \#(index * 1_000)"#,
                 #"cardume_oldest_message_seconds{assistant="\#(name)",lane="light"} \#(90 - index)"#,
                 #"cardume_slots_in_use{assistant="\#(name)",lane="light"} \#(index)"#,
-                #"cardume_slots_limit{assistant="\#(name)"} 3"#, #"cardume_adaptive_limit{assistant="\#(name)",lane="light"} 2"#,
+                #"cardume_slots_limit{assistant="\#(name)"} 3"#,
+                #"cardume_adaptive_limit{assistant="\#(name)",lane="light"} 2"#,
                 #"cardume_gateway_server_up{channel="\#(name)",server="a"} \#(index % 2)"#,
                 #"cardume_breaker_state{breaker="\#(name)",state="open"} \#(index % 2)"#,
-                #"cardume_model_endpoint_limit{endpoint="\#(name)"} 20"#, #"cardume_dead_letters_total{assistant="\#(name)",category="timeout"} 7"#,
+                #"cardume_model_endpoint_limit{endpoint="\#(name)"} 20"#,
+                #"cardume_dead_letters_total{assistant="\#(name)",category="timeout"} 7"#,
                 #"cardume_turn_wait_seconds_bucket{assistant="\#(name)",le="1"} SCALE"#,
                 #"cardume_turn_wait_seconds_bucket{assistant="\#(name)",le="+Inf"} SCALE"#,
             ]
@@ -63,7 +65,7 @@ import Testing
         }
         #expect(header(100) == ["QUEUE", "DEPTH", "OLDEST", "RUN", "WAIT", "IN/S", "OUT/S", "PROCS", "STATE"])
         var shown = header(100).count
-        for columns in stride(from: 100, through: 12, by: -1) {
+        for columns in stride(from: 100, through: 13, by: -1) {
             let titles = header(columns)
             #expect(titles.count <= shown && titles.prefix(2) == ["QUEUE", "DEPTH"], "\(columns): \(titles)")
             shown = titles.count
@@ -80,7 +82,8 @@ import Testing
 
     @Test func textIsAsWideAsTerminalsDrawIt() {
         let widths = [
-            ("abc", 3), ("東京", 4), ("🐟", 2), ("👩‍👩‍👧", 2), ("e\u{301}", 1), ("❤️", 2), ("🇧🇷", 2), ("…", 1), ("", 0), ("한글", 4), ("─", 1),
+            ("abc", 3), ("東京", 4), ("🐟", 2), ("👩‍👩‍👧", 2), ("e\u{301}", 1), ("❤️", 2), ("🇧🇷", 2), ("…", 1), ("", 0), ("한글", 4),
+            ("─", 1),
         ]
         for (text, width) in widths { #expect(TextWidth.of(text) == width, "\(text)") }
         #expect(TextWidth.prefix("a東b", 2) == "a" && TextWidth.prefix("a東b", 3) == "a東")
@@ -92,14 +95,17 @@ import Testing
         var figures = Self.figures
         figures.topErrors = [
             TopFigures.TopError(
-                fingerprint: "bad \u{1B}[2J\u{7}\nnext\u{202E}line\u{9B}31m", count: 1, conversations: 1, lastAt: "", exampleID: 1)
+                fingerprint: "bad \u{1B}[2J\u{7}\nnext\u{202E}line\u{9B}31m", count: 1, conversations: 1, lastAt: "",
+                exampleID: 1)
         ]
         figures.problems = ["\u{1B}]0;title\u{7}"]
         let frame = TopFrame(figures, Self.screen(.errors), columns: 120, rows: 60)
         for line in frame.lines {
             let text = line.text(.colour)
             let left = text.replacing(#/\u{1B}\[[0-9;]*m/#, with: "")
-            #expect(left.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) && $0 != "\u{202E}" }, "\(text.debugDescription)")
+            #expect(
+                left.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) && $0 != "\u{202E}" },
+                "\(text.debugDescription)")
         }
         #expect(frame.lines.contains { $0.plain.contains("bad ·[2J··next·line·31m") })
     }
@@ -116,7 +122,8 @@ import Testing
         let first = TopFrame(nil, columns: 80, rows: 24)
         #expect(first.lines.first?.plain == "cardume top: asking…")
         let text = TopFrame(Self.figures, Self.screen(.processes), columns: 100, rows: 24).text
-        #expect(text.contains("! /admin: answered 401") && text.contains("1/2 processes") && text.contains("nobody listens there"))
+        #expect(
+            text.contains("! /admin: answered 401") && text.contains("1/2 processes") && text.contains("nobody listens there"))
         let empty = TopFigures(TopFigureTests.reading(1, [:]), since: nil)
         for view in TopScreen.View.allCases {
             #expect(TopFrame(empty, Self.screen(view), columns: 80, rows: 24).lines.count == 24)

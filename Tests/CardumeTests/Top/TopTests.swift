@@ -117,7 +117,8 @@ import Testing
         try await deployment.start()
         let (port, folder) = (try deployment.port, deployment.folder.path)
         let once = try await Self.call(["--once", "--interval", "0.2"], Self.environment(port), folder: folder)
-        #expect(once.status == 0 && once.output.contains("1/1 processes") && once.output.contains("PROCESSES"), "\(once.output)")
+        #expect(
+            once.status == 0 && once.output.contains("1/1 processes") && once.output.contains("PROCESSES"), "\(once.output)")
         #expect(!once.output.contains("\u{1B}"))
         print(once.output)
         let stranger = try await Self.call(
@@ -188,9 +189,11 @@ import Testing
         workers[1].process.signal(SIGKILL)
         await workers[1].process.end()
         let missing = try await ask(gateway.port)
-        #expect(missing.processes.contains { $0.problem == "nobody listens there" } || missing.processes.count == 2, "\(missing)")
+        #expect(
+            missing.processes.contains { $0.problem == "nobody listens there" } || missing.processes.count == 2, "\(missing)")
         let versions = try await deployment.call(["migrate", "status", "--json"])
-        #expect(versions.status == 0 && versions.output.hasPrefix(#"[{"name":"#) && versions.output.contains(#""state":"applied""#))
+        #expect(
+            versions.status == 0 && versions.output.hasPrefix(#"[{"name":"#) && versions.output.contains(#""state":"applied""#))
         for process in [workers[0].process, gateway.process] { process.signal(SIGTERM) }
         for process in [workers[0].process, gateway.process] { #expect(await process.end() == 0) }
     }

@@ -138,7 +138,8 @@ import Testing
         let job = try await Self.job(bed, id)
         #expect(job.state == .cancelled && job.progress.answered == 1 && job.progress.pending == 2)
         #expect(
-            try await store.create(Self.all(), Self.fast, by: "ana", reason: nil).job != nil, "the others may be asked for again")
+            try await store.create(Self.all(), Self.fast, by: "ana", reason: nil).job != nil,
+            "the others may be asked for again")
     }
 
     @Test(arguments: Kind.allCases) func whoHasLostAJobChangesNothing(_ kind: Kind) async throws {

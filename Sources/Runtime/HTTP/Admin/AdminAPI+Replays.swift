@@ -46,7 +46,8 @@ extension AdminAPI {
         let (before, limit) = (try self.before(request), try self.limit(request, default: 20, most: 100))
         let jobs = try await self.asking { try await self.desk.replays.jobs(before: before, limit: limit) }
         return try self.answer(
-            ReplayListBody(replays: jobs.map { ReplayBody($0) }, next: jobs.count == limit ? jobs.last?.id : nil), request, context)
+            ReplayListBody(replays: jobs.map { ReplayBody($0) }, next: jobs.count == limit ? jobs.last?.id : nil), request,
+            context)
     }
 
     func cancelReplay(_ request: Request, _ context: Context) async throws -> Response {

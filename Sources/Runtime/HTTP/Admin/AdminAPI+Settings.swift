@@ -55,7 +55,8 @@ extension AdminAPI {
         let author = try self.author(context, body.reason ?? "rollback to \(body.to)")
         context.note?.write("to \(body.to)", body.reason)
         let changes = try await self.answering { try await self.live.rollBack(to: body.to, by: author) }
-        return try JSONAnswer(ChangesBody(changes: changes.map(ChangeBody.init(listed:)))).response(from: request, context: context)
+        return try JSONAnswer(ChangesBody(changes: changes.map(ChangeBody.init(listed:)))).response(
+            from: request, context: context)
     }
 
     func showChange(_ request: Request, _ context: Context) async throws -> Response {
@@ -72,7 +73,8 @@ extension AdminAPI {
         }
         let path = request.query("path")
         let changes = try await self.answering { try await self.live.history(of: path, limit: limit) }
-        return try JSONAnswer(ChangesBody(changes: changes.map(ChangeBody.init(listed:)))).response(from: request, context: context)
+        return try JSONAnswer(ChangesBody(changes: changes.map(ChangeBody.init(listed:)))).response(
+            from: request, context: context)
     }
 
     private func answer(
