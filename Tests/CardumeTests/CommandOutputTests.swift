@@ -58,6 +58,23 @@ import Testing
         #expect(text.status == 0 && (try? JSONSerialization.jsonObject(with: Data(text.output.utf8))) == nil)
     }
 
+    @Test func aTrialsOutcomeIsPrintedAsJSON() async throws {
+        let folder = TemporaryFolder()
+        let trace = try await Self.call(["autoscale", "trace", "steady"], folder: folder.path)
+        try Data((trace.output + "\n").utf8).write(to: URL(filePath: folder.path + "/steady.csv"))
+        let manifest = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../k8s/overlays/prometheus-adapter/hpa-worker.yaml").standardizedFileURL.path
+        let (status, output) = try await Self.call(
+            ["autoscale", "simulate", "--manifest", manifest, "--trace", "steady.csv", "--json"], folder: folder.path)
+        struct Outcome: Decodable {
+            let messages: Double
+            let peak_replicas: Int
+            let verdict: [String]
+        }
+        let outcome = try JSONDecoder().decode(Outcome.self, from: Data(output.utf8))
+        #expect(status == 0 && outcome.messages > 0 && outcome.peak_replicas >= 2 && !outcome.verdict.isEmpty, "\(output)")
+    }
+
     // MARK: Completions
 
     private struct Help: Decodable {

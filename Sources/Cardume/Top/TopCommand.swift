@@ -39,7 +39,7 @@ struct TopCommand: AsyncParsableCommand {
         if self.once || self.json || !Terminal.isThere {
             hasAnswer = await run.print(as: self.json ? .json : .text, isOnce: self.once)
         } else {
-            await run.show(on: Terminal())
+            await run.show()
             hasAnswer = true
         }
         try? await client.shutDown()

@@ -142,7 +142,7 @@ extension TopFigures {
         let paused = fleet.highest("cardume_assistant_paused", by: ["assistant"])
         return fleet.sums("cardume_slots_in_use", by: both).compactMap { key, inUse in
             let limit = laneLimits[key] ?? limits[[key[0]]]
-            let isIdle = inUse == 0 && waiting[key] ?? 0 == 0 && laneLimits[key] == nil && adaptive[key] ?? limit == limit
+            let isIdle = inUse == 0 && waiting[key] ?? 0 == 0 && adaptive[key] ?? limit == limit
             // Of an assistant's lanes without work, one is enough.
             guard !isIdle || key[1] == Lane.light.rawValue else { return nil }
             return Slots(

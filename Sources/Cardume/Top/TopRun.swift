@@ -29,14 +29,17 @@ struct TopRun {
     // MARK: On a terminal
 
     /// Until somebody quits or a signal comes. However it ends, the terminal is as it was.
-    func show(on terminal: Terminal) async {
+    func show() async {
+        // Before the terminal is another one: from then on nothing may end this process but this function.
+        let signals = await UnixSignalsSequence(trapping: [.sigint, .sigterm, .sighup, .sigwinch])
+        let terminal = Terminal()
         defer { terminal.restore() }
         let (events, continuation) = AsyncStream<Event>.makeStream()
         Terminal.readKeys { continuation.yield(.typed($0)) }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.read(every: self.interval) { continuation.yield(.reading($0)) } }
             group.addTask {
-                for await signal in await UnixSignalsSequence(trapping: [.sigint, .sigterm, .sighup, .sigwinch]) {
+                for await signal in signals {
                     continuation.yield(signal == .sigwinch ? .resized : .end)
                 }
             }

@@ -164,7 +164,9 @@ struct TopViews {
                     Cell(latency.what), Cell(latency.of.isEmpty ? "-" : latency.of), Cell(Short.rate(latency.perSecond)),
                     Cell(Short.seconds(latency.p50)), Cell(Short.seconds(latency.p95)), Cell(Short.seconds(latency.p99)),
                 ]
-            }, empty: "nothing ended in the last ten seconds")
+            },
+            empty: self.figures.windowSeconds.map { "nothing ended in the last \(Short.seconds($0))" }
+                ?? "asked once: no rates yet")
     }
 
     private var errors: [StyledLine] {
