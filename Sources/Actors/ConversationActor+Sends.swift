@@ -87,8 +87,10 @@ extension ConversationActor {
         let lead = channel.lead(for: intent)
         if lead.pause > .zero { try await self.wait(lead.pause, for: .pacing) }
         guard lead.typing > .zero else { return }
-        async let _ = channel.showTyping(for: intent, lasting: lead.typing)
-        try await self.wait(lead.typing, for: .pacing)
+        try await self.inTrace {
+            async let _ = channel.showTyping(for: intent, lasting: lead.typing)
+            try await self.wait(lead.typing, for: .pacing)
+        }
     }
 
     private func report(_ intent: SendIntent, after earlier: SendIntent, receivedAt: Timestamp) {

@@ -89,9 +89,9 @@ extension ConversationActor {
         return try await ServiceContext.$current.withValue(context) { try await body() }
     }
 
-    /// Runs `body` in a span of its own.
+    /// Runs `body` in a span of its own, or where nobody makes any as ``inTrace(_:)``.
     func inSpan<Result>(_ name: String, _ body: () async throws -> Result) async throws -> Result {
-        guard let trace = self.trace, let traces = self.environment.traces else { return try await body() }
+        guard let trace = self.trace, let traces = self.environment.traces else { return try await self.inTrace(body) }
         let span: any Span = traces.tracer.startSpan(name, context: trace.context)
         defer { span.end() }
         do {

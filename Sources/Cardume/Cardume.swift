@@ -13,7 +13,8 @@ struct Cardume: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, WorkerCommand.self, GatewayCommand.self, ExporterCommand.self, MigrateCommand.self,
             ConfigCommand.self, MetricsCommand.self, AutoscaleCommand.self, TuneCommand.self, PauseCommand.self,
-            ResumeCommand.self, ExplainCommand.self, QueueCommand.self, DeadLetterCommand.self, ConversationCommand.self,
+            ResumeCommand.self, ExplainCommand.self, TopCommand.self, QueueCommand.self, DeadLetterCommand.self,
+            ConversationCommand.self,
             ReportCommand.self, AdminCommand.self, SandboxCommand.self, DemoCommand.self,
         ]
     )

@@ -152,6 +152,50 @@ import Testing
         #expect(refused.headers["x-trace-id"]?.utf8.count == 32)
     }
 
+    /// Whoever cannot show that they may leaves no span, whatever trace they name; the answer has its id all the same.
+    @Test func strangersLeaveNoSpans() async throws {
+        let running = try await RunningCollector()
+        let deployment = try await Deployment()
+        try await deployment.start(environment: Self.environment(running))
+        let sampled = ["traceparent": Self.parent]
+        let key = ["apikey": "errada"]
+        let tries: [(String, String, [String: String], Int)] = [
+            ("POST", "/webhook/evolution", key, 401), ("POST", "/webhook/meta", ["X-Hub-Signature-256": "sha256=00"], 401),
+            ("GET", "/webhook/meta?hub.mode=subscribe&hub.verify_token=x&hub.challenge=1", [:], 403),
+            ("POST", "/v1/messages", ["Authorization": "Bearer errado"], 401), ("GET", "/v1/messages", [:], 405),
+            ("POST", "/v1/conversations/loja:1/release", [:], 401), ("POST", "/v1/nowhere", [:], 404),
+        ]
+        for (method, path, headers, status) in tries {
+            let answer = try await deployment.request(
+                method, path, headers: headers.merging(sampled) { $1 }, body: method == "POST" ? Array("{}".utf8) : nil)
+            #expect(answer.status == status, "\(method) \(path): \(answer.body)")
+            #expect(answer.headers["x-trace-id"] == Self.traceID, "\(method) \(path)")
+        }
+        try await deployment.deliver(Load.contact(0), "M1", "oi")
+        try await deployment.settle(replies: 1)
+        #expect(try await deployment.terminate() == 0)
+        let spans = running.collector.spans
+        #expect(spans.filter { $0.kind == 2 }.map(\.name) == ["POST /webhook/evolution"])
+        #expect(!spans.contains { $0.traceID == Self.traceID })
+    }
+
+    /// What is asked of a gateway beside sending belongs to the message's trace, too.
+    @Test func presencesAndSearchesCarryTheTrace() async throws {
+        var options = ClusterDeployment.Options()
+        options.channel = "typing: { per_character: 1ms }"
+        (options.sandbox.sendFaults, options.sandbox.sendFault) = (1, .errorAfterSend)
+        let deployment = try await ClusterDeployment(options)
+        try await deployment.startGateway()
+        _ = try await deployment.startWorkers(1)
+        try await deployment.balance(over: 1)
+        _ = try await Self.post(deployment, "M1", "um", ["traceparent": Self.parent])
+        try await deployment.settle(replies: 1)
+        let sent = deployment.sandbox.traceparents
+        let paths = Set(sent.map { $0.path.split(separator: "/").prefix(2).joined(separator: "/") })
+        #expect(paths == ["v1/chat", "chat/sendPresence", "message/sendText", "chat/findMessages"], "\(sent)")
+        #expect(sent.allSatisfy { $0.traceparent == Self.parent }, "\(sent)")
+    }
+
     /// A collector that hangs or refuses costs spans, not messages.
     @Test func aBadCollectorDelaysNobody() async throws {
         let running = try await RunningCollector()

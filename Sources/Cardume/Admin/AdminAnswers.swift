@@ -1,26 +1,8 @@
+import CardumeRuntime
 import Foundation
 
-/// A setting as the admin API shows it.
-struct SettingAnswer: Decodable {
-    struct Override: Decodable {
-        let value: String
-        let by: String
-        let at: String
-        let expires_at: String?
-        let reason: String?
-    }
-    let path: String
-    let value: String?
-    let source: String?
-    let `default`: String?
-    let configured: String?
-    let allowed: String
-    let summary: String
-    let live: Bool
-    let secret: Bool
-    let `override`: Override?
-    let not_in_force: NotInForce?
-
+extension SettingBody {
+    /// On one line of a table.
     var shownValue: String { self.secret ? "********" : self.value.map(Table.oneLine) ?? "(none)" }
 
     /// Where the value comes from, in a few words.
@@ -29,15 +11,16 @@ struct SettingAnswer: Decodable {
         return "set by \(override.by)" + (override.expires_at.map { " until \(Table.time($0))" } ?? "")
     }
 
+    /// The whole of it: values are not cut.
     var description: String {
+        func whole(_ value: String?) -> String { value.map { $0.isEmpty ? "(empty)" : $0 } ?? "(none)" }
         var lines = [
-            "\(self.path) = \(self.shownValue)  (\(self.source ?? "no value"))", "  \(self.summary)",
-            "  allowed: \(self.allowed)",
-            "  default: \(self.default.map(Table.oneLine) ?? "(none)")",
+            "\(self.path) = \(self.secret ? "********" : whole(self.value))  (\(self.source ?? "no value"))",
+            "  \(self.summary)", "  allowed: \(self.allowed)", "  default: \(whole(self.default))",
         ]
         if let override = self.override {
             lines.append("  set by \(override.by), \(Table.time(override.at))" + (override.reason.map { ": \($0)" } ?? ""))
-            lines.append("  without it: \(self.configured.map(Table.oneLine) ?? "(none)")")
+            lines.append("  without it: \(whole(self.configured))")
             if let end = override.expires_at { lines.append("  until \(Table.time(end))") }
         }
         if let refused = self.not_in_force {
@@ -48,29 +31,26 @@ struct SettingAnswer: Decodable {
     }
 }
 
-struct NotInForce: Decodable {
-    let path: String
-    let problem: String
-    let `override`: SettingAnswer.Override
+extension SettingListBody {
+    /// A table; long values are cut.
+    ///
+    /// - Parameter all: those at their default, too.
+    func text(all: Bool) -> String {
+        let shown = self.settings.filter { all || $0.source != "default" && $0.source != nil }
+        var lines = [
+            Table.text(
+                ["SETTING", "VALUE", "FROM", "ALLOWED"], shown.map { [$0.path, $0.shownValue, $0.origin, $0.allowed] })
+        ]
+        lines += self.not_in_force.map { refused in
+            "NOT IN FORCE: \(refused.path) = \(Table.oneLine(refused.override.value)): \(refused.problem)"
+        }
+        let others = self.settings.count - shown.count
+        if others > 0 { lines.append("\(others) more are at their default; --all shows them") }
+        return lines.joined(separator: "\n")
+    }
 }
 
-struct SettingListAnswer: Decodable {
-    let version: Int64?
-    let settings: [SettingAnswer]
-    let not_in_force: [NotInForce]
-}
-
-struct ChangeAnswer: Decodable {
-    let id: Int64
-    let at: String
-    let by: String
-    let action: String
-    let path: String
-    let old: String?
-    let new: String?
-    let expires_at: String?
-    let reason: String?
-
+extension ChangeBody {
     /// The whole of it.
     var description: String {
         var lines = ["change \(self.id): \(self.action) \(self.path) by \(self.by), \(Table.time(self.at))"]
@@ -83,9 +63,7 @@ struct ChangeAnswer: Decodable {
     }
 }
 
-struct ChangesAnswer: Decodable {
-    let changes: [ChangeAnswer]
-
+extension ChangesBody {
     var table: String {
         let rows = self.changes.map { change in
             [
@@ -98,10 +76,7 @@ struct ChangesAnswer: Decodable {
     }
 }
 
-struct OutcomeAnswer: Decodable {
-    let change: ChangeAnswer?
-    let setting: SettingAnswer?
-
+extension SettingOutcomeBody {
     /// What has happened, in one line.
     var description: String {
         guard let change = self.change else { return "nothing to do: \(self.setting?.path ?? "it") was not set" }

@@ -35,10 +35,15 @@ struct AdminOptions: ParsableArguments {
                 "there is no admin.token (CARDUME_ADMIN_TOKEN): the running process's own, one of its admin.tokens, or what "
                     + "`cardume admin login` prints")
         }
-        let standard = "http://\(Self.reachable(configuration.http.host)):\(configuration.http.port)"
         return AdminClient(
-            url: self.url ?? environment["CARDUME_ADMIN_URL"] ?? standard, token: token,
+            url: self.url ?? Self.standardURL(configuration), token: token,
             name: environment["CARDUME_OPERATOR"] ?? environment["USER"] ?? "admin")
+    }
+
+    /// Where a process is when nobody says so.
+    static func standardURL(_ configuration: CardumeConfiguration) -> String {
+        ProcessInfo.processInfo.environment["CARDUME_ADMIN_URL"]
+            ?? "http://\(Self.reachable(configuration.http.host)):\(configuration.http.port)"
     }
 
     /// Where to call somebody who listens at `host`.
@@ -63,9 +68,7 @@ struct AdminClient: Sendable {
     ///   - body: `nil` for none.
     /// - Throws: a ``CommandFailure`` with what the process said.
     func call(_ method: String, _ path: String, body: (any Encodable)? = nil) async throws -> Data {
-        var base = Substring(self.url)
-        while base.hasSuffix("/") { base = base.dropLast() }
-        var request = HTTPClientRequest(url: "\(base)/admin/\(path)")
+        var request = HTTPClientRequest(url: HTTPAddress.join(self.url, "admin/\(path)"))
         request.method = .RAW(value: method)
         if !self.token.isEmpty { request.headers.add(name: "Authorization", value: "Bearer \(self.token)") }
         request.headers.add(name: "X-Cardume-Operator", value: self.name)
@@ -80,27 +83,15 @@ struct AdminClient: Sendable {
             status = response.status.code
             answer = Data(buffer: try await response.body.collect(upTo: 16 << 20))
         } catch is NIOTooManyBytesError {
-            throw CommandFailure("the answer of \(base) is larger than 16 MiB; ask for less, with --limit where there is one")
+            throw CommandFailure(
+                "the answer of \(self.url) is larger than 16 MiB; ask for less, with --limit where there is one")
         } catch {
-            throw CommandFailure("cannot reach \(base): \(error); is it running? --url or CARDUME_ADMIN_URL says where")
+            throw CommandFailure("cannot reach \(self.url): \(error); is it running? --url or CARDUME_ADMIN_URL says where")
         }
         guard (200..<300).contains(status) else {
-            let message = (try? JSONDecoder().decode(Refusal.self, from: answer))?.error.message
-            throw CommandFailure(message ?? "\(base) answered \(status)")
+            let message = (try? JSONDecoder().decode(ErrorBody.self, from: answer))?.error.message
+            throw CommandFailure(message ?? "\(self.url) answered \(status)")
         }
         return answer
-    }
-
-    private struct Refusal: Decodable {
-        struct Detail: Decodable {
-            let message: String
-        }
-        let error: Detail
-    }
-
-    /// `name` as one path segment.
-    static func segment(_ name: String) -> String {
-        name.addingPercentEncoding(withAllowedCharacters: .alphanumerics.intersection(CharacterSet(charactersIn: "!"..."~")))
-            ?? ""
     }
 }

@@ -1,21 +1,6 @@
-/// A dead letter as the admin API shows it.
-struct DeadLetterAnswer: Decodable {
-    let id: Int64
-    let conversation: String
-    let message_id: String
-    let assistant: String
-    let category: String
-    let error: String
-    let fingerprint: String
-    let kind: String
-    let text: String?
-    let received_at: String
-    let at: String
-    let attempts: Int
-    let replays: Int
-    let state: String
-    let trace_id: String
+import CardumeRuntime
 
+extension DeadLetterBody {
     static let header = ["ID", "AT", "ASSISTANT", "CONVERSATION", "CATEGORY", "STATE", "MESSAGE", "ERROR"]
 
     var row: [String] {
@@ -39,26 +24,15 @@ struct DeadLetterAnswer: Decodable {
     }
 }
 
-struct DeadLetterPage: Decodable {
-    let dead_letters: [DeadLetterAnswer]
-    let next: Int64?
-
+extension DeadLetterListBody {
     var description: String {
         if self.dead_letters.isEmpty { return "no dead letters" }
-        let table = Table.text(DeadLetterAnswer.header, self.dead_letters.map(\.row))
+        let table = Table.text(DeadLetterBody.header, self.dead_letters.map(\.row))
         return self.next.map { "\(table)\nmore with --before \($0)" } ?? table
     }
 }
 
-struct DeadLetterCounts: Decodable {
-    let total: Int
-    let replaying: Int
-    let conversations: Int
-    let by_category: [String: Int]
-    let by_kind: [String: Int]
-    let by_assistant: [String: Int]
-    let by_channel: [String: Int]
-
+extension DeadLetterCountsBody {
     var description: String {
         var lines = ["\(self.total) dead letters of \(self.conversations) conversations, \(self.replaying) on their way back"]
         for (name, counts) in [
@@ -72,29 +46,7 @@ struct DeadLetterCounts: Decodable {
     }
 }
 
-struct DeadLetterAnalysisAnswer: Decodable {
-    struct Hour: Decodable {
-        let at: String
-        let count: Int
-    }
-
-    struct Error: Decodable {
-        let fingerprint: String
-        let count: Int
-        let conversations: Int
-        let first_at: String
-        let last_at: String
-        let example_id: Int64
-    }
-
-    let total: Int
-    let conversations: Int
-    let by_category: [String: Int]
-    let by_assistant: [String: Int]
-    let by_hour: [Hour]
-    let top_errors: [Error]
-    let recommendations: [String]
-
+extension DeadLetterAnalysisBody {
     var description: String {
         var blocks = ["\(self.total) dead letters of \(self.conversations) conversations"]
         if self.total > 0 {
@@ -115,17 +67,7 @@ struct DeadLetterAnalysisAnswer: Decodable {
     }
 }
 
-struct ReplayForecastAnswer: Decodable {
-    let count: Int
-    let conversations: Int
-    let held_conversations: Int
-    let replies_only: Int
-    let left_out_in_doubt: Int
-    let left_out_timers: Int
-    let by_assistant: [String: Int]
-    let rate: Double
-    let seconds: Double
-
+extension ForecastBody {
     var description: String {
         var lines = [
             "would replay \(self.count) letters of \(self.conversations) conversations, "
@@ -139,25 +81,21 @@ struct ReplayForecastAnswer: Decodable {
             lines.append("  left out: \(self.left_out_in_doubt) whose replies may have been sent; see --resend-in-doubt")
         }
         if self.left_out_timers > 0 { lines.append("  left out: \(self.left_out_timers) of timers, whose moment has passed") }
+        if self.left_out_replaying > 0 { lines.append("  left out: \(self.left_out_replaying) that another replay has") }
         if !self.by_assistant.isEmpty { lines.append(Table.counts("assistant", self.by_assistant)) }
         return lines.joined(separator: "\n")
     }
 }
 
-struct ReplayAnswer: Decodable {
-    let id: Int64
-    let at: String
-    let by: String
-    let rate: Double
-    let state: String
-    let total: Int
-    let pending: Int
-    let under_way: Int
-    let answered: Int
-    let failed: Int
-    let skipped: Int
+extension ReplayBody {
+    /// That it has begun.
+    var beginning: String {
+        let others = self.left_out_replaying.map { $0 > 0 ? "; \($0) more are left out, which another replay has" : "" } ?? ""
+        return "replay \(self.id): \(self.total) letters at \(self.rate)/s\(others); "
+            + "cardume dlq replays \(self.id) shows how far it is"
+    }
 
-    static func table(_ replays: [ReplayAnswer]) -> String {
+    static func table(_ replays: [ReplayBody]) -> String {
         if replays.isEmpty { return "no replays" }
         let rows = replays.map { replay in
             [

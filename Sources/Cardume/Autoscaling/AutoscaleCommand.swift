@@ -51,6 +51,7 @@ struct AutoscaleCommand: ParsableCommand {
         var every: Int?
         @Option(help: "text or csv.")
         var format = Format.text
+        @OptionGroup var output: JSONOption
 
         func validate() throws {
             for (name, value) in [("turn", self.turn), ("drain-target", self.drainTarget), ("scrape", self.scrape)]
@@ -92,6 +93,7 @@ struct AutoscaleCommand: ParsableCommand {
                 aggregation: AutoscalingTrial.Aggregation(rawValue: self.aggregation) ?? .max, replicas: self.replicas)
             let trace = try self.read(self.trace) { try LoadTrace(csv: $0) }
             let report = AutoscalingReport(AutoscalingTrial(settings, trace).run(), trace)
+            if self.output.json { return print(try JSONOutput.text(report.body)) }
             print(self.format == .csv ? report.csv : report.text(every: self.every), terminator: "")
         }
 

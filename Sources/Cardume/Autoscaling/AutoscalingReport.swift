@@ -4,8 +4,8 @@ import CardumeCore
 struct AutoscalingReport {
     private static let width = 72
     private static let bars = Array(" ▁▂▃▄▅▆▇█")
-    private let result: AutoscalingTrial.Result
-    private let trace: LoadTrace
+    let result: AutoscalingTrial.Result
+    let trace: LoadTrace
 
     init(_ result: AutoscalingTrial.Result, _ trace: LoadTrace) {
         self.result = result

@@ -23,59 +23,21 @@ struct AdminCommand: AsyncParsableCommand {
             abstract: "Reads a password and prints a token that counts for admin.session.",
             discussion: "For example: export CARDUME_ADMIN_TOKEN=$(cardume admin login ana)")
 
-        private struct Credentials: Encodable {
-            let user: String
-            let password: String
-        }
-
-        private struct Answer: Decodable {
-            let token: String
-        }
-
         @OptionGroup var admin: AdminOptions
         @Argument(help: "The user, as in admin.users.") var user: String
 
         func run() async throws {
             let password = try Password.read("password of \(self.user): ")
             let client = try self.admin.client(needsToken: false)
-            let answer = try await client.call("POST", "login", body: Credentials(user: self.user, password: password))
+            let answer = try await client.call("POST", "login", body: LoginRequest(user: self.user, password: password))
             if self.admin.json { return AdminOutput.print(answer) }
-            print(try AdminOutput.decode(Answer.self, answer).token)
+            print(try AdminOutput.decode(LoginBody.self, answer).token)
         }
     }
 
     struct Audit: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Lists who changed what, the latest first. Needs the role admin.")
-
-        private struct Answer: Decodable {
-            struct Line: Decodable {
-                let id: Int64
-                let at: String
-                let who: String
-                let role: String
-                let address: String
-                let action: String
-                let target: String
-                let detail: String?
-                let status: Int?
-            }
-
-            let audit: [Line]
-            let next: Int64?
-
-            var description: String {
-                let rows = self.audit.map { line in
-                    [
-                        String(line.id), Table.time(line.at), line.who, line.role, line.address, line.action,
-                        line.status.map { String($0) } ?? "unfinished", line.target, line.detail.map(Table.oneLine) ?? "",
-                    ]
-                }
-                let table = Table.text(
-                    ["ID", "AT", "WHO", "ROLE", "FROM", "WHAT", "STATUS", "TARGET", "DETAIL"], rows)
-                return self.next.map { "\(table)\nmore with --before \($0)" } ?? table
-            }
-        }
 
         @OptionGroup var admin: AdminOptions
         @Option(help: "Only this person's or token's.") var who: String?
@@ -85,11 +47,24 @@ struct AdminCommand: AsyncParsableCommand {
 
         func run() async throws {
             var query = "audit?limit=\(self.limit)"
-            if let who = self.who { query += "&who=\(AdminClient.segment(who))" }
-            if let action = self.action { query += "&action=\(AdminClient.segment(action))" }
+            if let who = self.who { query += "&who=\(HTTPAddress.segment(who))" }
+            if let action = self.action { query += "&action=\(HTTPAddress.segment(action))" }
             if let before = self.before { query += "&before=\(before)" }
-            try await self.admin.show("GET", query, as: Answer.self, \.description)
+            try await self.admin.show("GET", query, as: AuditBody.self, \.description)
         }
+    }
+}
+
+extension AuditBody {
+    fileprivate var description: String {
+        let rows = self.audit.map { line in
+            [
+                String(line.id), Table.time(line.at), line.who, line.role, line.address, line.action,
+                line.status.map { String($0) } ?? "unfinished", line.target, line.detail.map(Table.oneLine) ?? "",
+            ]
+        }
+        let table = Table.text(["ID", "AT", "WHO", "ROLE", "FROM", "WHAT", "STATUS", "TARGET", "DETAIL"], rows)
+        return self.next.map { "\(table)\nmore with --before \($0)" } ?? table
     }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CardumeRuntime
 
 struct ConversationCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,8 +15,8 @@ struct ConversationCommand: AsyncParsableCommand {
         @Option(help: "How many of each, up to 200.") var limit = 10
 
         func run() async throws {
-            let path = "conversations/\(AdminClient.segment(self.conversation))?limit=\(self.limit)"
-            try await self.admin.show("GET", path, as: ConversationAnswer.self, \.description)
+            let path = "conversations/\(HTTPAddress.segment(self.conversation))?limit=\(self.limit)"
+            try await self.admin.show("GET", path, as: ConversationBody.self, \.description)
         }
     }
 
@@ -31,18 +32,13 @@ struct ConversationCommand: AsyncParsableCommand {
     struct Held: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Lists held conversations.")
 
-        private struct Answer: Decodable {
-            let held: [String]
-            let next: String?
-        }
-
         @OptionGroup var admin: AdminOptions
         @Option(help: "How many, up to 500.") var limit = 100
         @Option(help: "Only those after this one: the next page.") var after: String?
 
         func run() async throws {
-            let after = self.after.map { "&after=\(AdminClient.segment($0))" } ?? ""
-            try await self.admin.show("GET", "conversations?limit=\(self.limit)\(after)", as: Answer.self) { answer in
+            let after = self.after.map { "&after=\(HTTPAddress.segment($0))" } ?? ""
+            try await self.admin.show("GET", "conversations?limit=\(self.limit)\(after)", as: HeldListBody.self) { answer in
                 if answer.held.isEmpty { return "no conversation is held" }
                 let list = answer.held.joined(separator: "\n")
                 return answer.next.map { "\(list)\nmore with --after \($0)" } ?? list
@@ -50,19 +46,13 @@ struct ConversationCommand: AsyncParsableCommand {
         }
     }
 
-    private struct Change: Encodable {
-        var to: String?
-        var reason: String?
-    }
-
-    private struct Changed: Decodable {
-        let status: String
-        let conversation: String
-    }
-
-    private static func change(_ name: String, _ what: String, _ change: Change, _ admin: AdminOptions) async throws {
-        let path = "conversations/\(AdminClient.segment(name))/\(what)"
-        try await admin.show("POST", path, body: change, as: Changed.self) { "\($0.conversation): \($0.status)" }
+    private static func change(
+        _ name: String, _ what: String, _ change: ConversationRequest, _ admin: AdminOptions
+    ) async throws {
+        let path = "conversations/\(HTTPAddress.segment(name))/\(what)"
+        try await admin.show("POST", path, body: change, as: ConversationChangedBody.self) {
+            "\($0.conversation): \($0.status)"
+        }
     }
 
     struct Hold: AsyncParsableCommand {
@@ -74,7 +64,8 @@ struct ConversationCommand: AsyncParsableCommand {
         @Option(help: "Why; kept in the audit log.") var reason: String?
 
         func run() async throws {
-            try await ConversationCommand.change(self.conversation, "hold", Change(reason: self.reason), self.admin)
+            try await ConversationCommand.change(
+                self.conversation, "hold", ConversationRequest(reason: self.reason), self.admin)
         }
     }
 
@@ -86,7 +77,8 @@ struct ConversationCommand: AsyncParsableCommand {
         @Option(help: "Why; kept in the audit log.") var reason: String?
 
         func run() async throws {
-            try await ConversationCommand.change(self.conversation, "release", Change(reason: self.reason), self.admin)
+            try await ConversationCommand.change(
+                self.conversation, "release", ConversationRequest(reason: self.reason), self.admin)
         }
     }
 
@@ -101,64 +93,32 @@ struct ConversationCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await ConversationCommand.change(
-                self.conversation, "transfer", Change(to: self.assistant, reason: self.reason), self.admin)
+                self.conversation, "transfer", ConversationRequest(to: self.assistant, reason: self.reason), self.admin)
         }
     }
 }
 
-private struct ConversationAnswer: Decodable {
-    struct Line: Decodable {
-        let role: String
-        let text: String
-        let at: String
+extension ConversationBody.Turn {
+    fileprivate var row: [String] {
+        let tokens: String = self.prompt_tokens.map { "\($0)+\(self.completion_tokens ?? 0)" } ?? "-"
+        let merged: String? = self.merged_into.map { "answered with \($0)" }
+        let next: String? = self.transfer_to.map { "then to \($0)" }
+        return [
+            Table.time(self.finished_at), self.id, self.assistant, String(self.attempt), self.model ?? "-", tokens,
+            merged ?? next ?? "",
+        ]
     }
+}
 
-    struct Turn: Decodable {
-        let id: String
-        let assistant: String
-        let attempt: Int
-        let finished_at: String
-        let model: String?
-        let prompt_tokens: Int?
-        let completion_tokens: Int?
-        let transfer_to: String?
-        let merged_into: String?
-
-        var row: [String] {
-            let tokens: String = self.prompt_tokens.map { "\($0)+\(self.completion_tokens ?? 0)" } ?? "-"
-            let merged: String? = self.merged_into.map { "answered with \($0)" }
-            let next: String? = self.transfer_to.map { "then to \($0)" }
-            return [
-                Table.time(self.finished_at), self.id, self.assistant, String(self.attempt), self.model ?? "-", tokens,
-                merged ?? next ?? "",
-            ]
-        }
+extension ConversationBody.Send {
+    fileprivate var row: [String] {
+        let error: String = self.error.map(Table.oneLine) ?? ""
+        return ["\(self.turn)#\(self.part)", self.state, String(self.attempts), self.server ?? "-", error]
     }
+}
 
-    struct Send: Decodable {
-        let turn: String
-        let part: Int
-        let state: String
-        let attempts: Int
-        let server: String?
-        let error: String?
-
-        var row: [String] {
-            let error: String = self.error.map(Table.oneLine) ?? ""
-            return ["\(self.turn)#\(self.part)", self.state, String(self.attempts), self.server ?? "-", error]
-        }
-    }
-
-    let conversation: String
-    let queue: String?
-    let has_unsettled: Bool
-    let held: Bool
-    let lines: [Line]
-    let turns: [Turn]
-    let sends: [Send]
-    let dead_letters: [DeadLetterAnswer]
-
-    var description: String {
+extension ConversationBody {
+    fileprivate var description: String {
         var facts = [self.queue.map { "with \($0)" } ?? "with nobody"]
         facts.append(self.has_unsettled ? "messages unsettled" : "nothing unsettled")
         if self.held { facts.append("HELD") }
@@ -176,7 +136,7 @@ private struct ConversationAnswer: Decodable {
             blocks.append(Table.text(["SEND", "STATE", "ATTEMPTS", "SERVER", "ERROR"], self.sends.map(\.row)))
         }
         if !self.dead_letters.isEmpty {
-            blocks.append(Table.text(DeadLetterAnswer.header, self.dead_letters.map(\.row)))
+            blocks.append(Table.text(DeadLetterBody.header, self.dead_letters.map(\.row)))
         }
         return blocks.joined(separator: "\n\n")
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CardumeRuntime
 
 struct DeadLetterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,7 +22,7 @@ struct DeadLetterCommand: AsyncParsableCommand {
 
         func run() async throws {
             let query = self.filter.query(["limit": String(self.limit), "before": self.before.map { String($0) }])
-            try await self.admin.show("GET", "dead-letters\(query)", as: DeadLetterPage.self, \.description)
+            try await self.admin.show("GET", "dead-letters\(query)", as: DeadLetterListBody.self, \.description)
         }
     }
 
@@ -32,7 +33,7 @@ struct DeadLetterCommand: AsyncParsableCommand {
         @Argument(help: "Its number.") var id: Int64
 
         func run() async throws {
-            try await self.admin.show("GET", "dead-letters/\(self.id)", as: DeadLetterAnswer.self, \.description)
+            try await self.admin.show("GET", "dead-letters/\(self.id)", as: DeadLetterBody.self, \.description)
         }
     }
 
@@ -44,7 +45,7 @@ struct DeadLetterCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await self.admin.show(
-                "GET", "dead-letters/stats\(self.filter.query())", as: DeadLetterCounts.self, \.description)
+                "GET", "dead-letters/stats\(self.filter.query())", as: DeadLetterCountsBody.self, \.description)
         }
     }
 
@@ -59,7 +60,7 @@ struct DeadLetterCommand: AsyncParsableCommand {
         func run() async throws {
             let query = self.filter.query(["limit": String(self.limit)])
             try await self.admin.show(
-                "GET", "dead-letters/analysis\(query)", as: DeadLetterAnalysisAnswer.self, \.description)
+                "GET", "dead-letters/analysis\(query)", as: DeadLetterAnalysisBody.self, \.description)
         }
     }
 
@@ -70,16 +71,6 @@ struct DeadLetterCommand: AsyncParsableCommand {
                 By numbers, or all that the filter means. What was answered already is not answered again: of those, only the lost \
                 reply is sent.
                 """)
-
-        private struct Wanted: Encodable {
-            let filter: DeadLetterOptions.Body
-            let dry_run: Bool
-            let rate: Double?
-            let reset_retry_count: Bool
-            let release: Bool
-            let resend_in_doubt: Bool
-            let reason: String?
-        }
 
         @OptionGroup var admin: AdminOptions
         @OptionGroup var filter: DeadLetterOptions
@@ -94,16 +85,14 @@ struct DeadLetterCommand: AsyncParsableCommand {
         @Option(help: "Why; kept in the audit log.") var reason: String?
 
         func run() async throws {
-            let body = Wanted(
-                filter: self.filter.body(ids: self.ids, all: self.all), dry_run: self.dryRun, rate: self.rate,
-                reset_retry_count: !self.keepRetryCount, release: self.release, resend_in_doubt: self.resendInDoubt,
-                reason: self.reason)
+            var body = ReplayRequest(filter: self.filter.body(ids: self.ids, all: self.all))
+            (body.dry_run, body.rate, body.reason) = (self.dryRun, self.rate, self.reason)
+            (body.reset_retry_count, body.release) = (!self.keepRetryCount, self.release)
+            body.resend_in_doubt = self.resendInDoubt
             if self.dryRun {
-                try await self.admin.show("POST", "replays", body: body, as: ReplayForecastAnswer.self, \.description)
+                try await self.admin.show("POST", "replays", body: body, as: ForecastBody.self, \.description)
             } else {
-                try await self.admin.show("POST", "replays", body: body, as: ReplayAnswer.self) {
-                    "replay \($0.id): \($0.total) letters at \($0.rate)/s; cardume dlq replays \($0.id) shows how far it is"
-                }
+                try await self.admin.show("POST", "replays", body: body, as: ReplayBody.self, \.beginning)
             }
         }
     }
@@ -111,18 +100,14 @@ struct DeadLetterCommand: AsyncParsableCommand {
     struct Replays: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Shows how far replays are.")
 
-        private struct Answer: Decodable {
-            let replays: [ReplayAnswer]
-        }
-
         @OptionGroup var admin: AdminOptions
         @Argument(help: "One of them. Defaults to the latest 20.") var id: Int64?
 
         func run() async throws {
             if let id = self.id {
-                try await self.admin.show("GET", "replays/\(id)", as: ReplayAnswer.self) { ReplayAnswer.table([$0]) }
+                try await self.admin.show("GET", "replays/\(id)", as: ReplayBody.self) { ReplayBody.table([$0]) }
             } else {
-                try await self.admin.show("GET", "replays", as: Answer.self) { ReplayAnswer.table($0.replays) }
+                try await self.admin.show("GET", "replays", as: ReplayListBody.self) { ReplayBody.table($0.replays) }
             }
         }
     }
@@ -134,7 +119,7 @@ struct DeadLetterCommand: AsyncParsableCommand {
         @Argument(help: "Its number.") var id: Int64
 
         func run() async throws {
-            try await self.admin.show("POST", "replays/\(self.id)/cancel", as: ReplayAnswer.self) { ReplayAnswer.table([$0]) }
+            try await self.admin.show("POST", "replays/\(self.id)/cancel", as: ReplayBody.self) { ReplayBody.table([$0]) }
         }
     }
 
@@ -146,17 +131,6 @@ struct DeadLetterCommand: AsyncParsableCommand {
                 role admin. `--until 168h` means those older than a week.
                 """)
 
-        private struct Wanted: Encodable {
-            let filter: DeadLetterOptions.Body
-            let count: Int?
-            let reason: String?
-        }
-
-        private struct Answer: Decodable {
-            let count: Int
-            let purged: Bool
-        }
-
         @OptionGroup var admin: AdminOptions
         @OptionGroup var filter: DeadLetterOptions
         @Argument(help: "Numbers of dead letters. None: those of the filter.") var ids: [Int64] = []
@@ -165,9 +139,9 @@ struct DeadLetterCommand: AsyncParsableCommand {
         @Option(help: "Why; kept in the audit log.") var reason: String?
 
         func run() async throws {
-            let body = Wanted(
+            let body = PurgeRequest(
                 filter: self.filter.body(ids: self.ids, all: self.all), count: self.count, reason: self.reason)
-            try await self.admin.show("POST", "dead-letters/purge", body: body, as: Answer.self) { answer in
+            try await self.admin.show("POST", "dead-letters/purge", body: body, as: PurgedBody.self) { answer in
                 answer.purged
                     ? "deleted \(answer.count)"
                     : "there are \(answer.count); nothing was deleted: repeat with --count \(answer.count) to delete them"
@@ -178,13 +152,6 @@ struct DeadLetterCommand: AsyncParsableCommand {
 
 /// Which dead letters are meant.
 struct DeadLetterOptions: ParsableArguments {
-    struct Body: Encodable {
-        var all: Bool?
-        var ids: [Int64]?
-        var assistant, category, channel, conversation, kind, fingerprint, since, until, text: String?
-        var from_id: Int64?
-    }
-
     @Option(help: "Of this assistant.") var assistant: String?
     @Option(help: "timeout, connection, rate_limit, auth, quota, validation, crash, refused, send_in_doubt or other.")
     var category: String?
@@ -210,14 +177,16 @@ struct DeadLetterOptions: ParsableArguments {
         values["until"] = self.until
         values["from_id"] = self.fromID.map { String($0) }
         values["text"] = self.text
-        let pairs = values.sorted { $0.key < $1.key }.map { "\($0.key)=\(AdminClient.segment($0.value))" }
+        let pairs = values.sorted { $0.key < $1.key }.map { "\($0.key)=\(HTTPAddress.segment($0.value))" }
         return pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
     }
 
-    func body(ids: [Int64], all: Bool) -> Body {
-        Body(
-            all: all ? true : nil, ids: ids.isEmpty ? nil : ids, assistant: self.assistant, category: self.category,
-            channel: self.channel, conversation: self.conversation, kind: self.kind, fingerprint: self.fingerprint,
-            since: self.since, until: self.until, text: self.text, from_id: self.fromID)
+    func body(ids: [Int64], all: Bool) -> FilterBody {
+        var body = FilterBody()
+        (body.all, body.ids) = (all ? true : nil, ids.isEmpty ? nil : ids)
+        (body.assistant, body.category, body.channel) = (self.assistant, self.category, self.channel)
+        (body.conversation, body.kind, body.fingerprint) = (self.conversation, self.kind, self.fingerprint)
+        (body.since, body.until, body.text, body.from_id) = (self.since, self.until, self.text, self.fromID)
+        return body
     }
 }

@@ -13,10 +13,8 @@ struct ExplainCommand: AsyncParsableCommand {
     @Argument(help: "CHANNEL:CONTACT, such as loja:5534999990001.") var conversation: String
 
     func run() async throws {
-        let path = "conversations/\(AdminClient.segment(self.conversation))/explain"
-        let answer = try await self.admin.client().call("GET", path)
-        if self.admin.json { return AdminOutput.print(answer) }
-        print(try AdminOutput.decode(ExplanationBody.self, answer).description)
+        let path = "conversations/\(HTTPAddress.segment(self.conversation))/explain"
+        try await self.admin.show("GET", path, as: ExplanationBody.self, \.description)
     }
 }
 

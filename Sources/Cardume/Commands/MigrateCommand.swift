@@ -14,14 +14,20 @@ struct MigrateCommand: AsyncParsableCommand {
     struct Up: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Applies what is missing.")
 
+        private struct Answer: Encodable {
+            let applied: [Int]
+        }
+
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: JSONOption
         @Option(help: "Stop at this version. Defaults to the latest.")
         var to: Int?
 
         func run() async throws {
             try await Migration.with(self.options) { migrator in
                 let applied = try await migrator.up(to: self.to)
-                print(applied.isEmpty ? "nothing to do" : "applied \(Migration.list(applied))")
+                try self.output.show(
+                    Answer(applied: applied), else: applied.isEmpty ? "nothing to do" : "applied \(Migration.list(applied))")
             }
         }
     }
@@ -30,14 +36,21 @@ struct MigrateCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Takes back versions, and the data that only they can hold. No worker may be running.")
 
+        private struct Answer: Encodable {
+            let removed: [Int]
+        }
+
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: JSONOption
         @Option(help: "The version to go back to; 0 removes everything.")
         var to: Int
 
         func run() async throws {
             try await Migration.with(self.options) { migrator in
                 let removed = try await migrator.down(to: self.to)
-                print(removed.isEmpty ? "nothing to do" : "took back \(Migration.list(removed))")
+                try self.output.show(
+                    Answer(removed: removed),
+                    else: removed.isEmpty ? "nothing to do" : "took back \(Migration.list(removed))")
             }
         }
     }
@@ -46,11 +59,21 @@ struct MigrateCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Lists all versions. Exit status 1 when the schema is not this program's.")
 
+        private struct Line: Encodable {
+            let version: Int
+            let name: String
+            let state: String
+        }
+
         @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var output: JSONOption
 
         func run() async throws {
             try await Migration.with(self.options) { migrator in
-                for status in try await migrator.status() { print("\(status.version)  \(status.state)  \(status.name)") }
+                let versions = try await migrator.status()
+                try self.output.show(
+                    versions.map { Line(version: $0.version, name: $0.name, state: "\($0.state)") },
+                    else: versions.map { "\($0.version)  \($0.state)  \($0.name)" }.joined(separator: "\n"))
                 try await migrator.requireCurrent()
             }
         }

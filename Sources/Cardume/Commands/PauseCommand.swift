@@ -1,4 +1,5 @@
 import ArgumentParser
+import CardumeRuntime
 
 struct PauseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,8 +30,8 @@ struct ResumeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let path = self.name + ".paused"
-        let answer = try await self.admin.client().call("GET", "settings/\(AdminClient.segment(path))")
-        let setting = try AdminOutput.decode(SettingAnswer.self, answer)
+        let answer = try await self.admin.client().call("GET", "settings/\(HTTPAddress.segment(path))")
+        let setting = try AdminOutput.decode(SettingBody.self, answer)
         // Paused by the configuration file: only an override can say otherwise.
         if setting.configured == "true" {
             try await AdminOutput.set(path, "false", lifetime: nil, reason: self.reason, self.admin)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CardumeRuntime
 
 struct ReportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -7,39 +8,13 @@ struct ReportCommand: AsyncParsableCommand {
     struct Usage: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Tokens and costs by day, assistant and model.")
 
-        private struct Answer: Decodable {
-            struct Line: Decodable {
-                let day: String
-                let assistant: String
-                let model: String
-                let requests: Int
-                let prompt_tokens: Int
-                let completion_tokens: Int
-                let cost: Double
-            }
-
-            let days: [Line]
-
-            var description: String {
-                let rows = self.days.map { line in
-                    [
-                        line.day, line.assistant, line.model, String(line.requests), String(line.prompt_tokens),
-                        String(line.completion_tokens), String(line.cost),
-                    ]
-                }
-                return rows.isEmpty
-                    ? "nothing was used"
-                    : Table.text(["DAY", "ASSISTANT", "MODEL", "REQUESTS", "PROMPT", "COMPLETION", "COST"], rows)
-            }
-        }
-
         @OptionGroup var admin: AdminOptions
         @Option(help: "How many days, today included, up to 400.") var days = 7
         @Option(help: "Only this assistant's.") var assistant: String?
 
         func run() async throws {
-            let assistant = self.assistant.map { "&assistant=\(AdminClient.segment($0))" } ?? ""
-            try await self.admin.show("GET", "usage?days=\(self.days)\(assistant)", as: Answer.self, \.description)
+            let assistant = self.assistant.map { "&assistant=\(HTTPAddress.segment($0))" } ?? ""
+            try await self.admin.show("GET", "usage?days=\(self.days)\(assistant)", as: UsageBody.self, \.description)
         }
     }
 
@@ -47,25 +22,15 @@ struct ReportCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Dead letters by hour or day and category, of those that are still kept.")
 
-        private struct Answer: Decodable {
-            struct Line: Decodable {
-                let at: String
-                let category: String
-                let count: Int
-            }
-
-            let errors: [Line]
-        }
-
         @OptionGroup var admin: AdminOptions
         @Option(help: "From this time on, or how long ago.") var since = "24h"
         @Option(help: "hour or day.") var step = "hour"
         @Option(help: "Only this assistant's.") var assistant: String?
 
         func run() async throws {
-            let assistant = self.assistant.map { "&assistant=\(AdminClient.segment($0))" } ?? ""
-            let query = "errors?since=\(AdminClient.segment(self.since))&step=\(AdminClient.segment(self.step))\(assistant)"
-            try await self.admin.show("GET", query, as: Answer.self) { answer in
+            let assistant = self.assistant.map { "&assistant=\(HTTPAddress.segment($0))" } ?? ""
+            let query = "errors?since=\(HTTPAddress.segment(self.since))&step=\(HTTPAddress.segment(self.step))\(assistant)"
+            try await self.admin.show("GET", query, as: ErrorsBody.self) { answer in
                 answer.errors.isEmpty
                     ? "no errors"
                     : Table.text(
@@ -73,5 +38,19 @@ struct ReportCommand: AsyncParsableCommand {
                         answer.errors.map { [Table.time($0.at), $0.category, String($0.count)] })
             }
         }
+    }
+}
+
+extension UsageBody {
+    fileprivate var description: String {
+        let rows = self.days.map { line in
+            [
+                line.day, line.assistant, line.model, String(line.requests), String(line.prompt_tokens),
+                String(line.completion_tokens), String(line.cost),
+            ]
+        }
+        return rows.isEmpty
+            ? "nothing was used"
+            : Table.text(["DAY", "ASSISTANT", "MODEL", "REQUESTS", "PROMPT", "COMPLETION", "COST"], rows)
     }
 }

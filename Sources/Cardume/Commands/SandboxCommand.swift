@@ -13,6 +13,7 @@ struct SandboxCommand: AsyncParsableCommand {
     @Option(help: "Shortest time of a model call, in milliseconds.") var modelLatencyMin = 20
     @Option(help: "Longest time of a model call, in milliseconds.") var modelLatencyMax = 200
     @Option(help: "Share of messages whose first model call fails, 0 to 1.") var modelFailures = 0.0
+    @Option(help: "Model calls for messages that contain this fail, all of them; none by default.") var modelPoison = ""
     @Option(help: "Share of sends that go wrong, 0 to 1.") var sendFaults = 0.0
     @Option(help: "How they go wrong: \(SandboxSettings.SendFault.allCases.map(\.rawValue).joined(separator: ", ")).")
     var sendFault = SandboxSettings.SendFault.errorAfterSend
@@ -32,6 +33,7 @@ struct SandboxCommand: AsyncParsableCommand {
         var settings = SandboxSettings()
         settings.modelLatency = .milliseconds(self.modelLatencyMin)...(.milliseconds(self.modelLatencyMax))
         settings.modelFailures = self.modelFailures
+        settings.modelPoison = self.modelPoison
         settings.sendFaults = self.sendFaults
         settings.sendFault = self.sendFault
         settings.recordDelay = .milliseconds(self.recordDelay)

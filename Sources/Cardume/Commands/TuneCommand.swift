@@ -1,6 +1,5 @@
 import ArgumentParser
 import CardumeRuntime
-import Foundation
 
 struct TuneCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,18 +23,8 @@ struct TuneCommand: AsyncParsableCommand {
         var all = false
 
         func run() async throws {
-            let answer = try await self.admin.client().call("GET", self.all ? "settings?all=true" : "settings")
-            if self.admin.json { return AdminOutput.print(answer) }
-            let list = try AdminOutput.decode(SettingListAnswer.self, answer)
-            let shown = list.settings.filter { self.all || $0.source != "default" && $0.source != nil }
-            print(
-                Table.text(
-                    ["SETTING", "VALUE", "FROM", "ALLOWED"], shown.map { [$0.path, $0.shownValue, $0.origin, $0.allowed] }))
-            for refused in list.not_in_force {
-                print("NOT IN FORCE: \(refused.path) = \(Table.oneLine(refused.override.value)): \(refused.problem)")
-            }
-            let others = list.settings.count - shown.count
-            if others > 0 { print("\(others) more are at their default; --all shows them") }
+            let path = self.all ? "settings?all=true" : "settings"
+            try await self.admin.show("GET", path, as: SettingListBody.self) { $0.text(all: self.all) }
         }
     }
 
@@ -46,9 +35,8 @@ struct TuneCommand: AsyncParsableCommand {
         @Argument var path: String
 
         func run() async throws {
-            let answer = try await self.admin.client().call("GET", "settings/\(AdminClient.segment(self.path))")
-            if self.admin.json { return AdminOutput.print(answer) }
-            print(try AdminOutput.decode(SettingAnswer.self, answer).description)
+            try await self.admin.show(
+                "GET", "settings/\(HTTPAddress.segment(self.path))", as: SettingBody.self, \.description)
         }
     }
 
@@ -90,14 +78,11 @@ struct TuneCommand: AsyncParsableCommand {
 
         func run() async throws {
             if let change = self.change {
-                let answer = try await self.admin.client().call("GET", "settings/history/\(change)")
-                if self.admin.json { return AdminOutput.print(answer) }
-                return print(try AdminOutput.decode(ChangeAnswer.self, answer).description)
+                return try await self.admin.show("GET", "settings/history/\(change)", as: ChangeBody.self, \.description)
             }
-            let query = self.path.map { "&path=\(AdminClient.segment($0))" } ?? ""
-            let answer = try await self.admin.client().call("GET", "settings/history?limit=\(self.limit)\(query)")
-            if self.admin.json { return AdminOutput.print(answer) }
-            print(try AdminOutput.decode(ChangesAnswer.self, answer).table)
+            let query = self.path.map { "&path=\(HTTPAddress.segment($0))" } ?? ""
+            try await self.admin.show(
+                "GET", "settings/history?limit=\(self.limit)\(query)", as: ChangesBody.self, \.table)
         }
     }
 
@@ -109,14 +94,10 @@ struct TuneCommand: AsyncParsableCommand {
         @Argument(help: "The change's ID in the history.") var id: Int64
 
         func run() async throws {
-            let answer = try await self.admin.client().call("POST", "settings/rollback", body: RollbackBody(to: self.id))
-            if self.admin.json { return AdminOutput.print(answer) }
-            let changes = try AdminOutput.decode(ChangesAnswer.self, answer)
-            print(changes.changes.isEmpty ? "nothing to do" : changes.table)
+            let body = RollbackRequest(to: self.id)
+            try await self.admin.show("POST", "settings/rollback", body: body, as: ChangesBody.self) {
+                $0.changes.isEmpty ? "nothing to do" : $0.table
+            }
         }
-    }
-
-    private struct RollbackBody: Encodable {
-        let to: Int64
     }
 }

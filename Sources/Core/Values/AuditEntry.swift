@@ -4,7 +4,7 @@ public struct AuditEntry: Hashable, Sendable {
     public var id: Int64
     public var at: Timestamp
     public var who: String
-    /// ``AdminRole``'s name, or empty for somebody who was not let in.
+    /// ``AdminRole``'s name; empty where nobody was let in, and for what the API of messages and replays do.
     public var role: String
     public var address: String
     /// The route's name, such as `dead_letters.purge`.

@@ -13,7 +13,7 @@ public struct Blocker: Hashable, Sendable {
         case debounce
         /// Somebody has paused what this names.
         case paused(String)
-        /// A dead letter holds the conversation until somebody releases it.
+        /// A dead letter or a person holds the conversation until somebody releases it.
         case held
         /// A reply was certainly not sent and is sent again.
         case gateway(reason: String)

@@ -39,7 +39,7 @@ public struct ConversationExplanation: Hashable, Sendable, Codable {
     public var messages: Int
     /// Whether the log has something of it; `nil` when it does not say.
     public var hasUnsettled: Bool?
-    /// Whether a dead letter holds it; `nil` when the journal does not say.
+    /// Whether a dead letter or a person holds it; `nil` when the journal does not say.
     public var isHeld: Bool?
 
     public init(
@@ -106,16 +106,21 @@ public struct Obstacle: Hashable, Sendable, Codable {
     public var until: Timestamp? { self.end?.time }
     /// How many go first, of ``Cause/slot``.
     public var ahead: Int?
+    /// A person's, of ``Cause/held``.
+    public var hold: ConversationHold?
 
-    init(_ cause: Cause, _ text: String, until: Timestamp? = nil, ahead: Int? = nil) {
+    init(
+        _ cause: Cause, _ text: String, until: Timestamp? = nil, ahead: Int? = nil, hold: ConversationHold? = nil
+    ) {
         self.cause = cause
         self.text = text
         self.end = until.map(WrittenTime.init)
         self.ahead = ahead
+        self.hold = hold
     }
 
     private enum CodingKeys: String, CodingKey {
-        case cause, text, ahead
+        case cause, text, ahead, hold
         case end = "until"
     }
 }

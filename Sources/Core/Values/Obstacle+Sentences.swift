@@ -33,7 +33,21 @@ extension Obstacle {
         }
     }
 
+    /// By whom, the audit log knows; see ``held(_:at:)``.
     public static let held = Obstacle(.held, "is held by a dead letter until somebody releases it")
+
+    /// - Parameter now: times on other days are told with their dates.
+    public static func held(_ cause: HoldCause, at now: Timestamp) -> Obstacle {
+        switch cause {
+        case .deadLetter: return .held
+        case .unknown: return Obstacle(.held, "is held until somebody releases it")
+        case .person(let hold):
+            let reason = hold.reason.map { ": \($0)" } ?? ""
+            return Obstacle(
+                .held, "is held by \(hold.by) since \(hold.since.text(at: now)) until somebody releases it\(reason)",
+                hold: hold)
+        }
+    }
 
     public static let transfer = Obstacle(
         .transfer, "comes from another queue, where something of it is still to be finished")

@@ -88,6 +88,8 @@ public struct ReplayForecast: Hashable, Sendable {
     public var inDoubt = 0
     /// Left out because they are a timer's, whose moment has passed.
     public var timers = 0
+    /// Left out because another replay has them.
+    public var replaying = 0
     public var assistants: [String: Int] = [:]
     public var categories: [String: Int] = [:]
 

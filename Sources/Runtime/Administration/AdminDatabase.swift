@@ -58,6 +58,14 @@ package enum AdminDialect: Sendable {
         }
     }
 
+    /// Until the transaction ends, no other one goes on from here: what it read before is read anew. SQLite has one that writes
+    /// at a time anyway.
+    func excludeOthers(_ query: AdminQuery) throws {
+        guard self == .postgres else { return }
+        // A statement of its own: the snapshots of those that follow come after the lock.
+        _ = try query("SELECT pg_advisory_xact_lock(\(0x4341_5244_554D_4537))", [])
+    }
+
     /// Rows that others are working on are left to them.
     var skippingLocked: String { self == .postgres ? " FOR UPDATE SKIP LOCKED" : "" }
 }

@@ -1,4 +1,5 @@
 package import CardumeCore
+import Foundation
 
 /// The audit log, in either database. Lines are never changed once complete, nor removed by the program.
 package struct AuditStore: Sendable {
@@ -36,6 +37,16 @@ package struct AuditStore: Sendable {
         }
     }
 
+    /// Writes that a conversation was released by somebody who does not call /admin.
+    package func released(
+        _ conversation: Conversation.ID, by who: String, from address: String = "", traceID: String = ""
+    ) async throws(StoreError) {
+        _ = try await self.begin(
+            AuditEntry(
+                who: who, role: "", address: address, action: "conversations.release",
+                target: AuditEntry.target("conversations", conversation.rawValue, "release"), traceID: traceID, status: 200))
+    }
+
     /// The latest first.
     ///
     /// - Parameters:
@@ -60,5 +71,22 @@ package struct AuditStore: Sendable {
                     detail: row.text(7), traceID: row.text(8) ?? "", status: row.int(9).map(Int.init))
             }
         }
+    }
+}
+
+extension AuditEntry {
+    private static let longestTarget = 600
+
+    /// A path below /admin as the audit log writes it.
+    static func target(_ segments: String...) -> String {
+        Self.target(path: "/admin/" + segments.map(HTTPAddress.segment).joined(separator: "/"))
+    }
+
+    /// One spelling for all that mean the same: callers escape as they like.
+    static func target(path: String) -> String {
+        let segments = path.split(separator: "/", omittingEmptySubsequences: false).map { segment in
+            HTTPAddress.segment(segment.removingPercentEncoding ?? String(segment))
+        }
+        return String(segments.joined(separator: "/").prefix(Self.longestTarget))
     }
 }

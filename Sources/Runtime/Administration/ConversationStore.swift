@@ -46,6 +46,35 @@ package struct ConversationStore: Sendable {
         }
     }
 
+    /// Why a conversation that is held is held. Who sets and lifts holds is in the audit log, which is read from its end until it
+    /// says something of this one: for what people ask.
+    package func holdCause(of conversation: Conversation.ID) async throws(StoreError) -> HoldCause {
+        try await self.database.query { query in
+            // A line without a status is being done, or its process ended meanwhile; the hold is there.
+            let latest = try query(
+                """
+                SELECT action, who, at, detail FROM {admin_audit} WHERE
+                action = 'conversations.hold' AND target = $1 AND (status = 200 OR status IS NULL)
+                OR action = 'conversations.release' AND target = $2 AND status = 200 ORDER BY id DESC LIMIT 1
+                """,
+                [
+                    .text(AuditEntry.target("conversations", conversation.rawValue, "hold")),
+                    .text(AuditEntry.target("conversations", conversation.rawValue, "release")),
+                ]
+            ).first
+            if let latest, latest.text(0) == "conversations.hold" {
+                return .person(
+                    ConversationHold(
+                        by: latest.text(1) ?? "", since: latest.time(2) ?? Timestamp(milliseconds: 0),
+                        reason: AuditNote.reason(in: latest.text(3))))
+            }
+            let letters = try query(
+                "SELECT id FROM {dead_letters} WHERE conversation = $1 AND replayed_at IS NULL LIMIT 1",
+                [.text(conversation.rawValue)])
+            return letters.isEmpty ? .unknown : .deadLetter
+        }
+    }
+
     /// Conversations that are held, in their order.
     package func held(after: String?, limit: Int) async throws(StoreError) -> [Conversation.ID] {
         let dialect = self.database.dialect

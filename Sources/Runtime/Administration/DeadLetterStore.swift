@@ -64,7 +64,9 @@ package struct DeadLetterStore: Sendable {
         _ filter: DeadLetterFilter, count expected: Int
     ) async throws(StoreError) -> (count: Int, isDone: Bool) {
         try await self.index()
+        let dialect = self.database.dialect
         return try await self.database.transaction { query in
+            try dialect.excludeOthers(query)
             let condition = DeadLetterCondition(filter).waiting
             let count = try query(
                 "SELECT count(*) FROM {dead_letters} d WHERE \(condition.sql)", condition.parameters)[0].count(0)
@@ -187,17 +189,24 @@ struct DeadLetterCondition {
         }
     }
 
+    /// An unfinished replay has it.
+    private static let isWanted = """
+        EXISTS (
+            SELECT 1 FROM {replay_items} o JOIN {replay_jobs} j ON j.id = o.job
+            WHERE o.letter = d.id AND o.state IN ('pending', 'released', 'appended') AND j.state = 'running'
+        )
+        """
+
     /// Without those that are on their way back, or that an unfinished replay is going to put back.
-    var waiting: DeadLetterCondition {
-        var condition = self
-        condition.parts.append(
-            """
-            d.replayed_at IS NULL AND NOT EXISTS (
-                SELECT 1 FROM {replay_items} o JOIN {replay_jobs} j ON j.id = o.job
-                WHERE o.letter = d.id AND o.state IN ('pending', 'released', 'appended') AND j.state = 'running'
-            )
-            """)
-        return condition
+    var waiting: DeadLetterCondition { self.adding("d.replayed_at IS NULL AND NOT \(Self.isWanted)") }
+
+    /// Only the others.
+    var replaying: DeadLetterCondition { self.adding("(d.replayed_at IS NOT NULL OR \(Self.isWanted))") }
+
+    private func adding(_ condition: String) -> DeadLetterCondition {
+        var own = self
+        own.add(condition)
+        return own
     }
 
     /// - Parameter condition: ends with `$`, which becomes the parameter.

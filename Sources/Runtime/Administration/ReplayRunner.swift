@@ -77,6 +77,7 @@ public final class ReplayRunner: Sendable {
         for conversation in sweep.lifts {
             do {
                 try await self.lift(conversation)
+                try await AuditStore(self.store.database).released(conversation, by: "replay \(job)")
                 try await self.store.lifted(conversation, of: job)
             } catch {
                 throw StoreError(.unavailable, "\(conversation) could not be released: \(error)")

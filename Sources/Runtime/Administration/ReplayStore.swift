@@ -23,6 +23,14 @@ package struct ReplayStore: Sendable {
         package var isDone = false
     }
 
+    /// What has become of a request for a replay.
+    package struct Begun: Sendable {
+        /// `nil` when there was nothing to put back.
+        package var job: Int64?
+        /// Letters of the filter that another replay has.
+        package var leftOut: Int
+    }
+
     /// How long a process that says nothing keeps a job.
     static let patience = Duration.seconds(10)
 
@@ -77,20 +85,27 @@ package struct ReplayStore: Sendable {
                 FROM (SELECT DISTINCT d.conversation FROM {dead_letters} d WHERE \(taken.sql)) c
                 """, taken.parameters)[0]
             (forecast.conversations, forecast.heldConversations) = (conversations.count(0), conversations.count(1))
+            forecast.replaying = try Self.replaying(filter, query)
             return forecast
         }
     }
 
-    /// Begins a job over what `filter` means now.
-    ///
-    /// - Returns: `nil`, and no job, when it means nothing.
+    /// How many that a filter means are another replay's.
+    private static func replaying(_ filter: DeadLetterFilter, _ query: AdminQuery) throws -> Int {
+        let condition = DeadLetterCondition(filter).replaying
+        return try query("SELECT count(*) FROM {dead_letters} d WHERE \(condition.sql)", condition.parameters)[0].count(0)
+    }
+
+    /// Begins a job over what `filter` means now. Jobs begin one after the other: no letter is in two that are not done.
     package func create(
         _ filter: DeadLetterFilter, _ options: ReplayJob.Options, by who: String, reason: String?
-    ) async throws(StoreError) -> Int64? {
+    ) async throws(StoreError) -> Begun {
         _ = try await DeadLetterStore(self.database).count(filter)
         let dialect = self.database.dialect
         guard let json = try? JSONEncoder().encode(filter) else { preconditionFailure("a filter cannot be encoded") }
         return try await self.database.transaction { query in
+            try dialect.excludeOthers(query)
+            let leftOut = try Self.replaying(filter, query)
             let job =
                 try query(
                     """
@@ -109,9 +124,9 @@ package struct ReplayStore: Sendable {
                 SELECT \(dialect.typed(name, as: "int8")), d.id, d.conversation, d.message_id, 'pending'
                 FROM {dead_letters} d WHERE \(condition.sql) RETURNING letter
                 """, condition.parameters)
-            guard items.isEmpty else { return job }
+            guard items.isEmpty else { return Begun(job: job, leftOut: leftOut) }
             _ = try query("DELETE FROM {replay_jobs} WHERE id = $1", [.int(job)])
-            return nil
+            return Begun(job: nil, leftOut: leftOut)
         }
     }
 

@@ -23,7 +23,8 @@ extension EvolutionChannel {
     public func showTyping(for intent: SendIntent, lasting duration: Duration) async {
         let body = Presence(number: intent.replyAddress, delay: duration.milliseconds)
         _ = try? await self.call(
-            .POST, "chat/sendPresence", JSONEncoder().encode(body), timeout: duration + Self.checkTimeout)
+            .POST, "chat/sendPresence", JSONEncoder().encode(body), timeout: duration + Self.checkTimeout,
+            as: OutgoingCall(carrying: intent.traceID))
     }
 
     /// Down unless the server says `open`. That is no proof that messages leave: the circuit breaker has the last word.

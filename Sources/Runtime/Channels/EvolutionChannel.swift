@@ -56,7 +56,9 @@ public struct EvolutionChannel: MessageChannel {
                 where: FindMessages.Where(
                     key: FindMessages.Key(remoteJid: address, fromMe: true),
                     messageTimestamp: FindMessages.Range(gte: Self.date(begin), lte: Self.date(end))))
-            let answer = await self.find(query) { $0.isSend(of: intent, since: begin, known) }
+            let answer = await self.find(query, as: OutgoingCall(carrying: intent.traceID)) {
+                $0.isSend(of: intent, since: begin, known)
+            }
             if answer != .absent { return answer }
         }
         return .absent
@@ -64,12 +66,13 @@ public struct EvolutionChannel: MessageChannel {
 
     /// Walks the pages of an answer; at most 100 of 50 messages each.
     private func find(
-        _ query: FindMessages, _ isMatch: (FoundMessages.Record) -> Bool
+        _ query: FindMessages, as call: OutgoingCall, _ isMatch: (FoundMessages.Record) -> Bool
     ) async -> Reconciliation {
         var query = query
         while true {
             do {
-                let (status, body) = try await self.post("chat/findMessages", query, timeout: .seconds(10))
+                let (status, body) = try await self.post(
+                    "chat/findMessages", query, timeout: .seconds(10), as: call)
                 guard (200..<300).contains(status) else { return .unavailable(reason: "findMessages answered \(status)") }
                 guard let answer = try? JSONDecoder().decode(FoundMessages.self, from: body) else {
                     return .unavailable(reason: "findMessages gave an answer that is not understood")
@@ -88,7 +91,7 @@ public struct EvolutionChannel: MessageChannel {
     }
 
     private func post(
-        _ path: String, _ body: some Encodable, timeout: Duration, as call: OutgoingCall? = nil
+        _ path: String, _ body: some Encodable, timeout: Duration, as call: OutgoingCall
     ) async throws -> (Int, Data) {
         try await self.call(.POST, path, JSONEncoder().encode(body), timeout: timeout, as: call)
     }

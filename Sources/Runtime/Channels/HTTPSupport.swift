@@ -1,6 +1,6 @@
-import AsyncHTTPClient
+package import AsyncHTTPClient
 public import CardumeCore
-import Foundation
+package import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOPosix
@@ -32,7 +32,7 @@ public final class SharedHTTPClient: Sendable {
     /// - Parameters:
     ///   - timeout: for all of it; the client's own ends with the answer's head.
     ///   - limit: bytes of the body.
-    func fetch(
+    package func fetch(
         _ request: HTTPClientRequest, within timeout: Duration, upTo limit: Int
     ) async throws -> (head: HTTPClientResponse, body: Data) {
         try await withThrowingTaskGroup(of: (HTTPClientResponse, Data).self) { group in
@@ -56,16 +56,16 @@ public final class SharedHTTPClient: Sendable {
     }
 }
 
-enum HTTPAddress {
+package enum HTTPAddress {
     /// `base` and `path` with exactly one slash between them.
-    static func join(_ base: String, _ path: String) -> String {
+    package static func join(_ base: String, _ path: String) -> String {
         var base = Substring(base)
         while base.hasSuffix("/") { base = base.dropLast() }
         return base + "/" + path
     }
 
     /// `name` as one path segment, with everything escaped that is not unreserved.
-    static func segment(_ name: String) -> String {
+    package static func segment(_ name: String) -> String {
         name.utf8.map { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -79,7 +79,7 @@ enum HTTPAddress {
     }
 
     /// A transport error in a few words. Requests, which hold keys, are never part of it.
-    static func describe(_ error: any Error) -> String {
+    package static func describe(_ error: any Error) -> String {
         if let error = error as? HTTPClientError { return error.shortDescription }
         if let error = error as? NIOConnectionError {
             return "cannot connect to \(error.host):\(error.port)"

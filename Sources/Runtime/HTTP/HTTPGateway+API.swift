@@ -27,6 +27,7 @@ extension HTTPGateway {
         guard self.authenticator.allowsAPI(authorization: request.headers[.authorization]) else {
             throw APIError.unauthorized
         }
+        context.admission.grant()
         try self.door.enter(.api)
         return try await self.limited(request, context) {
             let body = try await request.bytes(upTo: self.settings.bodyLimit)

@@ -47,7 +47,12 @@ extension HTTPGateway {
     func releaseConversation(_ request: Request, _ context: Context) async throws -> Response {
         let conversation = try self.conversation(request, context)
         return try await self.limited(request, context) {
-            try await self.attempt("released", conversation) { try await self.conversations.release(conversation) }
+            try await self.attempt("released", conversation) {
+                try await self.conversations.release(conversation)
+                try await self.admin?.desk.audit.released(
+                    conversation, by: "api", from: self.door.address(peer: context.peer, request.headers) ?? "unknown",
+                    traceID: context.traceID)
+            }
             return try self.answer("released", conversation, request, context)
         }
     }
@@ -74,6 +79,7 @@ extension HTTPGateway {
         guard self.authenticator.allowsAPI(authorization: request.headers[.authorization]) else {
             throw APIError.unauthorized
         }
+        context.admission.grant()
         return try context.conversation
     }
 

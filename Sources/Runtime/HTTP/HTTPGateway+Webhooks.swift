@@ -19,6 +19,7 @@ extension HTTPGateway {
             await self.authenticator.allowsEvolution(
                 apikey: request.headers[.apikey], authorization: request.headers[.authorization])
         else { throw APIError.unauthorized }
+        context.admission.grant()
         try self.door.enter(.evolution)
         let body = try await request.bytes(upTo: self.settings.bodyLimit)
         let arrival = Arrival(receivedAt: self.clock(), traceID: context.traceID)
@@ -40,6 +41,7 @@ extension HTTPGateway {
         guard self.authenticator.allowsMeta(signature: request.headers[.hubSignature], body: body) else {
             throw APIError.unauthorized
         }
+        context.admission.grant()
         let arrival = Arrival(receivedAt: self.clock(), traceID: context.traceID)
         let webhook: NormalisedWebhook
         do {
@@ -59,6 +61,7 @@ extension HTTPGateway {
         guard let challenge = request.query("hub.challenge"),
             self.authenticator.allowsVerification(mode: request.query("hub.mode"), token: request.query("hub.verify_token"))
         else { return Response(status: .forbidden) }
+        context.admission.grant()
         return Response(
             status: .ok, headers: [.contentType: "text/plain; charset=utf-8"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: challenge)))

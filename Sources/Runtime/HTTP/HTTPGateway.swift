@@ -12,7 +12,7 @@ public struct HTTPGateway: Sendable {
     typealias Handler = @Sendable (Request, Context) async throws -> Response
 
     private let live: Live<HTTPSettings>
-    private let admin: AdminAPI?
+    let admin: AdminAPI?
     private let traces: Traces?
     private let scaling: ScalingAPI?
     let door: FrontDoor
@@ -233,7 +233,8 @@ struct AnswerMiddleware: RouterMiddleware {
         }
         self.meters?.answered(
             context.endpointPath, status: Int(response.status.code), after: begin.duration(to: .now))
-        trace.ended(request.method, context.endpointPath, response.status)
+        trace.ended(
+            request.method, context.endpointPath, response.status, isAdmitted: context.admission.isGranted)
         response.headers[.traceID] = traceID
         if let door, response.headers[.systemLoad] == nil { response.headers.append(contentsOf: door.headers) }
         if response.status.code >= 400 {

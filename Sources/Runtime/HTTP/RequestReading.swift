@@ -23,6 +23,8 @@ struct GatewayContext: RequestContext {
     var principal: AdminPrincipal?
     /// Where they call from, under /admin.
     var address = "unknown"
+    /// Of who calls, at the doors.
+    let admission = Admission()
     /// What the audit log says of a change beside its target; `nil` where nothing is written.
     var note: AuditNote?
 
@@ -79,18 +81,9 @@ struct APIError: Error, HTTPResponseError {
             status: .serviceUnavailable, code: "unavailable", message: message, headers: [.retryAfter: "5"])
     }
 
-    private struct Body: Encodable {
-        struct Detail: Encodable {
-            let code: String
-            let message: String
-        }
-        let error: Detail
-    }
-
     func response(from request: Request, context: some RequestContext) throws -> Response {
-        var response = try JSONAnswer(
-            status: self.status, Body(error: Body.Detail(code: self.code, message: self.message))
-        ).response(from: request, context: context)
+        var response = try JSONAnswer(status: self.status, ErrorBody(code: self.code, message: self.message))
+            .response(from: request, context: context)
         for field in self.headers { response.headers.append(field) }
         return response
     }

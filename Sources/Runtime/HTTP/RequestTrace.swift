@@ -1,13 +1,14 @@
 import CardumeCore
 import HTTPTypes
 import Hummingbird
+import Synchronization
 import Tracing
 
 /// The part of a trace that a request to this program is.
 struct RequestTrace {
     /// Of the request, below which its messages belong. Without a span where nobody makes any, and the caller named none.
     let trace: TraceContext
-    /// `nil` where nobody makes spans.
+    /// `nil` where nobody makes spans. Exported only when it is ended.
     private let span: (any Span)?
 
     /// - Parameter traces: `nil` for requests that get no span.
@@ -28,9 +29,13 @@ struct RequestTrace {
         return try await ServiceContext.$current.withValue(.carrying(self.trace)) { try await answer() }
     }
 
-    /// - Parameter route: the path as the router knows it; something else when it knows none.
-    func ended(_ method: HTTPRequest.Method, _ route: String?, _ status: HTTPResponse.Status) {
-        guard let span else { return }
+    /// - Parameters:
+    ///   - route: the path as the router knows it; something else when it knows none.
+    ///   - isAdmitted: whether whoever calls has shown who they are. Strangers leave no spans: they could make any number.
+    func ended(
+        _ method: HTTPRequest.Method, _ route: String?, _ status: HTTPResponse.Status, isAdmitted: Bool
+    ) {
+        guard let span, isAdmitted else { return }
         if span.isRecording {
             let route = route.flatMap { $0.hasPrefix("/") ? $0 : nil }
             // Callers may invent methods.
@@ -46,6 +51,16 @@ struct RequestTrace {
         }
         span.end()
     }
+}
+
+/// Whether whoever makes a request has shown that they may.
+final class Admission: Sendable {
+    private let state = Mutex(false)
+
+    var isGranted: Bool { self.state.withLock { $0 } }
+
+    /// Their key, token or signature is right, or the door is open to everybody.
+    func grant() { self.state.withLock { $0 = true } }
 }
 
 /// The way of messages from a door into the log.

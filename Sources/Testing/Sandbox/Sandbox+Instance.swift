@@ -39,6 +39,7 @@ extension Sandbox {
     /// Like the real one, it answers when the time is over.
     @concurrent func sendPresence(_ request: Request, _ context: some RequestContext) async throws -> Response {
         if let denied = try self.denied(request.headers[HTTPField.Name("apikey")!], "") { return denied }
+        self.noteTrace(request)
         let instance = context.parameters.get("instance")?.removingPercentEncoding ?? ""
         let body = try await Self.decode(SendPresence.self, request)
         self.state.record(instance: instance, number: body.number, presence: body.presence, delay: body.delay)

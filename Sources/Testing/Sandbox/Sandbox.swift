@@ -287,6 +287,7 @@ public struct Sandbox: Sendable {
 
     @concurrent private func findMessages(_ request: Request, _ context: some RequestContext) async throws -> Response {
         if let denied = try self.denied(request.headers[HTTPField.Name("apikey")!], "") { return denied }
+        self.noteTrace(request)
         let instance = context.parameters.get("instance")?.removingPercentEncoding ?? ""
         let body = try await Self.decode(FindMessages.self, request)
         let visible = Int64(Date().timeIntervalSince1970 * 1_000) - self.state.settings.recordDelay.milliseconds
@@ -315,7 +316,7 @@ public struct Sandbox: Sendable {
 
     // MARK: Both
 
-    private func noteTrace(_ request: Request) {
+    func noteTrace(_ request: Request) {
         self.state.note(traceparent: request.headers[HTTPField.Name("traceparent")!], path: request.uri.path)
     }
 

@@ -75,7 +75,7 @@ public final class SandboxState: Sendable {
     /// Requests to send, whatever became of them.
     public var sendRequests: Int { self.memory.withLock { $0.sendRequests } }
 
-    /// The `traceparent` of model calls and sends, in the order in which they came, with the path.
+    /// The `traceparent` of model calls, sends, presences and searches, in the order in which they came, with the path.
     public var traceparents: [(path: String, traceparent: String)] { self.memory.withLock { $0.traceparents } }
 
     func note(traceparent: String?, path: String) {

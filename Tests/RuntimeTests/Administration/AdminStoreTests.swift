@@ -222,6 +222,42 @@ import Testing
         #expect(try await store.held(after: nil, limit: 5) == ["loja:0", "loja:1"])
         #expect(try await store.held(after: "loja:0", limit: 5) == ["loja:1"])
     }
+
+    @Test(arguments: Kind.allCases) func aHoldIsThePersonsWhoSetIt(_ kind: Kind) async throws {
+        let bed = try await Bed(kind)
+        let (store, audit) = (ConversationStore(bed.database), AuditStore(bed.database))
+        let name: Conversation.ID = "loja-são:1"
+        func write(_ action: String, _ path: String, _ status: Int?, _ detail: String? = nil) async throws {
+            let entry = AuditEntry(
+                who: "ana", role: "operator", address: "", action: action, target: AuditEntry.target(path: path), traceID: "")
+            let id = try await audit.begin(entry)
+            if let status { try await audit.end(id, status: status, detail: detail) }
+        }
+        #expect(try await store.holdCause(of: name) == .unknown)
+        try await bed.bury("m1", in: name.rawValue, holds: true)
+        #expect(try await store.holdCause(of: name) == .deadLetter)
+        // However it was escaped.
+        for path in ["/admin/conversations/loja-s%C3%A3o:1/hold", "/admin/conversations/loja%2Ds%c3%a3o%3A1/hold"] {
+            try await write("conversations.hold", path, 503)
+            #expect(try await store.holdCause(of: name) == .deadLetter, "it was not done")
+            try await write("conversations.hold", path, 200, "reason: pediu gente")
+            guard case .person(let hold) = try await store.holdCause(of: name) else {
+                Issue.record("a person holds it")
+                return
+            }
+            #expect(hold.by == "ana" && hold.reason == "pediu gente")
+            #expect(abs(hold.since.elapsed(since: SystemTime.now).seconds) < 60)
+            #expect(try await store.holdCause(of: "loja-são:2") == .unknown)
+            try await audit.released(name, by: "api")
+            #expect(try await store.holdCause(of: name) == .deadLetter, "it was released meanwhile")
+        }
+        try await write("conversations.hold", "/admin/conversations/loja-s%C3%A3o:1/hold", nil)
+        guard case .person(let unfinished) = try await store.holdCause(of: name) else {
+            Issue.record("its process ended before it could say so")
+            return
+        }
+        #expect(unfinished.reason == nil)
+    }
 }
 
 enum SystemTime {

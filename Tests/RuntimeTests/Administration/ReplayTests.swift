@@ -31,8 +31,10 @@ import Testing
         }
         let forecast = try await store.forecast(Self.all(), Self.fast)
         #expect(forecast.count == 6 && forecast.conversations == 2 && forecast.repliesOnly == 0)
-        let id = try #require(try await store.create(Self.all(), Self.fast, by: "ana", reason: "de novo"))
-        #expect(try await store.create(Self.all(), Self.fast, by: "rui", reason: nil) == nil, "they are on their way")
+        let id = try #require(try await store.create(Self.all(), Self.fast, by: "ana", reason: "de novo").job)
+        let second = try await store.create(Self.all(), Self.fast, by: "rui", reason: nil)
+        #expect(second.job == nil && second.leftOut == 6, "they are on their way")
+        #expect(try await store.forecast(Self.all(), Self.fast).replaying == 6)
         #expect(try await store.claim(for: "p").map(\.id) == [id])
         #expect(try await store.claim(for: "q").isEmpty, "one process has it")
 
@@ -65,7 +67,7 @@ import Testing
         for number in 1...3 { try await bed.bury("m\(number)", holds: true) }
         var options = Self.fast
         options.releasesConversations = true
-        let id = try #require(try await store.create(Self.all(), options, by: "ana", reason: nil))
+        let id = try #require(try await store.create(Self.all(), options, by: "ana", reason: nil).job)
         #expect(try await store.forecast(Self.all(), options).count == 0)
         _ = try await store.claim(for: "p")
         let released = try await store.release(10, of: id, options, for: "p", at: Self.now)
@@ -90,7 +92,7 @@ import Testing
         try await bed.bury("t1", in: "loja:t", kind: .system)
         let forecast = try await store.forecast(Self.all(), Self.fast)
         #expect(forecast.count == 1 && forecast.repliesOnly == 1 && forecast.inDoubt == 1 && forecast.timers == 1)
-        let id = try #require(try await store.create(Self.all(), Self.fast, by: "ana", reason: nil))
+        let id = try #require(try await store.create(Self.all(), Self.fast, by: "ana", reason: nil).job)
         _ = try await store.claim(for: "p")
         let released = try await store.release(10, of: id, Self.fast, for: "p", at: Self.now)
         #expect(released.map(\.message.id) == ["r1"])
@@ -107,7 +109,7 @@ import Testing
 
         var doubtful = Self.fast
         doubtful.resendsInDoubt = true
-        let second = try #require(try await store.create(Self.all(), doubtful, by: "ana", reason: nil))
+        let second = try #require(try await store.create(Self.all(), doubtful, by: "ana", reason: nil).job)
         _ = try await store.claim(for: "p")
         #expect(try await store.release(10, of: second, doubtful, for: "p", at: Self.now).map(\.message.id) == ["d1"])
         guard case .committed(let parked, _) = try await bed.standing("d1", in: "loja:d") else {
@@ -121,7 +123,7 @@ import Testing
         let bed = try await Bed(kind)
         let store = ReplayStore(bed.database)
         for number in 1...3 { try await bed.bury("m\(number)", in: "loja:\(number)") }
-        let id = try #require(try await store.create(Self.all(), Self.fast, by: "ana", reason: nil))
+        let id = try #require(try await store.create(Self.all(), Self.fast, by: "ana", reason: nil).job)
         _ = try await store.claim(for: "p")
         let released = try await store.release(1, of: id, Self.fast, for: "p", at: Self.now)
         #expect(try await store.cancel(id))
@@ -136,14 +138,15 @@ import Testing
         let job = try await Self.job(bed, id)
         #expect(job.state == .cancelled && job.progress.answered == 1 && job.progress.pending == 2)
         #expect(
-            try await store.create(Self.all(), Self.fast, by: "ana", reason: nil) != nil, "the others may be asked for again")
+            try await store.create(Self.all(), Self.fast, by: "ana", reason: nil).job != nil,
+            "the others may be asked for again")
     }
 
     @Test(arguments: Kind.allCases) func whoHasLostAJobChangesNothing(_ kind: Kind) async throws {
         let bed = try await Bed(kind)
         let store = ReplayStore(bed.database)
         try await bed.bury("m1")
-        let id = try #require(try await store.create(Self.all(), Self.fast, by: "ana", reason: nil))
+        let id = try #require(try await store.create(Self.all(), Self.fast, by: "ana", reason: nil).job)
         _ = try await store.claim(for: "p")
         try await store.leave("p")
         #expect(try await store.claim(for: "q").map(\.id) == [id])
@@ -154,6 +157,41 @@ import Testing
             #expect(error?.code == .fenced)
         }
         #expect(try await bed.standing("m1") == .deadLetter)
+    }
+
+    /// Four people ask at once, round after round: each letter is in one replay, and everybody is told of those that are not in
+    /// theirs.
+    @Test(arguments: Kind.allCases) func noLetterIsInTwoReplays(_ kind: Kind) async throws {
+        let bed = try await Bed(kind)
+        let store = ReplayStore(bed.database)
+        let letters = 40
+        for number in 0..<letters { try await bed.bury("m\(number)", in: "loja:\(number)") }
+        for _ in 0..<10 {
+            let begun = try await withThrowingTaskGroup(of: ReplayStore.Begun.self) { group in
+                for asker in 0..<4 {
+                    group.addTask {
+                        var filter = Self.all()
+                        // Each means three quarters of them.
+                        filter.ids = (1...Int64(letters)).filter { Int($0) % 4 != asker }
+                        return try await store.create(filter, Self.fast, by: "p\(asker)", reason: nil)
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            let jobs = begun.compactMap(\.job)
+            var totals = 0
+            for job in jobs { totals += try await Self.job(bed, job).progress.total }
+            #expect(totals == letters, "\(begun)")
+            #expect(begun.reduce(0) { $0 + $1.leftOut } == 4 * letters * 3 / 4 - letters, "\(begun)")
+            let twice = try await bed.database.query { query in
+                try query("SELECT letter FROM {replay_items} GROUP BY letter HAVING count(*) > 1", []).count
+            }
+            #expect(twice == 0)
+            try await bed.database.transaction { query in
+                _ = try query("DELETE FROM {replay_items}", [])
+                _ = try query("DELETE FROM {replay_jobs}", [])
+            }
+        }
     }
 
     // MARK: The runner
@@ -180,7 +218,7 @@ import Testing
         let bed = try await Bed(kind)
         let store = ReplayStore(bed.database)
         for number in 0..<40 { try await bed.bury("m\(number)", in: "loja:\(number % 8)") }
-        let id = try #require(try await store.create(Self.all(), Self.fast, by: "ana", reason: nil))
+        let id = try #require(try await store.create(Self.all(), Self.fast, by: "ana", reason: nil).job)
         let memory = MemoryStore()
         let log = ForgetfulLog(log: memory)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

@@ -5,89 +5,11 @@ import Hummingbird
 
 /// Conversations: what the journal has of them, and what people may do to them.
 extension AdminAPI {
-    private struct HeldList: Encodable {
-        let held: [String]
-        /// For the next page: its `after`.
-        let next: String?
-    }
-
-    private struct ConversationBody: Encodable {
-        struct Line: Encodable {
-            let role: String
-            let message_id: String?
-            let kind: String?
-            let text: String
-            let at: String
-
-            init(_ line: ConversationRecord.Line) {
-                (self.role, self.message_id) = (line.role.rawValue, line.messageID?.rawValue)
-                (self.kind, self.text, self.at) = (line.kind, line.text, line.at.text)
-            }
-        }
-
-        struct Turn: Encodable {
-            let id: String
-            let assistant: String
-            let attempt: Int
-            let started_at: String
-            let finished_at: String
-            let model: String?
-            let prompt_tokens: Int?
-            let completion_tokens: Int?
-            let transfer_to: String?
-            let merged_into: String?
-
-            init(_ turn: ConversationRecord.Turn) {
-                (self.id, self.assistant, self.attempt) = (turn.id.rawValue, turn.assistant.rawValue, turn.attempt)
-                (self.started_at, self.finished_at) = (turn.startedAt.text, turn.finishedAt.text)
-                (self.model, self.prompt_tokens) = (turn.model, turn.promptTokens)
-                (self.completion_tokens, self.transfer_to) = (turn.completionTokens, turn.transfer?.rawValue)
-                self.merged_into = turn.mergedInto?.rawValue
-            }
-        }
-
-        struct Send: Encodable {
-            let turn: String
-            let part: Int
-            let state: String
-            let text: String
-            let attempts: Int
-            let attempted_at: String?
-            let server: String?
-            let provider_id: String?
-            let error: String?
-
-            init(_ send: ConversationRecord.Send) {
-                (self.turn, self.part, self.state, self.text) = (send.turn.rawValue, send.part, send.state, send.text)
-                (self.attempts, self.attempted_at, self.server) = (send.attempts, send.attemptedAt?.text, send.server)
-                (self.provider_id, self.error) = (send.providerID, send.error)
-            }
-        }
-
-        let conversation: String
-        let channel: String
-        let contact: String
-        /// Who has it; missing when the log does not know.
-        let queue: String?
-        let has_unsettled: Bool
-        let held: Bool
-        let lines: [Line]
-        let turns: [Turn]
-        let sends: [Send]
-        let dead_letters: [DeadLetterBody]
-    }
-
-    /// The body of `POST …/transfer`, and of the others where only the reason counts.
-    private struct Change: Decodable {
-        let to: String?
-        let reason: String?
-    }
-
     func listHeld(_ request: Request, _ context: Context) async throws -> Response {
         let (after, limit) = (try self.text("after", request), try self.limit(request))
         let held = try await self.asking { try await self.desk.conversations.held(after: after, limit: limit) }
         return try self.answer(
-            HeldList(held: held.map(\.rawValue), next: held.count == limit ? held.last?.rawValue : nil), request, context)
+            HeldListBody(held: held.map(\.rawValue), next: held.count == limit ? held.last?.rawValue : nil), request, context)
     }
 
     func showConversation(_ request: Request, _ context: Context) async throws -> Response {
@@ -121,13 +43,13 @@ extension AdminAPI {
             try await self.desk.conversations.hold(id)
             try await self.desk.log.announce(.park, of: id, to: self.desk.queues)
         }
-        return try self.answer(["status": "held", "conversation": id.rawValue], request, context)
+        return try self.answer(ConversationChangedBody(status: "held", conversation: id.rawValue), request, context)
     }
 
     func releaseConversation(_ request: Request, _ context: Context) async throws -> Response {
         let (id, _) = try await self.change(request, context)
         try await self.asking { try await self.desk.operations.release(id) }
-        return try self.answer(["status": "released", "conversation": id.rawValue], request, context)
+        return try self.answer(ConversationChangedBody(status: "released", conversation: id.rawValue), request, context)
     }
 
     func transferConversation(_ request: Request, _ context: Context) async throws -> Response {
@@ -139,7 +61,7 @@ extension AdminAPI {
         }
         let outcome = try await self.asking { try await self.desk.operations.transfer(id, assistant) }
         let status = outcome == .unchanged ? "unchanged" : "transferred"
-        return try self.answer(["status": status, "conversation": id.rawValue], request, context)
+        return try self.answer(ConversationChangedBody(status: status, conversation: id.rawValue), request, context)
     }
 
     private func change(
@@ -147,9 +69,9 @@ extension AdminAPI {
     ) async throws -> (conversation: Conversation.ID, to: String?) {
         let id = try context.conversation
         let data = Data(try await request.bytes(upTo: Self.bodyLimit))
-        var change: Change?
+        var change: ConversationRequest?
         if !data.isEmpty {
-            guard let body = try? JSONDecoder().decode(Change.self, from: data) else {
+            guard let body = try? JSONDecoder().decode(ConversationRequest.self, from: data) else {
                 throw APIError.badRequest("the body must be like {\"reason\": \"…\"}")
             }
             change = body

@@ -1,4 +1,4 @@
-public import CardumeCore
+import CardumeCore
 import HTTPTypes
 import Hummingbird
 
@@ -16,9 +16,15 @@ extension AdminAPI {
         let forwarding =
             isForwarded
             ? nil : request.headers[.authorization].map { ConversationExplainer.Forwarding(authorization: $0) }
-        guard let explanation = await self.explainer.explain(conversation, forwarding) else {
+        guard var explanation = await self.explainer.explain(conversation, forwarding) else {
             throw APIError(
                 status: .notFound, code: "not_found", message: "nobody knows a conversation \"\(conversation)\"")
+        }
+        // Where the audit log cannot be asked, that it is held is answer enough.
+        if explanation.obstacle?.cause == .held,
+            let cause = try? await self.desk.conversations.holdCause(of: conversation)
+        {
+            explanation.obstacle = .held(cause, at: self.explainer.now)
         }
         return try JSONAnswer(ExplanationBody(explanation, at: self.explainer.now)).response(from: request, context: context)
     }
@@ -27,31 +33,5 @@ extension AdminAPI {
     func refuseIfMeantForAnother(_ request: Request) throws {
         guard let holder = request.headers[.cardumeHolder], !self.explainer.isMeant(holder) else { return }
         throw APIError(status: .misdirectedRequest, code: "not_the_holder", message: "this process is not \(holder)")
-    }
-}
-
-/// The explanation and, beside its members, the sentence.
-public struct ExplanationBody: Codable, Sendable {
-    public let explanation: ConversationExplanation
-    public let text: String
-
-    init(_ explanation: ConversationExplanation, at now: Timestamp) {
-        self.explanation = explanation
-        self.text = explanation.sentence(at: now)
-    }
-
-    private enum CodingKeys: CodingKey {
-        case text
-    }
-
-    public init(from decoder: any Decoder) throws {
-        self.explanation = try ConversationExplanation(from: decoder)
-        self.text = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .text)
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        try self.explanation.encode(to: encoder)
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(self.text, forKey: .text)
     }
 }

@@ -5,49 +5,6 @@ import Hummingbird
 
 /// Queues: what waits, who answers, pauses.
 extension AdminAPI {
-    struct QueueBody: Encodable {
-        let queue: String
-        let assistant: String
-        let lane: String
-        /// Unsettled messages, in flight included.
-        let depth: Int
-        /// Of the first of them.
-        let oldest_seconds: Double?
-        let paused: Bool
-        /// Turns of the assistant, in all processes.
-        let running: Int
-        let waiting: Int
-        /// Processes that serve it.
-        let members: Int
-    }
-
-    private struct QueueList: Encodable {
-        let queues: [QueueBody]
-    }
-
-    private struct QueueDetail: Encodable {
-        struct Partition: Encodable {
-            let number: Int
-            let depth: Int
-            let oldest_at: String
-            let oldest_conversation: String
-            let owner: String?
-        }
-
-        struct Owner: Encodable {
-            let member: String
-            let address: String?
-            let alive: Bool
-            let partitions: Int
-        }
-
-        let status: QueueBody
-        let owners: [Owner]
-        let unowned_partitions: Int
-        /// Those that hold something, the oldest first.
-        let partitions: [Partition]
-    }
-
     /// What is known of all queues at one moment.
     func queues() async throws -> [QueueBody] {
         try await self.asking {
@@ -79,7 +36,7 @@ extension AdminAPI {
     }
 
     func listQueues(_ request: Request, _ context: Context) async throws -> Response {
-        try self.answer(QueueList(queues: try await self.queues()), request, context)
+        try self.answer(QueueListBody(queues: try await self.queues()), request, context)
     }
 
     func showQueue(_ request: Request, _ context: Context) async throws -> Response {
@@ -91,17 +48,17 @@ extension AdminAPI {
             (try await self.holders(of: queue), try await self.desk.backlog.backlog(of: queue))
         }
         let owners = Dictionary(grouping: holders.values, by: \.id).map { id, held in
-            QueueDetail.Owner(
+            QueueDetailBody.Owner(
                 member: id.rawValue, address: held.first?.member?.address, alive: held.first?.member != nil,
                 partitions: held.count)
         }
         let partitions = backlog.sorted { $0.oldestAt < $1.oldestAt }.map { part in
-            QueueDetail.Partition(
+            QueueDetailBody.Partition(
                 number: part.number, depth: part.depth, oldest_at: part.oldestAt.text,
                 oldest_conversation: part.oldestConversation.rawValue, owner: holders[part.number]?.id.rawValue)
         }
         return try self.answer(
-            QueueDetail(
+            QueueDetailBody(
                 status: status, owners: owners.sorted { $0.member < $1.member },
                 unowned_partitions: self.desk.log.partitionCount - holders.count, partitions: partitions),
             request, context)
@@ -119,12 +76,6 @@ extension AdminAPI {
 
     // MARK: Pauses
 
-    /// The body of a pause; all of it may be missing.
-    private struct Pause: Decodable {
-        var expires_in: String?
-        var reason: String?
-    }
-
     func pauseQueue(_ request: Request, _ context: Context) async throws -> Response {
         let path = try self.pausePath(context)
         let body = try await self.pauseBody(request)
@@ -132,7 +83,7 @@ extension AdminAPI {
         context.note?.write(body.expires_in.map { "for \($0)" }, body.reason)
         let lifetime = try body.expires_in.map { try self.lifetime($0) }
         _ = try await self.answering { try await self.live.set(path, to: "true", for: lifetime, by: author) }
-        return try self.answer(["status": "paused", "setting": path], request, context)
+        return try self.answer(PausedBody(status: "paused", setting: path), request, context)
     }
 
     func resumeQueue(_ request: Request, _ context: Context) async throws -> Response {
@@ -148,13 +99,13 @@ extension AdminAPI {
                 _ = try await self.live.unset(path, by: author)
             }
         }
-        return try self.answer(["status": "resumed", "setting": path], request, context)
+        return try self.answer(PausedBody(status: "resumed", setting: path), request, context)
     }
 
-    private func pauseBody(_ request: Request) async throws -> Pause {
+    private func pauseBody(_ request: Request) async throws -> PauseRequest {
         let data = Data(try await request.bytes(upTo: Self.bodyLimit))
-        guard !data.isEmpty else { return Pause() }
-        guard let body = try? JSONDecoder().decode(Pause.self, from: data) else {
+        guard !data.isEmpty else { return PauseRequest() }
+        guard let body = try? JSONDecoder().decode(PauseRequest.self, from: data) else {
             throw APIError.badRequest(#"the body must be like {"expires_in": "30m", "reason": "…"}"#)
         }
         return body

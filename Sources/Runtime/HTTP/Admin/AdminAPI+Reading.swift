@@ -97,11 +97,6 @@ extension AdminAPI {
     }
 }
 
-/// Why a body cannot be used, in words for the caller.
-struct BodyProblem: Error {
-    let message: String
-}
-
 /// A time in a request: `2026-11-21T14:03:22Z`, or how long ago: `90m`.
 enum AdminTime {
     static func parse(_ text: String, named name: String, at now: Timestamp) throws -> Timestamp {
@@ -118,57 +113,22 @@ enum AdminTime {
     }
 }
 
-/// A filter in a body. What it does not know it refuses: a misspelt name must not mean everything.
-struct FilterBody: Decodable {
-    private struct Key: CodingKey {
-        let stringValue: String
-        let intValue: Int? = nil
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
-
-    private static let names: Set<String> = [
-        "all", "ids", "assistant", "category", "channel", "conversation", "kind", "fingerprint", "since", "until", "from_id",
-        "text",
-    ]
+extension FilterBody {
     private static let mostIDs = 10_000
-
-    private var filter = DeadLetterFilter()
-    private let since: String?
-    private let until: String?
-    private let isForAll: Bool
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: Key.self)
-        if let unknown = container.allKeys.first(where: { !Self.names.contains($0.stringValue) }) {
-            throw BodyProblem(message: "a filter has no \"\(unknown.stringValue.prefix(50))\"")
-        }
-        func value<Value: Decodable>(_ name: String, _ type: Value.Type) throws -> Value? {
-            try container.decodeIfPresent(type, forKey: Key(stringValue: name))
-        }
-        self.isForAll = try value("all", Bool.self) ?? false
-        self.since = try value("since", String.self)
-        self.until = try value("until", String.self)
-        self.filter.ids = try value("ids", [Int64].self)
-        self.filter.assistant = try value("assistant", String.self)
-        self.filter.category = try value("category", String.self)
-        self.filter.channel = try value("channel", String.self)
-        self.filter.conversation = try value("conversation", String.self)
-        self.filter.kind = try value("kind", String.self)
-        self.filter.fingerprint = try value("fingerprint", String.self)
-        self.filter.fromID = try value("from_id", Int64.self)
-        self.filter.text = try value("text", String.self)
-    }
 
     /// - Throws: an ``APIError`` when it means everything without saying so.
     func resolved(at now: Timestamp) throws -> DeadLetterFilter {
-        var filter = self.filter
+        var filter = DeadLetterFilter()
+        filter.ids = self.ids
+        (filter.assistant, filter.category, filter.channel) = (self.assistant, self.category, self.channel)
+        (filter.conversation, filter.kind, filter.fingerprint) = (self.conversation, self.kind, self.fingerprint)
         filter.since = try self.since.map { try AdminTime.parse($0, named: "since", at: now) }
         filter.until = try self.until.map { try AdminTime.parse($0, named: "until", at: now) }
+        (filter.text, filter.fromID) = (self.text, self.from_id)
         guard filter.ids?.count ?? 0 <= Self.mostIDs else {
             throw APIError.badRequest("\"ids\" may have \(Self.mostIDs) at most; use another filter")
         }
-        guard self.isForAll || !filter.isEmpty else {
+        guard self.all ?? false || !filter.isEmpty else {
             throw APIError.badRequest("an empty filter means all dead letters; say so with \"all\": true")
         }
         return filter

@@ -5,30 +5,10 @@ import Hummingbird
 import NIOCore
 
 extension AdminAPI {
-    /// The body of `POST /admin/login`.
-    private struct Credentials: Decodable {
-        let user: String
-        let password: String
-    }
-
-    private struct LoginBody: Encodable {
-        let token: String
-        let name: String
-        let role: String
-        let expires_at: String
-    }
-
-    private struct SessionBody: Encodable {
-        let name: String
-        let role: String
-        /// Missing for tokens.
-        let expires_at: String?
-    }
-
     /// `POST /admin/login`: a token for as long as `admin.session` says; for a new one, log in again.
     func logIn(_ request: Request, _ context: Context) async throws -> Response {
         let credentials = try await self.decode(
-            Credentials.self, request, else: #"{"user": "ana", "password": "…"}"#)
+            LoginRequest.self, request, else: #"{"user": "ana", "password": "…"}"#)
         guard (1...100).contains(credentials.user.utf8.count), credentials.password.utf8.count <= 1_000,
             !credentials.user.unicodeScalars.contains(where: { $0.value < 0x20 })
         else { throw APIError.badRequest("\"user\" must have 1 to 100 bytes, \"password\" 1000 at most") }

@@ -4,45 +4,13 @@ import HTTPTypes
 import Hummingbird
 
 extension AdminAPI {
-    /// The body of `PUT /admin/settings/{path}`.
-    private struct Wanted: Decodable {
-        let value: SettingText
-        /// A duration; for ever when missing.
-        let expires_in: String?
-        let reason: String?
-    }
-
-    /// The body of `POST /admin/settings/rollback`.
-    private struct Rollback: Decodable {
-        let to: Int64
-        let reason: String?
-    }
-
-    private struct SettingList: Encodable {
-        let version: Int64?
-        let settings: [SettingBody]
-        /// Set, and without effect: their keys are gone, or their values no longer allowed.
-        let not_in_force: [NotInForceBody]
-    }
-
-    private struct Changes: Encodable {
-        let changes: [ChangeBody]
-    }
-
-    private struct Outcome: Encodable {
-        /// `nil` when nothing had to change.
-        let change: ChangeBody?
-        /// `nil` when the configuration no longer has it.
-        let setting: SettingBody?
-    }
-
     private static let longestLifetime: Duration = .seconds(8760 * 3600)
 
     func listSettings(_ request: Request, _ context: Context) async throws -> Response {
         let settings = await self.live.list(all: request.query("all") == "true")
         let refused = await self.live.refused
         return try JSONAnswer(
-            SettingList(
+            SettingListBody(
                 version: await self.live.version, settings: settings.map(SettingBody.init),
                 not_in_force: refused.map(NotInForceBody.init))
         ).response(from: request, context: context)
@@ -57,7 +25,7 @@ extension AdminAPI {
     func setSetting(_ request: Request, _ context: Context) async throws -> Response {
         let name = try self.name(context)
         let wanted = try await self.decode(
-            Wanted.self, request, else: #"{"value": "8", "expires_in": "2h", "reason": "…"}"#)
+            SettingRequest.self, request, else: #"{"value": "8", "expires_in": "2h", "reason": "…"}"#)
         let author = try self.author(context, wanted.reason)
         context.note?.write("\(wanted.value.text.prefix(200))\(wanted.expires_in.map { " for \($0)" } ?? "")", wanted.reason)
         let lifetime = try wanted.expires_in.map { try self.lifetime($0) }
@@ -83,11 +51,12 @@ extension AdminAPI {
     }
 
     func rollBack(_ request: Request, _ context: Context) async throws -> Response {
-        let body = try await self.decode(Rollback.self, request, else: #"{"to": 12}"#)
+        let body = try await self.decode(RollbackRequest.self, request, else: #"{"to": 12}"#)
         let author = try self.author(context, body.reason ?? "rollback to \(body.to)")
         context.note?.write("to \(body.to)", body.reason)
         let changes = try await self.answering { try await self.live.rollBack(to: body.to, by: author) }
-        return try JSONAnswer(Changes(changes: changes.map(ChangeBody.init(listed:)))).response(from: request, context: context)
+        return try JSONAnswer(ChangesBody(changes: changes.map(ChangeBody.init(listed:)))).response(
+            from: request, context: context)
     }
 
     func showChange(_ request: Request, _ context: Context) async throws -> Response {
@@ -104,7 +73,8 @@ extension AdminAPI {
         }
         let path = request.query("path")
         let changes = try await self.answering { try await self.live.history(of: path, limit: limit) }
-        return try JSONAnswer(Changes(changes: changes.map(ChangeBody.init(listed:)))).response(from: request, context: context)
+        return try JSONAnswer(ChangesBody(changes: changes.map(ChangeBody.init(listed:)))).response(
+            from: request, context: context)
     }
 
     private func answer(
@@ -112,7 +82,7 @@ extension AdminAPI {
     ) async throws -> Response {
         let change = try await self.answering(change)
         let setting = try? await self.live.state(of: name)
-        return try JSONAnswer(Outcome(change: change.map { ChangeBody($0) }, setting: setting.map(SettingBody.init)))
+        return try JSONAnswer(SettingOutcomeBody(change: change.map { ChangeBody($0) }, setting: setting.map(SettingBody.init)))
             .response(from: request, context: context)
     }
 

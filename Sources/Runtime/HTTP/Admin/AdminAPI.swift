@@ -4,8 +4,8 @@ import HTTPTypes
 import Hummingbird
 
 /// What a process says about itself, for operators.
-public struct AdminStatus: Encodable, Sendable {
-    public struct Assistant: Encodable, Sendable {
+public struct AdminStatus: Codable, Sendable {
+    public struct Assistant: Codable, Sendable {
         var slots: Int
         var running: Int
         var waiting: Int
@@ -23,6 +23,8 @@ public struct AdminStatus: Encodable, Sendable {
     }
 
     var role: String
+    /// As which the cluster knows it; missing for processes that own nothing.
+    package internal(set) var member: String?
     var version: String
     /// The change up to which settings are in force here.
     var settings_version: Int64?
@@ -149,6 +151,7 @@ public struct AdminAPI: Sendable {
     private func showStatus(_ request: Request, _ context: Context) async throws -> Response {
         var status = self.status()
         status.settings_version = await self.live.version
+        status.member = self.explainer.member?.rawValue
         return try JSONAnswer(status).response(from: request, context: context)
     }
 }

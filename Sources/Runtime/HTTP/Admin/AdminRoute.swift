@@ -1,4 +1,5 @@
 import CardumeCore
+import Foundation
 import HTTPTypes
 import Hummingbird
 import Synchronization
@@ -37,11 +38,19 @@ final class AuditNote: Sendable {
 
     private let content = Mutex<String?>(nil)
 
+    private static let reasonMark = "reason: "
+
     var text: String? { self.content.withLock { $0 } }
+
+    /// What was given as reason, in a text that was written here.
+    static func reason(in text: String?) -> String? {
+        guard let text, let mark = text.range(of: Self.reasonMark) else { return nil }
+        return String(text[mark.upperBound...])
+    }
 
     /// - Parameter reason: in the author's words.
     func write(_ text: String?, _ reason: String? = nil) {
-        let parts = [text, reason.map { "reason: \($0)" }].compactMap(\.self)
+        let parts = [text, reason.map { Self.reasonMark + $0 }].compactMap(\.self)
         guard !parts.isEmpty else { return }
         self.content.withLock { $0 = String(parts.joined(separator: "; ").prefix(Self.longest)) }
     }

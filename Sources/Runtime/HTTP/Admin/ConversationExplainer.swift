@@ -20,7 +20,8 @@ public struct ConversationExplainer: Sendable {
         static let timeout = Duration.seconds(2)
     }
 
-    private let member: Member.ID?
+    /// This process; `nil` when it owns no partitions.
+    let member: Member.ID?
     private let log: any PartitionLog
     private let journal: any Journal
     private let leases: any LeaseStore

@@ -71,7 +71,7 @@ extension HTTPGateway {
         context.note = note
         let entry = AuditEntry(
             who: principal.name, role: principal.role.rawValue, address: context.address, action: route.name,
-            target: String(request.uri.path.prefix(600)), traceID: context.traceID)
+            target: AuditEntry.target(path: request.uri.path), traceID: context.traceID)
         let id = try await admin.asking { try await admin.desk.audit.begin(entry) }
         func end(_ status: Int) async {
             do {

@@ -36,6 +36,9 @@ struct OutgoingCall {
         span.attributes = own
     }
 
+    /// A call that is no span of its own: it carries the one that the running task belongs to.
+    init(carrying traceID: String) { self.init("", to: "", traceID: traceID, nil) }
+
     func inject(into headers: inout HTTPHeaders) {
         guard let trace else { return }
         headers.replaceOrAdd(name: "traceparent", value: trace.traceparent)

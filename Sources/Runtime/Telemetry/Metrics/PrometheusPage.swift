@@ -1,21 +1,21 @@
 import Foundation
 
 /// A page in Prometheus' text format, read back. Knows just what this program writes.
-public struct PrometheusPage: Sendable {
-    public struct Series: Hashable, Sendable {
+package struct PrometheusPage: Sendable {
+    package struct Series: Hashable, Sendable {
         /// With the suffixes of histograms.
-        public var name: String
-        public var labels: [String: String]
-        public var value: Double
+        package var name: String
+        package var labels: [String: String]
+        package var value: Double
     }
 
     /// By family.
-    public private(set) var types: [String: String] = [:]
-    public private(set) var series: [Series] = []
+    package private(set) var types: [String: String] = [:]
+    package private(set) var series: [Series] = []
     /// Lines that make no sense.
-    public private(set) var problems: [String] = []
+    package private(set) var problems: [String] = []
 
-    public init(_ text: String) {
+    package init(_ text: String) {
         for line in text.split(separator: "\n") {
             let words = line.split(separator: " ", maxSplits: 3).map(String.init)
             if line.hasPrefix("# TYPE "), words.count == 4 {
@@ -32,7 +32,7 @@ public struct PrometheusPage: Sendable {
     }
 
     /// The family of a series; `nil` when no `# TYPE` was seen for it.
-    public func family(of series: Series) -> String? {
+    package func family(of series: Series) -> String? {
         if self.types[series.name] != nil { return series.name }
         for suffix in ["_bucket", "_sum", "_count"] where series.name.hasSuffix(suffix) {
             let name = String(series.name.dropLast(suffix.count))
@@ -41,10 +41,10 @@ public struct PrometheusPage: Sendable {
         return nil
     }
 
-    public var families: Set<String> { Set(self.series.compactMap(self.family)) }
+    package var families: Set<String> { Set(self.series.compactMap(self.family)) }
 
     /// The sum over all series of this name with at least these labels; `nil` for none.
-    public func value(_ name: String, _ labels: [String: String] = [:]) -> Double? {
+    package func value(_ name: String, _ labels: [String: String] = [:]) -> Double? {
         let matching = self.series.filter { series in
             series.name == name && labels.allSatisfy { series.labels[$0.key] == $0.value }
         }

@@ -1,11 +1,12 @@
 import CardumeCore
-import Foundation
 
 /// A value as people write it into JSON: `"8"`, `8` or `true`.
-struct SettingText: Decodable {
-    let text: String
+package struct SettingText: Codable, Sendable {
+    package let text: String
 
-    init(from decoder: any Decoder) throws {
+    package init(_ text: String) { self.text = text }
+
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let text = try? container.decode(String.self) {
             self.text = text
@@ -17,24 +18,54 @@ struct SettingText: Decodable {
             self.text = String(try container.decode(Double.self))
         }
     }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(self.text)
+    }
+}
+
+/// The body of `PUT /admin/settings/{path}`.
+package struct SettingRequest: Codable, Sendable {
+    package let value: SettingText
+    /// A duration; for ever when missing.
+    package let expires_in: String?
+    package let reason: String?
+
+    package init(value: String, lifetime: String?, reason: String?) {
+        self.value = SettingText(value)
+        self.expires_in = lifetime
+        self.reason = reason
+    }
+}
+
+/// The body of `POST /admin/settings/rollback`.
+package struct RollbackRequest: Codable, Sendable {
+    package let to: Int64
+    package let reason: String?
+
+    package init(to change: Int64, reason: String? = nil) {
+        self.to = change
+        self.reason = reason
+    }
 }
 
 /// A setting in the admin API.
-struct SettingBody: Encodable {
-    let path: String
+package struct SettingBody: Codable, Sendable {
+    package let path: String
     /// Missing when there is none, and for secrets.
-    let value: String?
+    package let value: String?
     /// `default`, `file`, `environment` or `override`; missing when there is no value.
-    let source: String?
-    let `default`: String?
+    package let source: String?
+    package let `default`: String?
     /// What it would be without the override.
-    let configured: String?
-    let allowed: String
-    let summary: String
-    let live: Bool
-    let secret: Bool
-    let `override`: OverrideBody?
-    let not_in_force: NotInForceBody?
+    package let configured: String?
+    package let allowed: String
+    package let summary: String
+    package let live: Bool
+    package let secret: Bool
+    package let `override`: OverrideBody?
+    package let not_in_force: NotInForceBody?
 
     init(_ state: SettingState) {
         self.path = state.path.joined(separator: ".")
@@ -51,12 +82,12 @@ struct SettingBody: Encodable {
     }
 }
 
-struct OverrideBody: Encodable {
-    let value: String
-    let by: String
-    let at: String
-    let expires_at: String?
-    let reason: String?
+package struct OverrideBody: Codable, Sendable {
+    package let value: String
+    package let by: String
+    package let at: String
+    package let expires_at: String?
+    package let reason: String?
 
     init(_ override: SettingOverride) {
         self.value = override.value
@@ -67,10 +98,10 @@ struct OverrideBody: Encodable {
     }
 }
 
-struct NotInForceBody: Encodable {
-    let path: String
-    let problem: String
-    let `override`: OverrideBody
+package struct NotInForceBody: Codable, Sendable {
+    package let path: String
+    package let problem: String
+    package let `override`: OverrideBody
 
     init(_ refused: RefusedOverride) {
         self.path = refused.override.path
@@ -79,19 +110,26 @@ struct NotInForceBody: Encodable {
     }
 }
 
+package struct SettingListBody: Codable, Sendable {
+    package let version: Int64?
+    package let settings: [SettingBody]
+    /// Set, and without effect: their keys are gone, or their values no longer allowed.
+    package let not_in_force: [NotInForceBody]
+}
+
 /// A line of the journal.
-struct ChangeBody: Encodable {
-    let id: Int64
-    let at: String
-    let by: String
-    let action: String
-    let path: String
-    let old: String?
-    let new: String?
-    let expires_at: String?
-    let reason: String?
+package struct ChangeBody: Codable, Sendable {
+    package let id: Int64
+    package let at: String
+    package let by: String
+    package let action: String
+    package let path: String
+    package let old: String?
+    package let new: String?
+    package let expires_at: String?
+    package let reason: String?
     /// `true` when `old` or `new` is only the beginning; missing when both are whole.
-    let shortened: Bool?
+    package let shortened: Bool?
 
     /// As one of many, with long values shortened: `GET /admin/settings/history/{id}` has the whole.
     init(listed change: SettingChange) {
@@ -118,10 +156,14 @@ struct ChangeBody: Encodable {
     }
 }
 
-extension Timestamp {
-    /// ISO 8601, UTC.
-    var text: String {
-        Date(timeIntervalSince1970: Double(self.milliseconds) / 1_000)
-            .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
-    }
+package struct ChangesBody: Codable, Sendable {
+    package let changes: [ChangeBody]
+}
+
+/// What came of a change of one setting.
+package struct SettingOutcomeBody: Codable, Sendable {
+    /// `nil` when nothing had to change.
+    package let change: ChangeBody?
+    /// `nil` when the configuration no longer has it.
+    package let setting: SettingBody?
 }
