@@ -1,6 +1,6 @@
 package import CardumeCore
 
-/// The audit log, in either database. Lines are never changed once complete, nor removed by the program.
+/// The audit log, in either database. Lines are never changed once complete; they go only by `keep.audit`.
 package struct AuditStore: Sendable {
     let database: any AdminDatabase
 
