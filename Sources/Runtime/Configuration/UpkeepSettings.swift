@@ -68,6 +68,7 @@ public struct UpkeepSettings: Hashable, Sendable {
         require(["keep", "dead_letters"], atLeast: ("dedupe_window", root.duration("dedupe_window")))
         if root.section("archive").optional("folder") != nil {
             require(["archive", "after"], atLeast: ("session", root.duration("session")))
+            require(["archive", "after"], atLeast: ("dedupe_window", root.duration("dedupe_window")))
         }
         return problems
     }

@@ -164,12 +164,18 @@ package struct PostgresMaintenance: Sendable {
     }
 
     private static func look(for obstacle: Obstacle, in table: String) -> PostgresStatement {
-        let condition =
+        // From what protects, which is little, to the lines: those are found by their conversation.
+        let sql =
             switch obstacle {
-            case .any: "true"
-            case .protected: "NOT (\(AdminDialect.postgres.text(of: UpkeepStore.isFree("x.conversation", .postgres))))"
+            case .any: "SELECT EXISTS (SELECT FROM cardume.\(table))"
+            case .protected:
+                """
+                SELECT EXISTS (
+                    SELECT FROM (\(AdminDialect.postgres.text(of: UpkeepStore.protected(.postgres)))) r
+                    JOIN cardume.\(table) x ON x.conversation = r.conversation
+                )
+                """
             }
-        return PostgresStatement(
-            PostgresStatement.SQL("SELECT EXISTS (SELECT FROM cardume.\(table) x WHERE \(condition))"))
+        return PostgresStatement(PostgresStatement.SQL(sql))
     }
 }

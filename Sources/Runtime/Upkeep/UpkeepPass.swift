@@ -8,8 +8,6 @@ package struct UpkeepPass: Sendable {
         case timeIsOver
     }
 
-    /// How long what somebody has brought back from the archive stays, unless that one says otherwise.
-    package static let restoreTime = Duration.seconds(30 * 86_400)
     /// Before the next one, after a pass that has failed.
     private static let patience = Duration.seconds(600)
     /// Conversations looked at in one query.

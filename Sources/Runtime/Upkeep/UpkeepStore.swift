@@ -111,22 +111,28 @@ package struct UpkeepStore: Sendable {
 
     // MARK: What must stay
 
-    /// The condition that nobody has to look at a conversation any more: it is not held, has no dead letter, no reply that is on
-    /// its way or in doubt, did not run when a process died, and was not brought back lately.
+    /// Why somebody may still have to look at a conversation, as rows `p` of tables: it is held, it has a dead letter, it ran
+    /// when a process died, a reply is on its way or in doubt, or it was brought back lately.
+    private static func reasons(_ dialect: AdminDialect) -> [(table: String, condition: String)] {
+        [
+            ("{holds}", "1 = 1"), ("{dead_letters}", "1 = 1"), ("{crash_marks}", "1 = 1"),
+            ("{sends}", "p.state IN ('pending', 'sending', 'unknown')"),
+            ("{archive_restores}", "p.kept_until > \(dialect.now)"),
+        ]
+    }
+
+    /// The condition that there is none for a conversation.
     ///
-    /// - Parameter conversation: an expression, of a table that is called neither `h`, `b`, `k`, `u` nor `r`.
+    /// - Parameter conversation: an expression, of a table that is not called `p`.
     static func isFree(_ conversation: String, _ dialect: AdminDialect) -> String {
-        """
-        NOT EXISTS (SELECT 1 FROM {holds} h WHERE h.conversation = \(conversation))
-        AND NOT EXISTS (SELECT 1 FROM {dead_letters} b WHERE b.conversation = \(conversation))
-        AND NOT EXISTS (SELECT 1 FROM {crash_marks} k WHERE k.conversation = \(conversation))
-        AND NOT EXISTS (
-            SELECT 1 FROM {sends} u WHERE u.conversation = \(conversation) AND u.state IN ('pending', 'sending', 'unknown')
-        )
-        AND NOT EXISTS (
-            SELECT 1 FROM {archive_restores} r WHERE r.conversation = \(conversation) AND r.kept_until > \(dialect.now)
-        )
-        """
+        self.reasons(dialect).map { table, condition in
+            "NOT EXISTS (SELECT 1 FROM \(table) p WHERE p.conversation = \(conversation) AND \(condition))"
+        }.joined(separator: " AND ")
+    }
+
+    /// The conversations for which there is one; some of them more than once.
+    static func protected(_ dialect: AdminDialect) -> String {
+        self.reasons(dialect).map { "SELECT p.conversation FROM \($0) p WHERE \($1)" }.joined(separator: " UNION ALL ")
     }
 
     /// Partitions that a live process owns, in a cluster.

@@ -260,9 +260,11 @@ struct PostgresJournalTests {
         let bed = try await JournalBed { $0.maximumConnections = 2 }
         let fence = try await bed.fence()
         let killer = try await PostgresTestServer.shared().pool()
+        // Other tests use the same server.
+        let database = try await bed.pool.query(PostgresStatement("SELECT current_database()::text"))[0].text(0) ?? ""
         let kill = PostgresStatement(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'WITH fences%' AND pid <> pg_backend_pid()"
-        )
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'WITH fences%' AND datname = $1",
+            [.text(database)])
         let (commits, kills) = (Counter(), Counter())
         let unknown = try await withThrowingTaskGroup(of: Int.self) { group in
             for index in 0..<40 {

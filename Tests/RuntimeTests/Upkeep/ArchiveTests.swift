@@ -35,7 +35,8 @@ import Testing
         return (due, try await bed.dump())
     }
 
-    @Test(arguments: UpkeepBed.Kind.allCases) func whatIsDueLeavesAndComesBackAsItWas(_ kind: UpkeepBed.Kind) async throws {
+    @Test(arguments: UpkeepBed.Kind.allCases + [.pooled])
+    func whatIsDueLeavesAndComesBackAsItWas(_ kind: UpkeepBed.Kind) async throws {
         let bed = try await UpkeepBed(kind)
         let (due, before) = try await Self.fill(bed)
         let trial = try await bed.pass(bed.archiving(), isDryRun: true)

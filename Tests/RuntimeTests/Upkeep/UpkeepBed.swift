@@ -11,6 +11,10 @@ final class UpkeepBed: Sendable {
     enum Kind: String, CaseIterable, Sendable {
         case sqlite
         case postgres
+        /// PostgreSQL behind PgBouncer in transaction mode, with servers of its own.
+        case pooled
+
+        static let allCases: [Kind] = [.sqlite, .postgres]
     }
 
     static let day = Duration.seconds(86_400)
@@ -28,6 +32,7 @@ final class UpkeepBed: Sendable {
     let archive = TemporaryFolder()
     let now: Timestamp
     private let close: @Sendable () -> Void
+    private let servers: [any Sendable]
 
     init(_ kind: Kind) async throws {
         self.kind = kind
@@ -39,9 +44,19 @@ final class UpkeepBed: Sendable {
             self.fence = Fence(partition, store.ownership.epoch)
             (self.pool, self.partitions) = (nil, nil)
             self.close = { store.close() }
-        case .postgres:
-            let server = try await PostgresTestServer.shared()
-            let pool = try server.pool(try await server.newDatabase())
+            self.servers = []
+        case .postgres, .pooled:
+            let pool: PostgresPool
+            if kind == .pooled {
+                let server = try await PostgresServer.start()
+                let bouncer = try await PgBouncerServer.start(before: server)
+                pool = PostgresPool(try PostgresSettings(url: bouncer.url))
+                self.servers = [server, bouncer]
+            } else {
+                let server = try await PostgresTestServer.shared()
+                pool = try server.pool(try await server.newDatabase())
+                self.servers = []
+            }
             _ = try await PostgresMigrator(pool).up()
             let partitions = PostgresMaintenance(pool)
             _ = try await partitions.createWeeks()

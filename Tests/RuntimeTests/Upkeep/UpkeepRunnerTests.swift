@@ -19,7 +19,7 @@ import Testing
             meters: metrics.map { UpkeepMeters($0) }, uptime: { .zero })
     }
 
-    @Test(arguments: UpkeepBed.Kind.allCases) func oneOfManyWorks(_ kind: UpkeepBed.Kind) async throws {
+    @Test(arguments: UpkeepBed.Kind.allCases + [.pooled]) func oneOfManyWorks(_ kind: UpkeepBed.Kind) async throws {
         let bed = try await UpkeepBed(kind)
         try await bed.bury("a", in: "loja:1", daysAgo: 31)
         try await bed.turn("b", in: "loja:2", daysAgo: 1)

@@ -33,7 +33,10 @@ extension ConfigurationKey {
             """),
         .init(
             "archive.after", .duration(.zero...hour * 87_600), default: "2160h", isLive: true,
-            "How long a conversation has been silent when it is archived. At least 24h and `session`. 0: nothing is archived."),
+            """
+            How long a conversation has been silent when it is archived. At least 24h, `session` and `dedupe_window`. 0: nothing is \
+            archived.
+            """),
         .init(
             "upkeep.enabled", .flag, default: "true", isLive: true,
             "Whether processes that run conversations look after the data by themselves, one at a time."),
