@@ -74,12 +74,7 @@ extension UpkeepPass {
         }
         try await self.store.set(archives: true)
         try await archive.removeLeftovers(at: self.now)
-        for file in try await self.store.unfinished(await archive.files()) {
-            let manifest = try await archive.manifest(of: file)
-            // Another deployment's, or this one's before it moved.
-            guard manifest.store == self.store.storeName else { continue }
-            try await self.deleteArchived(manifest)
-        }
+        for file in try await self.store.unfinished(await archive.files()) { try await self.goOn(with: file, archive) }
         let result: Result<Void, any Error>
         do {
             try await self.walk(silentFor: settings.after) { pass, seat in
@@ -98,14 +93,28 @@ extension UpkeepPass {
         try result.get()
     }
 
-    mutating func finishFile(_ archive: ArchiveFolder) async throws {
+    private mutating func finishFile(_ archive: ArchiveFolder) async throws {
         let manifest = try await archive.finish(
             store: self.store.storeName, schema: self.store.schemaVersion, program: self.program, at: self.now)
-        if let manifest { try await self.deleteArchived(manifest) }
+        // Read back before anything is deleted.
+        if let manifest { try await self.deleteArchived(try await archive.verify(manifest.file)) }
+    }
+
+    /// A file that an earlier pass has finished and not noted. Nothing is deleted for one that is damaged: its conversations
+    /// are archived anew.
+    private mutating func goOn(with file: String, _ archive: ArchiveFolder) async throws {
+        do {
+            let manifest = try await archive.manifest(of: file)
+            // Another deployment's, or this one's before it moved.
+            guard manifest.store == self.store.storeName else { return }
+            try await self.deleteArchived(try await archive.verify(file))
+        } catch let error as StoreError where error.code == .corrupt {
+            self.report.failures["archive"] = error.message
+        }
     }
 
     /// What a finished file holds, but for conversations that have changed since.
-    mutating func deleteArchived(_ manifest: ArchiveManifest) async throws {
+    private mutating func deleteArchived(_ manifest: ArchiveManifest) async throws {
         var rows = 0
         for entry in manifest.conversations {
             let seat = UpkeepStore.Seat(

@@ -149,6 +149,43 @@ import Testing
         #expect(UpkeepBed.rows(of: "loja:due0", in: try await bed.dump()) == UpkeepBed.rows(of: "loja:due0", in: before))
     }
 
+    /// Contacts write while their conversations are being archived: whoever comes first, nothing is in between.
+    @Test(arguments: UpkeepBed.Kind.allCases) func whoWritesMeanwhileLosesNothing(_ kind: UpkeepBed.Kind) async throws {
+        let bed = try await UpkeepBed(kind)
+        let names = (0..<60).map { "loja:\($0)" }
+        for name in names {
+            for turn in 0..<3 { try await bed.turn("old\(turn)", in: name, daysAgo: Double(100 - turn)) }
+        }
+        try await bed.turn("n", in: "loja:newest", daysAgo: 1)
+        let settings = try bed.archiving { $0.batch = 1 }
+        let before = try await bed.dump()
+        let report = try await withThrowingTaskGroup(of: UpkeepReport?.self) { group in
+            group.addTask { try await bed.pass(settings) }
+            for name in names.reversed() {
+                group.addTask {
+                    try await bed.turn("new", in: name, daysAgo: 0)
+                    return nil
+                }
+            }
+            return try await group.reduce(into: UpkeepReport()) { report, next in report = next ?? report }
+        }
+        #expect(report.failures == [:])
+        let archived = Set(try await bed.archived().map(\.conversation))
+        let dump = try await bed.dump()
+        var left = 0
+        for name in names {
+            let rows = UpkeepBed.rows(of: name, in: dump).filter { !$0.hasPrefix("conversations") }
+            let old = UpkeepBed.rows(of: name, in: before).filter { !$0.hasPrefix("conversations") }
+            #expect(rows.count { $0.hasPrefix("turns: \(name)|new") } == 1)
+            let isWhole = Set(old).isSubset(of: Set(rows))
+            // What its latest turns weighed is written anew with each.
+            let isGone = Set(old).intersection(Set(rows)).allSatisfy { $0.hasPrefix("lane_histories") }
+            #expect(isWhole != isGone && (isWhole || archived.contains(name)), "\(name)")
+            left += isGone ? 1 : 0
+        }
+        #expect(report.archived[.conversations] ?? 0 == left)
+    }
+
     /// A conversation that goes on after it was archived gets its past back, and keeps its present.
     @Test(arguments: UpkeepBed.Kind.allCases) func thePastComesBackToOneThatGoesOn(_ kind: UpkeepBed.Kind) async throws {
         let bed = try await UpkeepBed(kind)
@@ -221,6 +258,30 @@ import Testing
         await #expect(throws: StoreError.self) { _ = try await folder.verify(file) }
         try text.replacing("\"version\" : 1", with: "\"version\" : 2").write(to: manifest, atomically: true, encoding: .utf8)
         await #expect(throws: StoreError.self) { _ = try await folder.manifest(of: file) }
+    }
+
+    /// A pass died between a file and the deletion, and the file is damaged when the next one finds it.
+    @Test func nothingIsDeletedForADamagedFile() async throws {
+        for damage in ["changed", "missing"] {
+            let bed = try await UpkeepBed(.sqlite)
+            let (due, before) = try await Self.fill(bed)
+            await #expect(throws: CancellationError.self) {
+                _ = try await bed.pass(bed.archiving()) { if $0 == .manifestNamed { throw CancellationError() } }
+            }
+            let file = try #require(try await ArchiveFolder(bed.archive.path).files().first)
+            let url = URL(filePath: "\(bed.archive.path)/\(file)")
+            if damage == "missing" { try FileManager.default.removeItem(at: url) } else { try Data("x".utf8).write(to: url) }
+            try await bed.store.leave("test")
+            let report = try await bed.pass(bed.archiving())
+            #expect(report.failures.keys.sorted() == ["archive"])
+            // They are in another file.
+            #expect(report.archived[.conversations] == due.count && report.files.count == 1 && report.files != [file])
+            let folder = ArchiveFolder(bed.archive.path)
+            for conversation in try await folder.contents(of: report.files[0], only: nil).conversations {
+                _ = try await bed.store.restore(conversation, for: UpkeepBed.day, isDryRun: false)
+            }
+            #expect(try await bed.dump() == before)
+        }
     }
 
     @Test func leftoversGoWhenTheyAreOld() async throws {

@@ -170,6 +170,7 @@ package actor ArchiveFolder {
     private func read(
         _ path: String, _ line: (Data) throws -> Void
     ) throws -> (bytes: Int, digest: String) {
+        guard FileManager.default.fileExists(atPath: path) else { throw StoreError(.corrupt, "\(path) is missing") }
         guard let handle = FileHandle(forReadingAtPath: path) else { throw StoreError(.unavailable, "cannot read \(path)") }
         defer { try? handle.close() }
         let decoder = try GzipDecoder()
