@@ -104,7 +104,8 @@ import Testing
         }
         #expect(workers.lines("upkeep done").count == 1)
         #expect(workers.lines("upkeep done").first?.contains("\"deleted\":\"dead_letters 9\"") == true)
-        #expect(try await deployment.number("SELECT count(*) FROM cardume.admin_audit WHERE action = 'dead_letters.expire'") == 1)
+        #expect(
+            try await deployment.number("SELECT count(*) FROM cardume.admin_audit WHERE action = 'dead_letters.expire'") == 1)
         let deleted = try await workers.pages().compactMap {
             $0.value("cardume_upkeep_deleted_total", ["kind": "dead_letters"])
         }
@@ -113,6 +114,46 @@ import Testing
             #expect(page.value("cardume_upkeep_last_success_timestamp_seconds") != nil)
             #expect(page.value("cardume_postgres_stray_lines") == 0)
         }
+    }
+
+    /// Reports are marked on the primary behind the standby's back: what they say tells where it was read.
+    @Test func reportsComeFromTheReplicaWhileItIsThere() async throws {
+        let deployment = try await ClusterDeployment()
+        let standby = try await PostgresServer.startStandby(of: deployment.postgres)
+        let token = "token-de-operador"
+        let worker = try await deployment.start(
+            "worker", environment: ["DATABASE_REPLICA_URL": standby.url, "CARDUME_ADMIN_TOKEN": token])
+        let door = SingleDoor(port: try await worker.port())
+        func models() async throws -> [String] {
+            let answer = try await door.request("GET", "/admin/usage?days=400", headers: ["Authorization": "Bearer \(token)"])
+            #expect(answer.status == 200)
+            return answer.body.contains("\"depois\"") ? ["depois"] : answer.body.contains("\"antes\"") ? ["antes"] : []
+        }
+        let day = "INSERT INTO cardume.usage_daily VALUES (current_date, 'suporte', 'antes', 1, 1, 1, 1, 1)"
+        try await deployment.postgres.psql(day)
+        func reads(_ target: String) async throws -> Double {
+            let page = PrometheusPage(try await door.request("GET", "/metrics").body)
+            return page.value("cardume_postgres_replica_reads_total", ["target": target]) ?? 0
+        }
+        try await Waiting.until("a report from the replica") {
+            let (seen, count) = (try await models(), try await reads("replica"))
+            return seen == ["antes"] && count > 0
+        }
+        let health = try await door.request("GET", "/health")
+        #expect(health.status == 200 && health.body.contains("\"replica\""), "\(health.body)")
+        // What the replica does not apply, reports do not see.
+        try await standby.psql("SELECT pg_wal_replay_pause()")
+        try await Waiting.until("the pause") { try await standby.psql("SELECT pg_get_wal_replay_pause_state()") == "paused" }
+        try await deployment.postgres.psql("UPDATE cardume.usage_daily SET model = 'depois'")
+        #expect(try await models() == ["antes"])
+        // It goes away: the primary answers, and nobody fails.
+        try await standby.kill9()
+        try await Waiting.until("a report from the primary") { try await models() == ["depois"] }
+        #expect(try await reads("primary") > 0)
+        let degraded = try await door.request("GET", "/health")
+        #expect(degraded.status == 200 && degraded.body.contains("degraded"), "\(degraded.body)")
+        #expect(worker.lines("reports ask the primary").count >= 1)
+        #expect(worker.lines("reports ask the replica").count >= 1)
     }
 
     @Test func theEmbeddedDeploymentDoesTheSame() async throws {
