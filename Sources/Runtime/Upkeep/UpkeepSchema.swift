@@ -2,7 +2,7 @@
 enum UpkeepSchema {
     /// The one row begins as if a pass had just succeeded: one that never does is noticed two days later.
     ///
-    /// Deleting in small steps leaves dead rows in the oldest part of a table; they are taken away before they are a fifth of it.
+    /// Deleting in small steps leaves dead rows in the oldest part of a table; they are taken away before they are many.
     static let postgres = """
         CREATE TABLE cardume.upkeep (
             id bigint PRIMARY KEY, holder text, holder_until bigint NOT NULL, due_at bigint NOT NULL,
