@@ -38,6 +38,7 @@ let package = Package(
         .systemLibrary(name: "CJemalloc", path: "Sources/CJemalloc", providers: [.apt(["libjemalloc-dev"])]),
         .systemLibrary(name: "CPostgres", path: "Sources/CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CScheduler", path: "Sources/CScheduler"),
+        .systemLibrary(name: "CZlib", path: "Sources/CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(
             name: "CardumeCore",
             dependencies: [
@@ -57,7 +58,7 @@ let package = Package(
         .target(
             name: "CardumeRuntime",
             dependencies: [
-                "CHiredis", "CJemalloc", "CPostgres", "CScheduler", "CardumeCore",
+                "CHiredis", "CJemalloc", "CPostgres", "CScheduler", "CZlib", "CardumeCore",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),

@@ -12,6 +12,7 @@ struct Cardume: AsyncParsableCommand {
         version: Self.version,
         subcommands: [
             RunCommand.self, WorkerCommand.self, GatewayCommand.self, ExporterCommand.self, MigrateCommand.self,
+            MaintainCommand.self, ArchiveCommand.self,
             ConfigCommand.self, MetricsCommand.self, AutoscaleCommand.self, TuneCommand.self, PauseCommand.self,
             ResumeCommand.self, ExplainCommand.self, TopCommand.self, QueueCommand.self, DeadLetterCommand.self,
             ConversationCommand.self,

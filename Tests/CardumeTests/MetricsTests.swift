@@ -11,7 +11,8 @@ import Testing
     /// Families that no well-meant exercise brings about. Each has a test of its own beside the registry and the observer.
     private static let unprovoked: Set<String> = [
         "cardume_metrics_overflow_total", "cardume_store_failures_total", "cardume_partitions_abandoned_total",
-        "cardume_reader_restarts_total",
+        "cardume_reader_restarts_total", "cardume_postgres_replica_usable", "cardume_postgres_replica_lag_seconds",
+        "cardume_postgres_replica_reads_total",
     ]
     private static let token = "token-de-operador"
     private static let families = Dictionary(uniqueKeysWithValues: MetricFamily.all.map { ($0.name, $0) })

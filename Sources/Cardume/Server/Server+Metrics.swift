@@ -13,6 +13,7 @@ extension Server {
         registry.add(LoadSource(self.meter, demand, queues: queues, spool: self.spool), as: "load")
         registry.add(self.scaling, as: "scaling")
         for (name, source) in self.storage.sources { registry.add(source, as: name) }
+        if let upkeep = self.upkeep { registry.add(upkeep, as: "upkeep") }
         guard let coordinator = self.coordinator else { return }
         registry.add(CensusSource(coordinator: coordinator, clock: clock), as: "conversations")
         registry.add(SlotSource(dispatcher: coordinator.dispatcher), as: "slots")

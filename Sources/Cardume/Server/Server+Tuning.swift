@@ -20,6 +20,7 @@ extension Server {
         if let settings = configuration.traces { self.tracing?.update(settings) }
         self.models?.update(configuration)
         self.channels?.update(configuration)
+        self.upkeep?.update(configuration.upkeep)
         guard let coordinator = self.coordinator else { return }
         coordinator.update(handoverDeadline: configuration.cluster?.handoverDeadline ?? Coordinator.defaultHandoverDeadline)
         coordinator.surveyor.update(Surveyor.Settings(configuration.scaling))

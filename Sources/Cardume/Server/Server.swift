@@ -47,6 +47,8 @@ struct Server {
     let scaling: ScalingBoard
     private let waiter: ReplyWaiter
     private let replays: ReplayRunner
+    /// `nil` without conversations.
+    let upkeep: UpkeepRunner?
     private let loops: MultiThreadedEventLoopGroup
     private let onListening: @Sendable (Int) async -> Void
 
@@ -145,7 +147,7 @@ struct Server {
         if let coordinator { ownLoad.set { coordinator.load.mapValues(\.inFlight) } }
         self.health = HealthMonitor(
             version: Cardume.version, components: storage.components, load: self.meter, spool: self.spool,
-            watch: { coordinator?.surveyor.status ?? [] })
+            watch: { (coordinator?.surveyor.status ?? []) + storage.watch })
         let live = self.live
         let scaling = ScalingBoard(
             pools: { live.current.scaling.pools }, log: log,
@@ -174,6 +176,12 @@ struct Server {
         self.replays = ReplayRunner(
             store: ReplayStore(storage.administration), log: log, name: UUID().uuidString, logger: logger, now: now,
             lift: release)
+        self.upkeep =
+            role.hasConversations
+            ? UpkeepRunner(
+                storage.site, configuration.upkeep, name: "\(ProcessInfo.processInfo.hostName)-\(UUID().uuidString)",
+                program: "cardume \(Cardume.version)", logger: logger, meters: metrics.map { UpkeepMeters($0) },
+                uptime: { clock.uptime }) : nil
         self.gateway = HTTPGateway(
             settings: self.doors, door: self.door, intake: intake, journal: journal,
             waiter: self.waiter, health: self.health,
@@ -184,7 +192,8 @@ struct Server {
                     member: self.coordinator?.id, log: log, journal: journal, leases: storage.leases, client: client,
                     clock: { clock.wallTime }, local: { await dispatcher?.explain($0) ?? [:] }),
                 desk: AdminDesk(
-                    database: storage.administration, usage: storage.usage, log: log, backlog: storage.backlog,
+                    database: storage.administration, analytics: storage.analytics, usage: storage.analyticsUsage, log: log,
+                    backlog: storage.backlog,
                     leases: storage.leases, operations: operations, queues: queues),
                 authenticator: AdminAuthenticator(now: now),
                 sight: ProcessSight(
@@ -252,6 +261,10 @@ struct Server {
         if let spool = self.spool { services.append(SpoolReplay(spool: spool)) }
         // Before the conversations, so that it ends after them.
         if let models = self.models { services.append(ModelsService(models: models)) }
+        if let upkeep = self.upkeep {
+            let clock = SystemClock()
+            services.append(Background { await upkeep.run { try await clock.sleep(for: $0) } })
+        }
         if let coordinator = self.coordinator {
             if let channels = self.channels { services.append(channels) }
             services += [

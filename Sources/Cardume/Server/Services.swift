@@ -89,26 +89,35 @@ struct SpoolReplay: Service {
     }
 }
 
-/// Puts dead letters back until shutdown, as operators have asked; another process goes on then.
+/// Works until shutdown, when another process may go on. Nobody waits then for a database that does not answer: each step is
+/// journaled, and leases end by themselves.
+struct Background: Service {
+    let work: @Sendable () async -> Void
+
+    func run() async throws {
+        let (ends, end) = AsyncStream<Never>.makeStream()
+        let task = Task {
+            await self.work()
+            end.finish()
+        }
+        try? await gracefulShutdown()
+        task.cancel()
+        let limit = Task {
+            try? await SystemClock().sleep(for: .seconds(1))
+            end.finish()
+        }
+        for await _ in ends {}
+        limit.cancel()
+    }
+}
+
+/// Puts dead letters back until shutdown, as operators have asked.
 struct DeadLetterReplay: Service {
     let runner: ReplayRunner
 
     func run() async throws {
         let clock = SystemClock()
-        let (ends, end) = AsyncStream<Never>.makeStream()
-        let replays = Task {
-            await self.runner.run { try await clock.sleep(for: $0) }
-            end.finish()
-        }
-        try? await gracefulShutdown()
-        replays.cancel()
-        // A database that does not answer is not waited for: each step is journaled, and the lease ends by itself.
-        let limit = Task {
-            try? await clock.sleep(for: .seconds(1))
-            end.finish()
-        }
-        for await _ in ends {}
-        limit.cancel()
+        try await Background { await self.runner.run { try await clock.sleep(for: $0) } }.run()
     }
 }
 

@@ -1,3 +1,4 @@
+import CardumeActors
 import CardumeCore
 import CardumeRuntime
 import Foundation
@@ -20,6 +21,13 @@ protocol Storage: Sendable {
     var budgets: any BudgetCounter { get }
     /// What operators look into and change.
     var administration: any AdminDatabase { get }
+    /// The same, for statistics and reports: may be as old as a replica is behind.
+    var analytics: any AdminDatabase { get }
+    var analyticsUsage: any UsageReader { get }
+    /// What upkeep looks after.
+    var site: UpkeepSite { get }
+    /// How parts are that the process can do without.
+    var watch: [WatchStatus] { get }
     var backlog: any BacklogReader { get }
     /// Looked at by `/health`: name and check.
     var components: [(name: String, check: @Sendable () async throws -> Void)] { get }
@@ -39,7 +47,7 @@ protocol Storage: Sendable {
     /// From now on new connections use the users and passwords of these settings; those that are open stay.
     func update(_ configuration: CardumeConfiguration)
 
-    /// Does now and then what keeps the stores small. Called every ten minutes, and once at start.
+    /// Does now and then what must not wait for upkeep. Called every ten minutes, and once at start.
     func clean() async throws
 }
 
@@ -48,6 +56,8 @@ struct EmbeddedStorage: Storage {
     let limiter: any RateLimiter = LocalRateLimiter()
     private let store: SQLiteStore
     private let folder: String
+    private let session: Duration
+    private let queues: [QueueID]
     private let clock: @Sendable () -> Timestamp
 
     /// - Parameter meters: what commits are counted in; `nil` for nothing.
@@ -66,6 +76,8 @@ struct EmbeddedStorage: Storage {
             throw CommandFailure(error.message)
         }
         self.folder = configuration.dataFolder
+        self.session = configuration.session
+        self.queues = configuration.assistants.flatMap(\.assistant.queues)
         self.clock = clock
         let origin = ContinuousClock.now
         self.budgets = LocalBudgetCounter { .now - origin }
@@ -77,6 +89,14 @@ struct EmbeddedStorage: Storage {
     var overrides: any OverrideStore { self.store }
     var usage: any UsageReader { self.store }
     var administration: any AdminDatabase { self.store }
+    var analytics: any AdminDatabase { self.store }
+    var analyticsUsage: any UsageReader { self.store }
+    var site: UpkeepSite {
+        UpkeepSite(
+            database: self.store, partitions: nil, log: self.store, queues: self.queues, session: self.session,
+            ownsEverything: true)
+    }
+    var watch: [WatchStatus] { [] }
     var backlog: any BacklogReader { self.store }
     let budgets: any BudgetCounter
     var components: [(name: String, check: @Sendable () async throws -> Void)] {
@@ -88,6 +108,15 @@ struct EmbeddedStorage: Storage {
     func whileOpen(_ body: () async throws -> Void) async throws {
         defer { self.store.close() }
         try await body()
+    }
+
+    /// Runs `body` beside nobody's conversations, then leaves the file as it was found: closed in good order, or not.
+    func whileVisited(_ body: () async throws -> Void) async throws {
+        defer { self.store.close() }
+        let result: Result<Void, any Error>
+        do { result = .success(try await body()) } catch { result = .failure(error) }
+        if !self.store.ownership.followsCrash { try await self.store.leave("visitor") }
+        try result.get()
     }
 
     func prepareLog() async throws(StoreError) {}
@@ -106,6 +135,10 @@ final class ClusterStorage: Storage {
     /// Renewals of leases must not queue behind commits.
     private let leasePool: PostgresPool
     private let maintenance: PostgresMaintenance
+    /// `nil` without a replica.
+    private let replica: ReplicaReads?
+    private let session: Duration
+    private let queues: [QueueID]
     private let redisLimiter: RedisRateLimiter?
     private let connector: RedisConnector
     /// Whether it opens without Redis.
@@ -167,10 +200,17 @@ final class ClusterStorage: Storage {
         } catch {
             throw CommandFailure("database.url: \(error.message)")
         }
-        self.maintenance = PostgresMaintenance(self.pool, retention: settings.retention)
+        self.maintenance = PostgresMaintenance(self.pool)
+        self.session = configuration.session
+        self.queues = configuration.assistants.flatMap(\.assistant.queues)
         let journal = PostgresJournal(self.pool) { meters?.committed($0, in: $1) }
         self.journal = journal
         self.usage = journal
+        do throws(PostgresError) {
+            self.replica = try Self.replica(settings, PostgresAdministration(self.pool), journal, meters, logger)
+        } catch {
+            throw CommandFailure("database.replica_url: \(error.message)")
+        }
         self.leases = PostgresLeaseStore(self.leasePool, timeToLive: settings.timeToLive)
         self.overrides = PostgresOverrideStore(self.pool, polling: self.leasePool)
         self.isLogOptional = isLogOptional
@@ -181,6 +221,14 @@ final class ClusterStorage: Storage {
     var limiter: any RateLimiter { self.redisLimiter ?? LocalRateLimiter() }
     var budgets: any BudgetCounter { self.counter }
     var administration: any AdminDatabase { PostgresAdministration(self.pool) }
+    var analytics: any AdminDatabase { self.replica ?? self.administration }
+    var analyticsUsage: any UsageReader { self.replica ?? self.usage }
+    var site: UpkeepSite {
+        UpkeepSite(
+            database: self.administration, partitions: self.maintenance, log: self.redis, queues: self.queues,
+            session: self.session, ownsEverything: false)
+    }
+    var watch: [WatchStatus] { self.replica.map { [WatchStatus(replica: $0.standing)] } ?? [] }
     var backlog: any BacklogReader { self.redis }
     var components: [(name: String, check: @Sendable () async throws -> Void)] {
         let pool = self.pool
@@ -194,13 +242,14 @@ final class ClusterStorage: Storage {
         [
             ("postgres", PostgresPoolSource([("main", self.pool), ("leases", self.leasePool)])),
             ("redis", RedisMemorySource(self.redis)),
-        ]
+        ] + (self.replica.map { [("replica", $0)] } ?? [])
     }
 
     func whileOpen(_ body: () async throws -> Void) async throws {
         defer {
             self.pool.close()
             self.leasePool.close()
+            self.replica?.close()
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             defer { group.cancelAll() }
@@ -251,17 +300,36 @@ final class ClusterStorage: Storage {
         } catch {
             self.logger.error("database.url makes no sense; the one before stays", metadata: ["problem": "\(error.message)"])
         }
+        do throws(PostgresError) {
+            guard let replica = self.replica, let replicaSettings = try PostgresSettings(replicaOf: settings) else { return }
+            replica.update(bound: settings.replicaLag, replicaSettings)
+        } catch {
+            self.logger.error(
+                "database.replica_url makes no sense; the one before stays", metadata: ["problem": "\(error.message)"])
+        }
     }
 
     func clean() async throws {
-        let report = try await self.maintenance.run()
-        guard !report.created.isEmpty || !report.dropped.isEmpty || report.deleted > 0 else { return }
-        self.logger.notice(
-            "database tidied up",
-            metadata: [
-                "created": "\(report.created.joined(separator: ", "))", "dropped": "\(report.dropped.joined(separator: ", "))",
-                "deleted": "\(report.deleted)",
-            ])
+        let created = try await self.maintenance.createWeeks()
+        guard !created.isEmpty else { return }
+        self.logger.notice("partitions made", metadata: ["partitions": "\(created.joined(separator: ", "))"])
+    }
+
+    private static func replica(
+        _ settings: ClusterSettings, _ primary: PostgresAdministration, _ usage: any UsageReader, _ meters: StoreMeters?,
+        _ logger: Logger
+    ) throws(PostgresError) -> ReplicaReads? {
+        guard let replica = try PostgresSettings(replicaOf: settings) else { return nil }
+        let clock = SystemClock()
+        return ReplicaReads(
+            primary: primary, usage: usage, pool: PostgresPool(replica), bound: settings.replicaLag, uptime: { clock.uptime },
+            onChange: { standing in
+                guard case .unusable(let problem) = standing else {
+                    return logger.notice("reports ask the replica", metadata: ["replica": "\(replica)"])
+                }
+                logger.warning(
+                    "reports ask the primary", metadata: ["replica": "\(replica)", "problem": "\(problem)"])
+            }, onRead: { meters?.reported(fromReplica: $0) })
     }
 
     private static func report(_ event: RedisLink.Event, to logger: Logger, _ limit: LineLimit) {
@@ -293,7 +361,26 @@ extension RedisSettings {
     }
 }
 
+extension WatchStatus {
+    /// Reports go to the primary meanwhile: nothing is missing.
+    fileprivate init(replica standing: ReplicaGate.Standing) {
+        guard case .unusable(let problem) = standing else {
+            self.init(name: "replica")
+            return
+        }
+        self.init(name: "replica", grade: .degraded, problem: problem)
+    }
+}
+
 extension PostgresSettings {
+    /// - Returns: `nil` without a replica.
+    fileprivate init?(replicaOf settings: ClusterSettings) throws(PostgresError) {
+        guard let url = settings.replicaURL else { return nil }
+        var settings = settings
+        settings.databaseURL = url
+        self = ReplicaReads.settings(try PostgresSettings(settings))
+    }
+
     init(_ settings: ClusterSettings) throws(PostgresError) {
         try self.init(url: settings.databaseURL)
         self.maximumConnections = settings.databaseConnections

@@ -1,10 +1,10 @@
 /// A time in JSON that people read: `2026-11-21T14:03:22.120Z`.
-struct WrittenTime: Hashable, Sendable, Codable {
-    let time: Timestamp
+package struct WrittenTime: Hashable, Sendable, Codable {
+    package let time: Timestamp
 
-    init(_ time: Timestamp) { self.time = time }
+    package init(_ time: Timestamp) { self.time = time }
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         let text = try container.decode(String.self)
         let parts = text.split { "T:.Z".contains($0) }
@@ -15,7 +15,7 @@ struct WrittenTime: Hashable, Sendable, Codable {
         self.time = Timestamp(milliseconds: seconds * 1_000 + numbers[3])
     }
 
-    func encode(to encoder: any Encoder) throws {
+    package func encode(to encoder: any Encoder) throws {
         let parts = DayTime(self.time)
         var container = encoder.singleValueContainer()
         let milliseconds = String(1_000 + parts.milliseconds).dropFirst()

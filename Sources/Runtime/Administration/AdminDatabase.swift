@@ -76,6 +76,8 @@ package enum AdminValue: Sendable {
     case int(Int64)
     case double(Double)
     case text(String)
+    /// What people write, kept byte for byte.
+    case written(String)
     case time(Timestamp)
 
     static func optional(_ text: String?) -> AdminValue { text.map(AdminValue.text) ?? .null }
@@ -116,6 +118,15 @@ package struct AdminRow {
         switch self.cells {
         case .sqlite(let row): (row[column] as WholeText?)?.text
         case .postgres(let row): row.text(column)
+        }
+    }
+
+    /// Of SQLite only, to be given back as a parameter.
+    func value(_ column: Int) -> AdminValue {
+        guard case .sqlite(let row) = self.cells else { preconditionFailure("PostgreSQL's columns have types") }
+        return switch row[column] as DatabaseValue {
+        case let value where value.isNull: .null
+        case let value: Int64.fromDatabaseValue(value).map(AdminValue.int) ?? .text(self.text(column) ?? "")
         }
     }
 

@@ -1,7 +1,7 @@
 package import CardumeCore
 import Foundation
 
-/// The audit log, in either database. Lines are never changed once complete, nor removed by the program.
+/// The audit log, in either database. Lines are never changed once complete; they go only by `keep.audit`.
 package struct AuditStore: Sendable {
     let database: any AdminDatabase
 

@@ -150,9 +150,12 @@ package struct DeadLetterStore: Sendable {
     /// `nil` for one whose message cannot be read.
     static func letter(_ row: AdminRow) -> StoredDeadLetter? {
         guard let id = row.int(0), let message = Self.message(row.text(6)) else { return nil }
+        let (category, error) = (row.text(2) ?? "", row.text(3) ?? "")
+        // A replica may not have heard of the index yet.
+        let fingerprint = row.text(7) ?? ErrorFingerprint(category: category, error: error).text
         return StoredDeadLetter(
-            id: id, message: message, assistant: AssistantID(row.text(1) ?? ""), category: row.text(2) ?? "",
-            error: row.text(3) ?? "", fingerprint: row.text(7) ?? "", attempts: row.count(4),
+            id: id, message: message, assistant: AssistantID(row.text(1) ?? ""), category: category, error: error,
+            fingerprint: fingerprint, attempts: row.count(4),
             at: row.time(5) ?? Timestamp(milliseconds: 0), replays: row.count(8), isReplaying: row.count(9) == 1)
     }
 

@@ -89,6 +89,7 @@ public struct CardumeConfiguration: Sendable {
     public var metrics: MetricsSettings
     /// `nil`: no spans are made.
     public var traces: TraceSettings?
+    public var upkeep: UpkeepSettings
     public var assistants: [AssistantSettings]
     public var channels: [ChannelSettings]
     public var breakers: BreakerSettings
@@ -139,6 +140,7 @@ public struct CardumeConfiguration: Sendable {
         self.explaining = ExplainSettings(root)
         self.metrics = MetricsSettings(root)
         self.traces = TraceSettings(root)
+        self.upkeep = UpkeepSettings(root)
         let model = root.section("model")
         self.assistants = values.names(under: ["assistants"]).map {
             AssistantSettings(id: AssistantID($0), root.section("assistants").section($0), model)
@@ -218,6 +220,7 @@ public struct CardumeConfiguration: Sendable {
         problems += FrontDoorSettings.problems(self.values)
         problems += ExplainSettings.problems(self.values)
         problems += TraceSettings.problems(self.values)
+        problems += UpkeepSettings.problems(self.values)
         problems += AdminTokenRule.problems(self.values)
         problems += AdminSettings.problems(self.values, isCluster: self.cluster != nil)
         problems += ClusterSettings.problems(self.values, assistants: known)

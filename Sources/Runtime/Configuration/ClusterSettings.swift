@@ -16,7 +16,9 @@ public struct ClusterSettings: Sendable {
     package var databaseWaitTimeout: Duration
     package var databaseConnectTimeout: Duration
     package var databaseStatementTimeout: Duration
-    package var retention: Duration
+    /// `nil`: everything is read from the primary.
+    package var replicaURL: String?
+    package var replicaLag: Duration
     /// Empty for all.
     package var queues: Set<AssistantID>
     package var timeToLive: Duration
@@ -41,7 +43,8 @@ public struct ClusterSettings: Sendable {
         self.databaseWaitTimeout = database.duration("wait_timeout")
         self.databaseConnectTimeout = database.duration("connect_timeout")
         self.databaseStatementTimeout = database.duration("statement_timeout")
-        self.retention = root.duration("retention")
+        self.replicaURL = database.optional("replica_url")
+        self.replicaLag = database.duration("replica_lag")
         self.queues = Set(Self.names(root.text("queues")))
         self.timeToLive = lease.duration("ttl")
         self.interval = lease.duration("interval")

@@ -8,7 +8,7 @@ extension ConfigurationKey {
     public static let all: [ConfigurationKey] =
         Self.process + Self.cluster + Self.doors + Self.frontDoor + Self.model("model") + Self.assistants + Self.bulkheads
         + Self.turns + Self.budgets + Self.channels + Self.routing + Self.tuning
-        + Self.explaining + Self.administration + Self.metrics + Self.traces + Self.secrets + Self.scaling
+        + Self.explaining + Self.administration + Self.metrics + Self.traces + Self.secrets + Self.scaling + Self.upkeep
 
     private static let process: [ConfigurationKey] = [
         .init("data_folder", .text, default: "./data", "Where the embedded log and journal are kept."),
@@ -66,9 +66,6 @@ extension ConfigurationKey {
         .init(
             "database.statement_timeout", .duration(.milliseconds(100)...second * 600), default: "5s",
             "For one statement; then it is cancelled and its connection given up."),
-        .init(
-            "retention", .duration(hour * 24...hour * 87_600), default: "2160h",
-            "How long the database keeps what was said, to the week. 2160h are 90 days."),
         .init(
             "queues", .text, default: "",
             "The assistants whose queues this process serves, separated by commas. Empty: all."),

@@ -92,6 +92,7 @@ extension AdminValue {
         case .int(let value): .int(value)
         case .double(let value): .double(value)
         case .text(let value): .text(value)
+        case .written(let value): .bytes(Array(value.utf8))
         case .time(let value): .time(value)
         }
     }

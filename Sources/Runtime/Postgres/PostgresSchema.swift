@@ -28,6 +28,7 @@ package enum PostgresSchema {
             version: 8, name: "addresses of members", up: "ALTER TABLE cardume.members ADD COLUMN address text;",
             down: "ALTER TABLE cardume.members DROP COLUMN address;"),
         PostgresAdministration.migration,
+        PostgresMigration(version: 10, name: "upkeep", up: UpkeepSchema.postgres, down: UpkeepSchema.postgresDown),
     ]
 
     /// Names are compared byte for byte (`"C"`). What people write is UTF-8 in `bytea`, because `text` cannot hold a NUL.

@@ -25,6 +25,7 @@ enum SQLiteSchema {
         migrator.registerMigration("6 gateways") { db in try db.execute(sql: Self.version6) }
         migrator.registerMigration("7 usage") { db in try db.execute(sql: Self.version7) }
         migrator.registerMigration("8 administration") { db in try db.execute(sql: Self.version8) }
+        migrator.registerMigration("9 upkeep") { db in try db.execute(sql: UpkeepSchema.sqlite) }
         return migrator
     }
 

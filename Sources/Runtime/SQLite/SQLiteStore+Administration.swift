@@ -31,7 +31,7 @@ extension AdminValue {
         case .null: nil
         case .int(let value): value
         case .double(let value): value
-        case .text(let value): WholeText(value)
+        case .text(let value), .written(let value): WholeText(value)
         case .time(let value): value.milliseconds
         }
     }

@@ -69,6 +69,28 @@ public final class PostgresServer: Sendable {
         return server
     }
 
+    /// Copies a server that runs, and follows it from then on.
+    ///
+    /// - Returns: once the copy answers. Nothing can be changed there.
+    public static func startStandby(of primary: PostgresServer) async throws -> PostgresServer {
+        let standby = try await PostgresServer(copyOf: primary)
+        try await standby.launch(database: "cardume")
+        return standby
+    }
+
+    private init(copyOf primary: PostgresServer) async throws {
+        self.options = primary.options
+        self.binary = primary.binary
+        self.client = primary.client
+        self.host = try ServerHost(name: "standby")
+        let copy = try Binary.find("pg_basebackup", package: Self.package)
+        _ = try await Command.run(
+            Unprivileged.command([
+                copy, "-d", primary.url(port: primary.port, database: "postgres"), "-D", self.data, "-R", "-X", "stream",
+                "-c", "fast", "--no-sync",
+            ]), folder: self.folder)
+    }
+
     /// The same over the server's whole life.
     public var port: Int { self.host.port }
     /// Holds `data` and `server.log`.

@@ -89,38 +89,6 @@ struct PostgresJournalTests {
         #expect(try await bed.journal.beginning(of: "loja:2") == nil)
     }
 
-    @Test func turnsAndDeadLettersAreDeletedWhenTheirTimeIsOver() async throws {
-        let bed = try await JournalBed()
-        let fence = try await bed.fence()
-        for name in ["old", "new"] {
-            let message = Record.message(name, in: "loja:\(name)")
-            _ = try await bed.journal.commit(Record.turn(message, reply: "oi"), fence)
-            let letter = DeadLetter(
-                message: Record.message("dead-\(name)", in: "loja:\(name)"), assistant: "suporte",
-                failure: TurnFailure(category: .timeout, message: "late", isRetryable: true), attempts: 3, at: Record.now,
-                holdsConversation: false)
-            _ = try await bed.journal.commit(.deadLetter(letter), fence)
-        }
-        #expect(try await bed.count("conversations", "turns = 1 AND assistant = 'suporte'") == 2)
-        _ = try await bed.pool.query(
-            PostgresStatement("INSERT INTO cardume.lane_histories VALUES ('loja:old', '6'), ('loja:new', '6')"))
-        for (table, column) in [("turns", "finished_at"), ("dead_letters", "at"), ("conversations", "latest_at")] {
-            for (name, days) in [("old", 91), ("new", 89)] {
-                let sql =
-                    "UPDATE cardume.\(table) SET \(column) = now() - interval '\(days) days' WHERE conversation = 'loja:\(name)'"
-                _ = try await bed.pool.query(PostgresStatement(PostgresStatement.SQL(sql)))
-            }
-        }
-        let report = try await PostgresMaintenance(bed.pool).run()
-        #expect(report.deleted == 3)
-        for table in ["turns", "sends", "dead_letters", "conversations", "lane_histories"] {
-            #expect(try await bed.count(table, "conversation = 'loja:old'") == 0)
-            #expect(try await bed.count(table, "conversation = 'loja:new'") == 1)
-        }
-        #expect(try await PostgresMaintenance(bed.pool).run().deleted == 0)
-        bed.pool.close()
-    }
-
     @Test func theJournalKeepsItsPromises() async throws {
         let bed = try await JournalBed()
         try await JournalConformance(bed.journal, bed.leases).run()
@@ -292,9 +260,11 @@ struct PostgresJournalTests {
         let bed = try await JournalBed { $0.maximumConnections = 2 }
         let fence = try await bed.fence()
         let killer = try await PostgresTestServer.shared().pool()
+        // Other tests use the same server.
+        let database = try await bed.pool.query(PostgresStatement("SELECT current_database()::text"))[0].text(0) ?? ""
         let kill = PostgresStatement(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'WITH fences%' AND pid <> pg_backend_pid()"
-        )
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'WITH fences%' AND datname = $1",
+            [.text(database)])
         let (commits, kills) = (Counter(), Counter())
         let unknown = try await withThrowingTaskGroup(of: Int.self) { group in
             for index in 0..<40 {

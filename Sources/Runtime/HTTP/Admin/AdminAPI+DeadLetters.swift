@@ -26,13 +26,13 @@ extension AdminAPI {
 
     func countDeadLetters(_ request: Request, _ context: Context) async throws -> Response {
         let filter = try self.filter(request)
-        let analysis = try await self.asking { try await self.desk.deadLetters.analyse(filter) }
+        let analysis = try await self.asking { try await self.desk.statistics.analyse(filter) }
         return try self.answer(DeadLetterCountsBody(analysis), request, context)
     }
 
     func analyseDeadLetters(_ request: Request, _ context: Context) async throws -> Response {
         let (filter, limit) = (try self.filter(request), try self.limit(request, default: 10, most: 100))
-        let analysis = try await self.asking { try await self.desk.deadLetters.analyse(filter) }
+        let analysis = try await self.asking { try await self.desk.statistics.analyse(filter) }
         return try self.answer(DeadLetterAnalysisBody(analysis, errors: limit, at: self.now), request, context)
     }
 

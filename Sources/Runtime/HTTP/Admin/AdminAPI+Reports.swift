@@ -12,8 +12,8 @@ extension AdminAPI {
         let latest = recent
         let (members, total, hour, replays) = try await self.asking {
             (
-                try await self.desk.leases.members(), try await self.desk.deadLetters.count(DeadLetterFilter()),
-                try await self.desk.deadLetters.count(latest),
+                try await self.desk.leases.members(), try await self.desk.statistics.count(DeadLetterFilter()),
+                try await self.desk.statistics.count(latest),
                 try await self.desk.replays.jobs(limit: 100).count { $0.state == .running }
             )
         }
@@ -52,7 +52,7 @@ extension AdminAPI {
         guard ["hour", "day"].contains(step) else { throw APIError.badRequest("\"step\" must be hour or day") }
         let assistant = try self.text("assistant", request)
         let errors = try await self.asking {
-            try await self.desk.deadLetters.errors(
+            try await self.desk.statistics.errors(
                 since: since, by: .seconds(step == "hour" ? 3_600 : 86_400), assistant: assistant)
         }
         return try self.answer(

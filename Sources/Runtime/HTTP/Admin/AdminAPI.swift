@@ -41,6 +41,8 @@ public struct AdminStatus: Codable, Sendable {
 /// What operators look into and change.
 public struct AdminDesk: Sendable {
     let deadLetters: DeadLetterStore
+    /// The same, for figures that may be a little old.
+    let statistics: DeadLetterStore
     let replays: ReplayStore
     let audit: AuditStore
     let conversations: ConversationStore
@@ -52,11 +54,16 @@ public struct AdminDesk: Sendable {
     /// Those of the configuration.
     let queues: [QueueID]
 
+    /// - Parameters:
+    ///   - analytics: where `database` may be read a little late.
+    ///   - usage: of the same kind.
     package init(
-        database: any AdminDatabase, usage: any UsageReader, log: any PartitionLog, backlog: any BacklogReader,
+        database: any AdminDatabase, analytics: any AdminDatabase, usage: any UsageReader, log: any PartitionLog,
+        backlog: any BacklogReader,
         leases: any LeaseStore, operations: ConversationOperations, queues: [QueueID]
     ) {
         self.deadLetters = DeadLetterStore(database)
+        self.statistics = DeadLetterStore(analytics)
         self.replays = ReplayStore(database)
         self.audit = AuditStore(database)
         self.conversations = ConversationStore(database)

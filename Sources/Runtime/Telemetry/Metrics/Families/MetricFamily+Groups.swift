@@ -9,7 +9,8 @@ extension MetricFamily {
     /// All families, in the order in which the reference shows them.
     public static let groups: [(title: String, families: [MetricFamily])] = [
         ("Doors", Self.doors), ("Queues and turns", Self.queues), ("Slots", Self.slots), ("Sends and gateways", Self.sends),
-        ("Models and budgets", Self.models), ("Stores", Self.stores), ("Cluster and conversations", Self.cluster),
+        ("Models and budgets", Self.models), ("Stores", Self.stores), ("Upkeep", Self.upkeep),
+        ("Cluster and conversations", Self.cluster),
         ("Scaling", Self.scaling), ("Process", Self.process), ("Metrics", Self.registry),
     ]
 
