@@ -397,6 +397,7 @@ public struct HTTPSettings: Sendable {
     /// Replaced, and still counting.
     var retired: [RetiredDoorSecrets] = []
     public var admin: AdminSettings
+    let loadtest: LoadtestSettings
 
     init(_ root: ConfigurationSection) {
         let http = root.section("http")
@@ -417,5 +418,6 @@ public struct HTTPSettings: Sendable {
         self.adminToken = root.section("admin").optional("token")
         self.secretOverlap = root.section("secrets").duration("overlap")
         self.admin = AdminSettings(root)
+        self.loadtest = LoadtestSettings(root)
     }
 }

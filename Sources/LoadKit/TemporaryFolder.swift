@@ -1,7 +1,7 @@
 import Foundation
 
-enum TemporaryFolder {
-    static func make(_ name: String) -> String {
+package enum TemporaryFolder {
+    package static func make(_ name: String) -> String {
         "\(FileManager.default.temporaryDirectory.path)/\(name)-\(UUID().uuidString)"
     }
 }

@@ -1,4 +1,5 @@
 import CardumeCore
+import CardumeTesting
 import Foundation
 
 #if canImport(Glibc)
@@ -8,22 +9,29 @@ import Darwin
 #endif
 
 /// What the system says a process has used so far. Zero where `/proc` is missing.
-struct ProcessUsage: Sendable {
+package struct ProcessUsage: Sendable {
     /// In user and system mode, all threads, in steps of a clock tick (10 ms).
-    var cpu: Duration
+    package var cpu: Duration
     /// Bytes.
-    var resident: Int
+    package var resident: Int
 
     /// - Parameter process: `nil`, a process that has ended, counts as nothing.
-    init(of process: Int32?) {
+    package init(of process: Int32?) {
         self.cpu = process.map(Self.cpu) ?? .zero
         self.resident = process.map { Self.resident("\($0)") } ?? 0
     }
 
-    static var residentHere: Int { Self.resident("self") }
+    /// Of a process and all that descend from it. What children used that have ended is not counted.
+    package init(ofTree process: Int32?) {
+        let all = process.map(ProcessTree.list) ?? []
+        self.cpu = all.map(Self.cpu).reduce(.zero, +)
+        self.resident = all.map { Self.resident("\($0)") }.reduce(0, +)
+    }
+
+    package static var residentHere: Int { Self.resident("self") }
 
     /// Percent of one core, between two looks.
-    static func percent(from begin: ProcessUsage, to end: ProcessUsage, in elapsed: Duration) -> Double {
+    package static func percent(from begin: ProcessUsage, to end: ProcessUsage, in elapsed: Duration) -> Double {
         100 * (end.cpu - begin.cpu).seconds / elapsed.seconds
     }
 

@@ -1,11 +1,12 @@
-import CardumeTesting
+import AsyncHTTPClient
+package import CardumeTesting
 import Foundation
 
 /// A process of the real program.
-final class CardumeInstance: Sendable {
-    let process: ServerProcess
+package final class CardumeInstance: Sendable {
+    package let process: ServerProcess
     /// Where it listens.
-    let port: Int
+    package let port: Int
     private let logFile: String
 
     /// Returns when it is ready.
@@ -13,7 +14,7 @@ final class CardumeInstance: Sendable {
     /// - Parameters:
     ///   - role: `run`, `worker` or `gateway`.
     ///   - name: of its log file.
-    init(_ role: String, name: String, configuration: String, folder: String, client: WebhookClient) async throws {
+    package init(_ role: String, name: String, configuration: String, folder: String) async throws {
         let logFile = "\(folder)/\(name).log"
         let process = try ServerProcess(
             [try Program.path("cardume"), role, "--config", configuration], folder: folder, log: logFile)
@@ -22,23 +23,30 @@ final class CardumeInstance: Sendable {
         var port: Int?
         try await Waiting.until("cardume \(role) to be ready; its log: \(logFile)") {
             guard process.isRunning else {
-                throw BenchFailure("cardume \(role) ended:\n\(Self.read(logFile).suffix(10).joined(separator: "\n"))")
+                throw LoadFailure("cardume \(role) ended:\n\(Self.read(logFile).suffix(10).joined(separator: "\n"))")
             }
             port = Self.read(logFile).first { $0.contains("\"message\":\"listening\"") }.flatMap(Self.port)
             guard let port else { return false }
-            return await client.isReady(port: port)
+            return await Self.isReady(port)
         }
         self.port = port ?? 0
     }
 
-    var usage: ProcessUsage { ProcessUsage(of: self.process.isRunning ? self.process.id : nil) }
+    package var usage: ProcessUsage { ProcessUsage(of: self.process.isRunning ? self.process.id : nil) }
     /// What it has logged, a line of JSON each.
-    var log: [Substring] { Self.read(self.logFile) }
+    package var log: [Substring] { Self.read(self.logFile) }
 
     /// Lets it end in good order.
-    func end() async {
+    package func end() async {
         self.process.signal(SIGTERM)
         await self.process.end()
+    }
+
+    private static func isReady(_ port: Int) async -> Bool {
+        let request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/health/ready")
+        guard let response = try? await HTTPClient.shared.execute(request, timeout: .seconds(20)) else { return false }
+        _ = try? await response.body.collect(upTo: 1 << 20)
+        return response.status == .ok
     }
 
     private static func read(_ file: String) -> [Substring] {

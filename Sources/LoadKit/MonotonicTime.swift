@@ -5,16 +5,16 @@ import Darwin
 #endif
 
 /// The machine's monotonic clock: the same in all its processes.
-enum MonotonicTime {
+package enum MonotonicTime {
     /// Nanoseconds.
-    static var now: Int64 {
+    package static var now: Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     /// Blocks the thread.
-    static func wait(until nanoseconds: Int64) {
+    package static func wait(until nanoseconds: Int64) {
         while true {
             let rest = nanoseconds - Self.now
             guard rest > 0 else { return }

@@ -1,0 +1,139 @@
+/// Holds replies against messages: was every accepted message answered, once, and each conversation in order?
+///
+/// Order is that of the door: a message came before another when it was accepted before the other was posted. Two that were on
+/// their way at the same time have no order, whatever their senders meant.
+struct DeliveryOracle: Sendable {
+    /// A message that has no reply yet. Times are monotonic, in nanoseconds.
+    fileprivate struct Pending {
+        enum State {
+            /// Posted, and not answered by the door.
+            case unknown
+            case accepted(at: Int64)
+            /// The door has not taken it. A reply is welcome all the same: the door may have been wrong.
+            case refused
+        }
+
+        let message: PlannedMessage
+        let intended: Int64
+        let posted: Int64
+        var state = State.unknown
+        /// How long the model took, in nanoseconds.
+        var model: Int64?
+    }
+
+    /// The first reply to a message.
+    struct Answer: Equatable {
+        let message: PlannedMessage
+        /// Nanoseconds, from the message's intended time.
+        let elapsed: Int64
+        /// Nanoseconds; `nil` when nobody said how long the model took.
+        let model: Int64?
+    }
+
+    enum Finding: Equatable {
+        case answered(Answer)
+        /// One more reply to a message that has one.
+        case duplicate(index: Int)
+        /// The reply came before that to an earlier message of the conversation.
+        case reordered(index: Int, before: Int)
+        /// A reply to nothing that waits for one.
+        case stray
+        /// A reply to a message of another run.
+        case foreign
+    }
+
+    let run: String
+    /// Whether replies repeat what they answer. If not, a reply answers the oldest message of its conversation, and order cannot
+    /// be seen.
+    let matchesTokens: Bool
+    /// In the order in which they were posted.
+    private var pending: [Int: [Pending]] = [:]
+    /// By message.
+    private var conversations: [Int: Int] = [:]
+
+    init(run: String, matchesTokens: Bool = true) {
+        self.run = run
+        self.matchesTokens = matchesTokens
+    }
+
+    /// Accepted, or perhaps accepted, and not answered.
+    var outstanding: Int { self.pending.values.reduce(0) { $0 + $1.count { $0.isExpected } } }
+
+    mutating func posted(_ message: PlannedMessage, intended: Int64, at time: Int64) {
+        self.pending[message.conversation, default: []]
+            .append(Pending(message: message, intended: intended, posted: time))
+        self.conversations[message.index] = message.conversation
+    }
+
+    mutating func accepted(_ index: Int, at time: Int64) { self.update(index) { $0.state = .accepted(at: time) } }
+
+    mutating func refused(_ index: Int) { self.update(index) { $0.state = .refused } }
+
+    mutating func modelAnswered(_ index: Int, after time: Int64) { self.update(index) { $0.model = time } }
+
+    /// - Parameters:
+    ///   - conversation: whose contact got it.
+    ///   - known: messages posted so far: those with lower numbers.
+    mutating func replied(in conversation: Int, _ text: String, at time: Int64, known: Int) -> [Finding] {
+        let parts = self.matchesTokens ? MessageToken.parts(of: text) : [nil]
+        return parts.flatMap { part in
+            guard let part else { return self.repliedWithoutToken(in: conversation, at: time) }
+            guard part.run == self.run else { return [.foreign] }
+            guard part.index < known else { return [.stray] }
+            guard self.conversations[part.index] != nil else { return [.duplicate(index: part.index)] }
+            guard self.conversations[part.index] == conversation else { return [.stray] }
+            return self.answered(part.index, in: conversation, at: time)
+        }
+    }
+
+    /// Messages that were accepted and have no reply: when no more can come, the lost ones.
+    var unanswered: [PlannedMessage] {
+        self.pending.values.flatMap { $0.filter { if case .accepted = $0.state { true } else { false } }.map(\.message) }
+            .sorted { $0.index < $1.index }
+    }
+
+    private mutating func answered(_ index: Int, in conversation: Int, at time: Int64) -> [Finding] {
+        guard var waiting = self.pending[conversation], let place = waiting.firstIndex(where: { $0.message.index == index })
+        else { return [.stray] }
+        let answered = waiting.remove(at: place)
+        self.pending[conversation] = waiting.isEmpty ? nil : waiting
+        self.conversations[index] = nil
+        let findings = [Finding.answered(answered.answer(at: time))]
+        let earlier = self.matchesTokens ? waiting.first { $0.wasAccepted(before: answered) } : nil
+        return findings + (earlier.map { [.reordered(index: index, before: $0.message.index)] } ?? [])
+    }
+
+    /// It answers the oldest message that has no token either; where replies repeat nothing, the oldest of all.
+    private mutating func repliedWithoutToken(in conversation: Int, at time: Int64) -> [Finding] {
+        let oldest = self.pending[conversation]?.first { pending in
+            pending.isExpected && (!self.matchesTokens || pending.message.isMute)
+        }
+        guard let oldest else { return [.stray] }
+        return self.answered(oldest.message.index, in: conversation, at: time)
+    }
+
+    private mutating func update(_ index: Int, _ change: (inout Pending) -> Void) {
+        guard let conversation = self.conversations[index],
+            let place = self.pending[conversation]?.firstIndex(where: { $0.message.index == index })
+        else { return }
+        change(&self.pending[conversation, default: []][place])
+    }
+}
+
+extension PlannedMessage {
+    /// Whether nobody but its contact knows what it says.
+    var isMute: Bool { self.source == .meta && self.kind == .audio }
+}
+
+extension DeliveryOracle.Pending {
+    fileprivate var isExpected: Bool { if case .refused = self.state { false } else { true } }
+
+    /// Whether there is no doubt that the log had this one first.
+    fileprivate func wasAccepted(before other: Self) -> Bool {
+        if case .accepted(let time) = self.state { time < other.posted } else { false }
+    }
+
+    fileprivate func answer(at time: Int64) -> DeliveryOracle.Answer {
+        DeliveryOracle.Answer(message: self.message, elapsed: time - self.intended, model: self.model)
+    }
+}
