@@ -122,6 +122,7 @@ let package = Package(
             name: "CardumeLoad",
             dependencies: [
                 "CardumeCore", "CardumeRuntime", "CardumeTesting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],
@@ -201,6 +202,7 @@ let package = Package(
             dependencies: [
                 "Cardume", "CardumeLoad", "CardumeLoadtest", "CardumeRuntime", "CardumeTesting", "TestSupport",
                 .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Yams", package: "Yams"),
             ],
             path: "Tests/LoadtestTests"
         ),

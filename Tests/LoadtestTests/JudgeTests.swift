@@ -245,7 +245,8 @@ import Testing
 @Suite struct RunLimitsTests {
     @Test(
         arguments: [
-            ("http://127.0.0.1:8080", true), ("http://127.9.9.9", true), ("http://localhost:1", true), ("http://[::1]:80", true),
+            ("http://127.0.0.1:8080", true), ("http://127.9.9.9", true), ("http://localhost:1", true),
+            ("http://[::1]:80", true),
             ("http://127.0.0.1.exemplo.com.br", false), ("http://10.0.0.1", false), ("https://staging.exemplo.com.br", false),
             ("http://localhost.exemplo.com.br", false), ("http://0.0.0.0", false), ("http://127.1", false),
         ])

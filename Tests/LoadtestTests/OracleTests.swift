@@ -56,13 +56,19 @@ import Testing
         #expect(oracle.unanswered.map(\.index) == [2])
     }
 
-    @Test func aSwappedPairIsFoundOnce() {
-        var oracle = Self.oracle(2)
-        #expect(oracle.replied(in: 1, Self.reply(1), at: 1_000, known: 2).last == .reordered(index: 1, before: 0))
-        #expect(oracle.replied(in: 1, Self.reply(0), at: 1_001, known: 2).count == 1)
+    @Test func whatIsLostWasNotReordered() {
+        var oracle = Self.oracle(3)
+        for index in 1...2 { #expect(oracle.replied(in: 1, Self.reply(index), at: 1_000, known: 3).count == 1) }
+        #expect(oracle.unanswered.map(\.index) == [0])
     }
 
-    @Test func asecondReplyIsADuplicate() {
+    @Test func aSwappedPairIsFoundOnce() {
+        var oracle = Self.oracle(2)
+        #expect(oracle.replied(in: 1, Self.reply(1), at: 1_000, known: 2).count == 1)
+        #expect(oracle.replied(in: 1, Self.reply(0), at: 1_001, known: 2).last == .reordered(index: 1, before: 0))
+    }
+
+    @Test func aSecondReplyIsADuplicate() {
         var oracle = Self.oracle(1)
         _ = oracle.replied(in: 1, Self.reply(0), at: 1_000, known: 1)
         #expect(oracle.replied(in: 1, Self.reply(0), at: 1_001, known: 1) == [.duplicate(index: 0)])

@@ -3,11 +3,11 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import CardumeLoadtest
+
 #if canImport(FoundationXML)
 import FoundationXML
 #endif
-
-@testable import CardumeLoadtest
 
 @Suite struct MeasureTests {
     @Test func binsKnowPercentilesToNinePercent() throws {
@@ -106,7 +106,8 @@ import FoundationXML
         return RunResults(
             mode: "ramp", startedAt: "2000-01-01T00:00:00Z", finishedAt: "2000-01-01T00:01:30Z",
             environment: RunEnvironment(
-                target: "http://a<b>", commandLine: ["/x/cardume-loadtest", "ramp", "--local"], seed: 4, settings: ["Door": "webhooks"]),
+                target: "http://a<b>", commandLine: ["/x/cardume-loadtest", "ramp", "--local"], seed: 4,
+                settings: ["Door": "webhooks"]),
             objectives: .standard, latenessBound: 0.1, steps: record.steps, timeline: record.timeline, conversations: 100,
             strays: 0, foreign: 0, failures: ["503": 2], examples: record.examples, sabotage: nil, cost: nil, search: nil,
             drift: Drift(record.timeline), plannedSeconds: 90,
@@ -145,7 +146,9 @@ import FoundationXML
 
     @Test func everyChartIsWellFormed() throws {
         let html = HTMLReport(results: try Self.results()).html
-        let charts = html.components(separatedBy: "<svg").dropFirst().map { "<svg" + $0.components(separatedBy: "</svg>")[0] + "</svg>" }
+        let charts = html.components(separatedBy: "<svg").dropFirst().map {
+            "<svg" + $0.components(separatedBy: "</svg>")[0] + "</svg>"
+        }
         #expect(charts.count == 6)
         for chart in charts {
             let parser = XMLParser(data: Data(chart.utf8))

@@ -1,6 +1,7 @@
 import CardumeLoad
 import CardumeTesting
 import Testing
+import Yams
 
 @Suite struct SizingTests {
     private static func cost(messages: Int, cpu: Double, memory: Double = 100e6) -> RunCost {
@@ -23,7 +24,8 @@ import Testing
         low: Self.cost(messages: 1_000, cpu: 4), high: Self.cost(messages: 10_000, cpu: 13), turnMemory: 10_240, added: 0.02)
 
     private static let demand = SizingDemand(
-        rate: 180, peakPerHour: 160_000, conversations: 15_000, model: LogNormal(median: .seconds(1), p95: .seconds(3)), tokens: 800)
+        rate: 180, peakPerHour: 160_000, conversations: 15_000, model: LogNormal(median: .seconds(1), p95: .seconds(3)),
+        tokens: 800)
 
     @Test func idlingIsNotPutOnTheMessages() {
         #expect(abs(Self.measured.worker.perMessage - 0.001) < 1e-9)
@@ -86,5 +88,22 @@ import Testing
         #expect(formulas.count >= 14)
         #expect(formulas.allSatisfy { !$0.name.isEmpty && !$0.formula.isEmpty && !$0.numbers.isEmpty && !$0.result.isEmpty })
         #expect(formulas.contains { $0.name == "Turns in flight" && $0.result == "229" })
+    }
+
+    @Test func theManifestSaysWhatThePlanSays() throws {
+        let plan = SizingPlan(Self.demand, Self.measured)
+        let component = try #require(Yams.load(yaml: SizingManifest(plan: plan).component) as? [String: Any])
+        #expect(component["kind"] as? String == "Component")
+        let patches = try #require(component["patches"] as? [[String: Any]]).compactMap { $0["patch"] as? String }
+        #expect(patches.count == 3)
+        let worker = try #require(Yams.load(yaml: patches[0]) as? [String: Any])
+        #expect((worker["metadata"] as? [String: String])?["name"] == "cardume-worker")
+        #expect(patches[0].contains("CARDUME_SLOTS, value: \"286\""))
+        let operations = try #require(Yams.load(yaml: patches[1]) as? [[String: Any]])
+        #expect(operations.map { $0["op"] as? String } == ["replace", "replace", "replace"])
+        #expect(operations[0]["value"] as? Int == 2 && operations[1]["value"] as? Int == 6)
+        #expect(operations[2]["value"] as? String == "228800m")
+        let gateway = try #require(Yams.load(yaml: patches[2]) as? [String: Any])
+        #expect((gateway["spec"] as? [String: Int])?["replicas"] == 2)
     }
 }

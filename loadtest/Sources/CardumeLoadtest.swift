@@ -15,7 +15,8 @@ struct CardumeLoadtest: AsyncParsableCommand {
             Exit status: 0 passed, 1 failed, 2 could not run, 3 invalid (the load was not what it should have been).
             """,
         subcommands: [
-            SteadyCommand.self, RampCommand.self, FindLimitCommand.self, SpikeCommand.self, SoakCommand.self, StressCommand.self,
+            SteadyCommand.self, RampCommand.self, FindLimitCommand.self, SpikeCommand.self, SoakCommand.self,
+            StressCommand.self,
             ChannelsCommand.self, ReportCommand.self,
         ]
     )

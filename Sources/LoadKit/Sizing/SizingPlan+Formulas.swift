@@ -9,7 +9,8 @@ extension SizingPlan {
         return [
             Formula(
                 name: "Rate", formula: "λ = max(target, peak / 3600)",
-                numbers: "max(\(Self.n(demand.rate)), \(Self.n(demand.peakPerHour)) / 3600)", result: "\(Self.n(self.rate)) messages/s"),
+                numbers: "max(\(Self.n(demand.rate)), \(Self.n(demand.peakPerHour)) / 3600)",
+                result: "\(Self.n(self.rate)) messages/s"),
             Formula(
                 name: "Time of a turn", formula: "W = E[model] + added",
                 numbers: "\(Self.n(demand.model.mean)) s (log-normal, p50 \(Self.n(demand.model.median)) s, p95 "
@@ -19,7 +20,9 @@ extension SizingPlan {
                 name: "Turns in flight", formula: "L = λ W (Little's law)",
                 numbers: "\(Self.n(self.rate)) × \(Self.n(demand.model.mean + cost.added))", result: Self.n(self.inFlight)),
             Formula(
-                name: "Slots", formula: "L + z √L: Poisson arrivals keep Poisson many turns in flight, whatever the model's distribution (M/G/∞)",
+                name: "Slots",
+                formula:
+                    "L + z √L: Poisson arrivals keep Poisson many turns in flight, whatever the model's distribution (M/G/∞)",
                 numbers: "\(Self.n(self.inFlight)) + \(Self.n(self.assumptions.deviations)) × √\(Self.n(self.inFlight))",
                 result: "\(self.slots)"),
             Formula(
@@ -35,7 +38,8 @@ extension SizingPlan {
         return [
             Formula(
                 name: "Workers by CPU", formula: "λ c / (u × cores − idle)",
-                numbers: "\(Self.n(self.rate)) × \(Self.n(cost.worker.perMessage * 1e6)) µs / (\(Self.n(assumptions.utilisation)) × "
+                numbers:
+                    "\(Self.n(self.rate)) × \(Self.n(cost.worker.perMessage * 1e6)) µs / (\(Self.n(assumptions.utilisation)) × "
                     + "\(Self.n(assumptions.podCores)) − \(Self.n(cost.worker.idle)))",
                 result: Self.n(self.rate * cost.worker.perMessage / max(cores - cost.worker.idle, 0.01))),
             Formula(
@@ -67,13 +71,16 @@ extension SizingPlan {
                 name: "Redis", formula: "λ × commands, λ × bytes, idle + λ c",
                 numbers: "\(Self.n(cost.redisCommands)) commands, \(Self.n(cost.redisBytes / 1_024)) KiB and "
                     + "\(Self.n(cost.redis.perMessage * 1e6)) µs a message",
-                result: "\(Self.n(self.rate * cost.redisCommands)) commands/s, \(Self.n(self.rate * cost.redisBytes / 1_048_576)) MiB/s, "
-                    + "\(Self.n(cost.redis.cores(at: self.rate))) of its one core: \(Self.n(self.redisHeadroom)) times as much would fill it"),
+                result:
+                    "\(Self.n(self.rate * cost.redisCommands)) commands/s, \(Self.n(self.rate * cost.redisBytes / 1_048_576)) MiB/s, "
+                    + "\(Self.n(cost.redis.cores(at: self.rate))) of its one core: \(Self.n(self.redisHeadroom)) times as much would fill it"
+            ),
             Formula(
                 name: "PostgreSQL", formula: "λ × commits, λ × bytes, idle + λ c",
                 numbers: "\(Self.n(cost.commits)) commits, \(Self.n(cost.walBytes / 1_024)) KiB of write-ahead log and "
                     + "\(Self.n(cost.postgres.perMessage * 1e6)) µs a message",
-                result: "\(Self.n(self.rate * cost.commits)) commits/s, \(Self.n(self.rate * cost.walBytes / 1_048_576)) MiB/s, "
+                result:
+                    "\(Self.n(self.rate * cost.commits)) commits/s, \(Self.n(self.rate * cost.walBytes / 1_048_576)) MiB/s, "
                     + "\(Self.n(self.postgresCores)) cores"),
             Formula(
                 name: "Database", formula: "λ × bytes × 86400, were every hour the peak",
@@ -90,7 +97,8 @@ extension SizingPlan {
         [
             Formula(
                 name: "Model's limits", formula: "60 λ × calls of a message; × tokens of a call",
-                numbers: "60 × \(Self.n(self.rate)) × \(Self.n(self.assumptions.callsPerMessage)); × \(Self.n(self.demand.tokens))",
+                numbers:
+                    "60 × \(Self.n(self.rate)) × \(Self.n(self.assumptions.callsPerMessage)); × \(Self.n(self.demand.tokens))",
                 result: "\(Self.n(self.requestsPerMinute)) requests/min, \(Self.n(self.tokensPerMinute)) tokens/min"),
             Formula(
                 name: "Messages of a conversation", formula: "λ × 600 / conversations: those of ten minutes",
@@ -100,11 +108,11 @@ extension SizingPlan {
     }
 
     /// Three significant digits, or all of a larger whole number.
-    static func n(_ value: Double) -> String {
+    package static func n(_ value: Double) -> String {
         let locale = Locale(identifier: "en_US")
         if abs(value) >= 100 { return value.formatted(.number.precision(.fractionLength(0)).locale(locale)) }
         return value.formatted(.number.precision(.significantDigits(1...3)).locale(locale))
     }
 
-    static func m(_ bytes: Double) -> String { "\(Self.n(bytes / 1_048_576)) MiB" }
+    package static func m(_ bytes: Double) -> String { "\(Self.n(bytes / 1_048_576)) MiB" }
 }

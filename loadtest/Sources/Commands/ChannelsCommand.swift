@@ -12,6 +12,8 @@ struct ChannelsCommand: ParsableCommand {
 
     func run() {
         let lines = ChannelLines(prefix: self.instancePrefix, assistants: Array(self.assistants.weights.keys))
-        print((["model: { base_url: \"\(self.sink)/v1\", keyless: true }"] + lines.configuration(sink: self.sink)).joined(separator: "\n"))
+        print(
+            (["model: { base_url: \"\(self.sink)/v1\", keyless: true }"] + lines.configuration(sink: self.sink)).joined(
+                separator: "\n"))
     }
 }

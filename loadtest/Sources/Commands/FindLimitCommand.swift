@@ -28,7 +28,9 @@ struct FindLimitCommand: AsyncParsableCommand {
             mode: "find-limit", options: self.options, objectives: objectives, planned: [first], isPlanWhole: false)
         let isLoopback = self.options.target.remote([:])?.isLoopback ?? true
         let most = try self.options.load.limits(isLoopback: isLoopback).rate
-        guard self.start <= most else { throw LoadFailure("--start is more than the limit of \(Numbers.short(most)) messages/s") }
+        guard self.start <= most else {
+            throw LoadFailure("--start is more than the limit of \(Numbers.short(most)) messages/s")
+        }
         let (search, seconds, bound) = (
             LimitSearch(start: self.start, most: most, precision: self.precision), self.step.seconds,
             self.options.judge.lateness.seconds

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CardumeLoad
 
 struct RampCommand: AsyncParsableCommand {
     /// Rates on the command line: `10,25,50`.

@@ -1,10 +1,13 @@
 import ArgumentParser
+import CardumeLoad
 
 struct SpikeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "spike",
         abstract: "From nothing to full load at once, and back.",
-        discussion: "Silence, or --base, for --before; then --rate for --length; then a trickle for --after, which must be as good as ever.")
+        discussion:
+            "Silence, or --base, for --before; then --rate for --length; then a trickle for --after, which must be as good as ever."
+    )
 
     @Option(help: "Messages per second of the spike.") var rate = 250.0
     @Option(help: "How long the spike lasts.") var length = Length(seconds: 300)
@@ -27,7 +30,8 @@ struct SpikeCommand: AsyncParsableCommand {
             LoadStep(name: "after", rate: self.trickle, seconds: self.after.seconds),
         ]
         let session = LoadSession(
-            mode: "spike", options: self.options, objectives: try self.options.judge.objectives(else: .standard), planned: steps)
+            mode: "spike", options: self.options, objectives: try self.options.judge.objectives(else: .standard), planned: steps
+        )
         try await session.run { run in
             try await run.perform(steps)
             try await run.settle()

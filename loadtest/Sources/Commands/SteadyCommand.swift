@@ -1,4 +1,5 @@
 import ArgumentParser
+import CardumeLoad
 
 struct SteadyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "steady", abstract: "One rate for a while.")
@@ -14,7 +15,8 @@ struct SteadyCommand: AsyncParsableCommand {
     func run() async throws {
         let step = LoadStep(name: "steady", rate: self.rate, seconds: self.length.seconds)
         let session = LoadSession(
-            mode: "steady", options: self.options, objectives: try self.options.judge.objectives(else: .standard), planned: [step])
+            mode: "steady", options: self.options, objectives: try self.options.judge.objectives(else: .standard),
+            planned: [step])
         try await session.run { run in
             try await run.perform([step])
             try await run.settle()

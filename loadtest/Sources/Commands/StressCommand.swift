@@ -1,9 +1,11 @@
 import ArgumentParser
+import CardumeLoad
 
 struct StressCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stress",
-        abstract: "More than the target takes: what is refused must be told when to come back, what is accepted must be answered.",
+        abstract:
+            "More than the target takes: what is refused must be told when to come back, what is accepted must be answered.",
         discussion: """
             A run in which nothing was refused is invalid. With --local, give few slots (--workers 1 --slots 10): an assistant whose \
             queue has --threshold messages then refuses more.
@@ -23,7 +25,8 @@ struct StressCommand: AsyncParsableCommand {
     func run() async throws {
         let step = LoadStep(name: "stress", rate: self.rate, seconds: self.length.seconds)
         var session = LoadSession(
-            mode: "stress", options: self.options, objectives: try self.options.judge.objectives(else: .stress), planned: [step])
+            mode: "stress", options: self.options, objectives: try self.options.judge.objectives(else: .stress), planned: [step]
+        )
         session.isBeyondCapacity = true
         session.door = [
             "load: { queue_threshold: \(self.threshold), pending_threshold: 0, on_critical: { evolution: reject, meta: reject } }"

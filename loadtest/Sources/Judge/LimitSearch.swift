@@ -29,7 +29,8 @@ struct LimitSearch: Sendable {
     ///   - most: higher rates are not tried.
     ///   - precision: the search ends when the lowest failure is no more than this share above the limit.
     init(start: Double, least: Double = 1, most: Double, precision: Double = 0.05) {
-        precondition(least > 0 && least <= start && start <= most && precision > 0, "a search from \(start) in \(least)...\(most)")
+        precondition(
+            least > 0 && least <= start && start <= most && precision > 0, "a search from \(start) in \(least)...\(most)")
         self.least = least
         self.most = most
         self.precision = precision

@@ -40,7 +40,8 @@ struct Objectives: Sendable, Codable, Equatable {
 
         var unit: Unit {
             switch self {
-            case .acceptedP50, .acceptedP95, .acceptedP99, .replyP50, .replyP95, .replyP99, .addedP50, .addedP95, .addedP99: .time
+            case .acceptedP50, .acceptedP95, .acceptedP99, .replyP50, .replyP95, .replyP99, .addedP50, .addedP95, .addedP99:
+                .time
             case .errors, .latencyDrift, .memoryDrift: .share
             case .lost, .reordered, .duplicates, .withoutRetryAfter: .count
             }

@@ -16,7 +16,10 @@ struct LoadOptions: ParsableArguments {
     var assistants = WeightList(TrafficProfile().assistants)
     @Option(help: "Share of conversations that come through Meta's Cloud API, 0 to 1; with --local 0.2 by default, else 0.")
     var metaShare: Double?
-    @Option(help: "Falsify what the sink catches, to see that it is found: \(Saboteur.Fault.allCases.map(\.rawValue).joined(separator: ", ")).")
+    @Option(
+        help:
+            "Falsify what the sink catches, to see that it is found: \(Saboteur.Fault.allCases.map(\.rawValue).joined(separator: ", "))."
+    )
     var sabotage: Saboteur.Fault?
     @Option(help: "With --sabotage: one reply in so many.")
     var sabotageEvery = 20
@@ -31,9 +34,11 @@ struct LoadOptions: ParsableArguments {
         for name in self.kinds.weights.keys where TrafficProfile.Kind(rawValue: name) == nil {
             throw ValidationError("--kinds: there is no kind \"\(name)\"")
         }
-        guard (0...1).contains(self.metaShare ?? 0), self.sessionMessages >= 1, self.conversations ?? 1 > 0, self.sabotageEvery > 0
+        guard (0...1).contains(self.metaShare ?? 0), self.sessionMessages >= 1, self.conversations ?? 1 > 0,
+            self.sabotageEvery > 0
         else {
-            throw ValidationError("--meta-share is 0 to 1, --session-messages, --conversations and --sabotage-every are 1 or more")
+            throw ValidationError(
+                "--meta-share is 0 to 1, --session-messages, --conversations and --sabotage-every are 1 or more")
         }
     }
 

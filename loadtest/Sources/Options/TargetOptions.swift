@@ -1,4 +1,5 @@
 import ArgumentParser
+import CardumeLoad
 import Foundation
 
 /// What is put under load, and how its replies come back.
@@ -46,7 +47,8 @@ struct TargetOptions: ParsableArguments {
 
     func validate() throws {
         guard self.local != (self.target != nil) else { throw ValidationError("give either --local or --target") }
-        guard self.workers > 0, self.workers <= 64, self.slots > 0, self.processSlots >= 0, (0...65_535).contains(self.sinkPort) else {
+        guard self.workers > 0, self.workers <= 64, self.slots > 0, self.processSlots >= 0, (0...65_535).contains(self.sinkPort)
+        else {
             throw ValidationError("--workers must be 1 to 64, --slots 1 or more, --sink-port 0 to 65535")
         }
         if let target = self.target, URLComponents(string: target)?.host == nil || !target.hasPrefix("http") {

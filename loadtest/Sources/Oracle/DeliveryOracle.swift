@@ -19,6 +19,8 @@ struct DeliveryOracle: Sendable {
         var state = State.unknown
         /// How long the model took, in nanoseconds.
         var model: Int64?
+        /// A later message of the conversation that was answered before this one.
+        var overtakenBy: Int?
     }
 
     /// The first reply to a message.
@@ -34,7 +36,8 @@ struct DeliveryOracle: Sendable {
         case answered(Answer)
         /// One more reply to a message that has one.
         case duplicate(index: Int)
-        /// The reply came before that to an earlier message of the conversation.
+        /// A reply to an earlier message of the conversation has come after this one's. What is never answered is lost, and
+        /// nothing was reordered.
         case reordered(index: Int, before: Int)
         /// A reply to nothing that waits for one.
         case stray
@@ -96,11 +99,15 @@ struct DeliveryOracle: Sendable {
         guard var waiting = self.pending[conversation], let place = waiting.firstIndex(where: { $0.message.index == index })
         else { return [.stray] }
         let answered = waiting.remove(at: place)
+        if self.matchesTokens {
+            for earlier in waiting.indices where waiting[earlier].wasAccepted(before: answered) {
+                waiting[earlier].overtakenBy = waiting[earlier].overtakenBy ?? index
+            }
+        }
         self.pending[conversation] = waiting.isEmpty ? nil : waiting
         self.conversations[index] = nil
         let findings = [Finding.answered(answered.answer(at: time))]
-        let earlier = self.matchesTokens ? waiting.first { $0.wasAccepted(before: answered) } : nil
-        return findings + (earlier.map { [.reordered(index: index, before: $0.message.index)] } ?? [])
+        return findings + (answered.overtakenBy.map { [.reordered(index: $0, before: index)] } ?? [])
     }
 
     /// It answers the oldest message that has no token either; where replies repeat nothing, the oldest of all.

@@ -41,15 +41,18 @@ struct ChartFrame: Sendable {
             let y = Self.n(self.y(tick.share))
             parts.append(
                 "<line class=\"grid\" x1=\"\(Self.n(self.left))\" x2=\"\(Self.n(Self.width - self.right))\" y1=\"\(y)\" y2=\"\(y)\"/>"
-                    + "<text x=\"\(Self.n(self.left - 8))\" y=\"\(y)\" dy=\"4\" text-anchor=\"end\">\(escaped(tick.label))</text>")
+                    + "<text x=\"\(Self.n(self.left - 8))\" y=\"\(y)\" dy=\"4\" text-anchor=\"end\">\(escaped(tick.label))</text>"
+            )
         }
         parts += self.stepMarks() + [content]
         let base = Self.n(self.y(0))
         parts.append(
-            "<line class=\"axis\" x1=\"\(Self.n(self.left))\" x2=\"\(Self.n(Self.width - self.right))\" y1=\"\(base)\" y2=\"\(base)\"/>")
+            "<line class=\"axis\" x1=\"\(Self.n(self.left))\" x2=\"\(Self.n(Self.width - self.right))\" y1=\"\(base)\" y2=\"\(base)\"/>"
+        )
         for time in Self.timeTicks(self.duration) {
             parts.append(
-                "<text x=\"\(Self.n(self.x(time)))\" y=\"\(Self.n(self.height - 8))\" text-anchor=\"middle\">\(Self.clock(time))</text>")
+                "<text x=\"\(Self.n(self.x(time)))\" y=\"\(Self.n(self.height - 8))\" text-anchor=\"middle\">\(Self.clock(time))</text>"
+            )
         }
         return (parts + ["</svg>"]).joined(separator: "\n")
     }
@@ -64,7 +67,8 @@ struct ChartFrame: Sendable {
                 text = "<text x=\"\(Self.n(x + 3))\" y=\"\(Self.n(self.top - 7))\">\(escaped(mark.label))</text>"
                 free = x + 8 + 7 * Double(mark.label.count)
             }
-            let line = "<line class=\"step\" x1=\"\(Self.n(x))\" x2=\"\(Self.n(x))\" y1=\"\(Self.n(self.top))\" y2=\"\(Self.n(self.y(0)))\"/>"
+            let line =
+                "<line class=\"step\" x1=\"\(Self.n(x))\" x2=\"\(Self.n(x))\" y1=\"\(Self.n(self.top))\" y2=\"\(Self.n(self.y(0)))\"/>"
             return line + text
         }
     }
@@ -82,7 +86,9 @@ struct ChartFrame: Sendable {
     }
 
     private static func timeTicks(_ duration: Double) -> [Double] {
-        let steps = [1.0, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400, 172_800]
+        let steps = [
+            1.0, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400, 172_800,
+        ]
         let step = steps.first { duration / $0 <= 10 } ?? duration / 8
         return Array(stride(from: 0, through: duration, by: step))
     }

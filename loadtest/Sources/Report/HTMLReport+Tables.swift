@@ -20,7 +20,8 @@ extension HTMLReport {
             ])
         }
         return Self.section(
-            "Steps", "Added is message to reply less what the model took. Late is how far behind its plan the generator was.", table.html)
+            "Steps", "Added is message to reply less what the model took. Late is how far behind its plan the generator was.",
+            table.html)
     }
 
     var objectives: String {
@@ -77,7 +78,8 @@ extension HTMLReport {
         return Self.section(
             "Drift",
             "Growth is the Theil–Sen slope over the whole run as a share of the median, after the first fifth of each part. It counts when "
-                + "it is above the objective and the Mann–Kendall test finds it with p < \(DriftTest.significance).", table.html)
+                + "it is above the objective and the Mann–Kendall test finds it with p < \(DriftTest.significance).", table.html
+        )
     }
 
     var cost: String {

@@ -118,7 +118,10 @@ struct HTMLReport: Sendable {
         var charts = [
             chart(
                 "Throughput", "Messages a second: what was to be sent, what the door took, what was answered.",
-                [series("intended", rate(\.intended)), series("accepted", rate(\.accepted)), series("replied", rate(\.replied))],
+                [
+                    series("intended", rate(\.intended)), series("accepted", rate(\.accepted)),
+                    series("replied", rate(\.replied)),
+                ],
                 perSecond),
             chart(
                 "Message to reply", "From the moment at which a message was to be sent until its reply was at the gateway.",

@@ -34,7 +34,8 @@ struct HeatMap: Sendable {
                 let top = frame.y(Double(row - rows.lowerBound + 1) * height)
                 cells.append(
                     "<rect class=\"heat\" x=\"\(ChartFrame.n(left))\" y=\"\(ChartFrame.n(top))\" width=\"\(ChartFrame.n(right - left + 0.3))\" "
-                        + "height=\"\(ChartFrame.n(frame.plotHeight * height + 0.3))\" fill-opacity=\"\(ChartFrame.n(shade))\"/>")
+                        + "height=\"\(ChartFrame.n(frame.plotHeight * height + 0.3))\" fill-opacity=\"\(ChartFrame.n(shade))\"/>"
+                )
             }
         }
         return frame.svg(self.title, ticks: Self.ticks(rows), content: cells.joined(separator: "\n"))

@@ -30,7 +30,8 @@ struct PrometheusResults: Sendable {
             for step in steps where percentiles(step.record).count > 0 {
                 let values = percentiles(step.record)
                 for quantile in [0.5, 0.9, 0.95, 0.99, 1] {
-                    self.sample(name, "\(step.labels),quantile=\"\(quantile)\"", values.milliseconds(at: quantile * 100) / 1_000)
+                    self.sample(
+                        name, "\(step.labels),quantile=\"\(quantile)\"", values.milliseconds(at: quantile * 100) / 1_000)
                 }
                 self.sample("\(name)_count", step.labels, Double(values.count))
             }

@@ -15,7 +15,8 @@ struct RunEnvironment: Sendable, Codable {
 
     init(target: String, commandLine: [String], seed: UInt64, settings: [String: String]) {
         let cpu = Self.read("/proc/cpuinfo").split(separator: "\n").first { $0.hasPrefix("model name") }
-        self.machine = cpu.flatMap { $0.split(separator: ":").last }.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
+        self.machine =
+            cpu.flatMap { $0.split(separator: ":").last }.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
         self.processors = ProcessInfo.processInfo.activeProcessorCount
         self.memory = Double(ProcessInfo.processInfo.physicalMemory)
         self.system = ProcessInfo.processInfo.operatingSystemVersionString

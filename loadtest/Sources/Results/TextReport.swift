@@ -13,7 +13,8 @@ struct TextReport: Sendable {
         for (name, test) in [("latency", self.results.drift?.latency), ("memory", self.results.drift?.memory)] {
             guard let test else { continue }
             lines.append(
-                "drift of \(name): \(Numbers.fixed(test.growth * 100, 2)) % over the run, Mann–Kendall p = \(Numbers.fixed(test.p, 4))")
+                "drift of \(name): \(Numbers.fixed(test.growth * 100, 2)) % over the run, Mann–Kendall p = \(Numbers.fixed(test.p, 4))"
+            )
         }
         lines += ["", "\(self.results.mode): \(self.results.verdict.outcome.rawValue)"]
         lines += self.results.verdict.reasons.prefix(20).map { "  \($0)" } + self.results.examples.prefix(5).map { "  \($0)" }
@@ -23,7 +24,8 @@ struct TextReport: Sendable {
     private var rows: [[String]] {
         [
             [
-                "step", "rate", "messages", "accepted p95", "reply p50", "p95", "p99", "added p95", "errors", "lost", "reordered",
+                "step", "rate", "messages", "accepted p95", "reply p50", "p95", "p99", "added p95", "errors", "lost",
+                "reordered",
                 "twice", "late p99",
             ]
         ]
@@ -32,7 +34,8 @@ struct TextReport: Sendable {
                 return [
                     record.step.name, "\(Numbers.short((record.step.rate * 10).rounded() / 10))/s", "\(record.intended)",
                     time(.acceptedP95), time(.replyP50), time(.replyP95), time(.replyP99), time(.addedP95),
-                    "\(Numbers.fixed(record.errors * 100, 2)) %", "\(record.lost)", "\(record.reordered)", "\(record.duplicates)",
+                    "\(Numbers.fixed(record.errors * 100, 2)) %", "\(record.lost)", "\(record.reordered)",
+                    "\(record.duplicates)",
                     Numbers.time(record.lateness.milliseconds(at: 99) / 1_000),
                 ]
             }

@@ -18,7 +18,8 @@ enum Consent {
         guard !target.isLoopback else { return nil }
         guard let token = target.consent else {
             throw LoadFailure(
-                "\(target.url) is another machine: it must be configured with `loadtest.consent`, and --consent must say the same")
+                "\(target.url) is another machine: it must be configured with `loadtest.consent`, and --consent must say the same"
+            )
         }
         var request = HTTPClientRequest(url: target.url + Self.path)
         request.headers.add(name: "Authorization", value: "Bearer \(token)")

@@ -55,7 +55,8 @@ struct LiveView: Sendable {
         let recent = self.recent(record, at: elapsed)
         let step = record.steps.last { $0.intended > 0 }
         let p95 = step.flatMap { $0.value(of: .replyP95) }.map(Numbers.time) ?? "-"
-        return "\(Numbers.length(elapsed))  \(step?.step.name ?? "")  intended \(recent.intended)/s  accepted \(recent.accepted)/s  "
+        return
+            "\(Numbers.length(elapsed))  \(step?.step.name ?? "")  intended \(recent.intended)/s  accepted \(recent.accepted)/s  "
             + "replied \(recent.replied)/s  in flight \(record.oracle.outstanding)  reply p95 \(p95)  \(self.counts(record))  "
             + self.verdict(record)
     }

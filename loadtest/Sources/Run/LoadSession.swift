@@ -97,10 +97,12 @@ struct LoadSession: Sendable {
         }
         guard let loaded = deployment?.target ?? remote else { throw LoadFailure("there is no target") }
         let segment = self.earlier.map { $0.segments + 1 } ?? 0
-        let seed = self.earlier.map { $0.environment.seed &+ UInt64(segment) } ?? load.seed ?? UInt64.random(in: 0...UInt64(Int32.max))
+        let seed =
+            self.earlier.map { $0.environment.seed &+ UInt64(segment) } ?? load.seed ?? UInt64.random(in: 0...UInt64(Int32.max))
         var generator = SystemRandomNumberGenerator()
         let numbers = FakeNumbers(offset: Int.random(in: 0..<FakeNumbers.count, using: &generator))
-        let token = String((0..<MessageToken.runLength).map { _ in "abcdefghijklmnopqrstuvwxyz0123456789".randomElement() ?? "a" })
+        let token = String(
+            (0..<MessageToken.runLength).map { _ in "abcdefghijklmnopqrstuvwxyz0123456789".randomElement() ?? "a" })
         let record = RunRecord(
             DeliveryOracle(run: token, matchesTokens: target.matching == .token), numbers: numbers,
             saboteur: load.sabotage.map { Saboteur($0, every: load.sabotageEvery) },
@@ -115,7 +117,8 @@ struct LoadSession: Sendable {
         ears.run.withLock { $0 = run }
         let environment = RunEnvironment(
             target: remote.map(\.url) ?? "on this machine: a gateway, \(target.workers) workers, Redis, PostgreSQL",
-            commandLine: CommandLine.arguments, seed: self.earlier?.environment.seed ?? seed, settings: self.settings(profile, limits))
+            commandLine: CommandLine.arguments, seed: self.earlier?.environment.seed ?? seed,
+            settings: self.settings(profile, limits))
         let draft = Draft(
             session: self, environment: environment, startedAt: self.earlier?.startedAt ?? Date().formatted(.iso8601), run: run)
         let before = try await deployment?.footprint()
@@ -143,12 +146,20 @@ struct LoadSession: Sendable {
         // Before anything is shown that somebody may want to end.
         let signals = await UnixSignalsSequence(trapping: [.sigint, .sigterm])
         return try await withThrowingTaskGroup(of: Value?.self) { group in
-            group.addTask { await run.watch(every: .seconds(isLocal ? 1 : 5)); return nil }
-            group.addTask { await view.show(run); return nil }
-            group.addTask { await Self.listen(signals, run); return nil }
+            group.addTask {
+                await run.watch(every: .seconds(isLocal ? 1 : 5)); return nil
+            }
+            group.addTask {
+                await view.show(run); return nil
+            }
+            group.addTask {
+                await Self.listen(signals, run); return nil
+            }
             if let keeping = self.keeping {
                 group.addTask {
-                    while (try? await ContinuousClock().sleep(for: keeping)) != nil { try folder.keep(draft.results(search: nil)) }
+                    while (try? await ContinuousClock().sleep(for: keeping)) != nil {
+                        try folder.keep(draft.results(search: nil))
+                    }
                     return nil
                 }
             }
@@ -176,7 +187,8 @@ struct LoadSession: Sendable {
             "Arrivals": load.arrivals.rawValue, "Door": target.door.rawValue, "Replies matched by": target.matching.rawValue,
             "Kinds": load.kinds.defaultValueDescription, "Assistants": load.assistants.defaultValueDescription,
             "Through Meta": "\(Numbers.short(profile.metaShare * 100)) % of conversations",
-            "Conversations": "\(Numbers.short(profile.messages)) messages on average, \(Numbers.fixed(profile.meanGap, 1)) s apart",
+            "Conversations":
+                "\(Numbers.short(profile.messages)) messages on average, \(Numbers.fixed(profile.meanGap, 1)) s apart",
             "Limits":
                 "\(Numbers.short(limits.rate)) messages/s, \(Numbers.short(limits.hours)) h, \(limits.conversations) conversations at once",
         ]
