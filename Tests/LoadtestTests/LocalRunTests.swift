@@ -1,10 +1,10 @@
 import CardumeLoad
-import CardumeTesting
 import Foundation
 import TestSupport
 import Testing
 
 @testable import CardumeLoadtest
+@testable import CardumeTesting
 
 /// The real program under load by the real generator: Redis, PostgreSQL, a gateway, workers and all.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct LocalRunTests {
@@ -19,12 +19,14 @@ import Testing
     private static let patient = ["--lateness", "30s", "--patience", "20s"]
 
     private static func run(
-        _ arguments: [String], in folder: TestSupport.TemporaryFolder, signal: (Int32, when: String)? = nil
+        _ arguments: [String], in folder: TestSupport.TemporaryFolder, environment: [String] = [],
+        signal: (Int32, when: String)? = nil
     ) async throws -> Outcome {
         let (log, output) = (folder.path + "/log-\(UUID().uuidString)", folder.path + "/results")
         var all = arguments
         if !arguments.contains("--resume") { all += ["--output", output] }
-        let process = try ServerProcess([Program.path("cardume-loadtest")] + all, folder: folder.path, log: log)
+        let command = ["/usr/bin/env"] + environment + [try Program.path("cardume-loadtest")] + all
+        let process = try ServerProcess(command, folder: folder.path, log: log)
         func read() -> String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
         if let (signal, text) = signal {
             try await Waiting.until("\(text) in \(read())", within: .seconds(90)) {
@@ -132,6 +134,44 @@ import Testing
         #expect(steps.intended > (interrupted.steps.first?.intended ?? 0) && steps.replied == steps.intended)
         #expect((150...350).contains(steps.intended))
         #expect(whole.steps.count == 1)
+    }
+
+    /// 0.0.0.0 leads to this machine, and does not look like it.
+    @Test func aTargetThatConsentsIsLoadedAndNoMoreThanItWants() async throws {
+        let folder = TestSupport.TemporaryFolder()
+        let sink = FreePort.take()
+        let lines = ChannelLines(prefix: "carga-", assistants: ["suporte", "financeiro"])
+        let configuration =
+            [
+                "data_folder: \(folder.path)/data", "http: { port: 0 }", "log: { format: json }",
+                "evolution_webhook: { key: chave }", "loadtest: { consent: pode-carregar, max_rate: 30 }",
+                "model: { base_url: \"http://127.0.0.1:\(sink)/v1\", keyless: true }",
+                "assistants: { suporte: { slots: 100 }, financeiro: { slots: 100 } }",
+            ] + lines.configuration(sink: "http://127.0.0.1:\(sink)")
+        let file = folder.path + "/cardume.yaml"
+        try configuration.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
+        let program = try await CardumeInstance("run", name: "run", configuration: file, folder: folder.path)
+        let arguments =
+            [
+                "steady", "--target", "http://0.0.0.0:\(program.port)/", "--sink-host", "127.0.0.1", "--sink-port", "\(sink)",
+                "--length", "3s", "--assistants", "suporte=1,financeiro=1", "--model-latency", "50ms",
+            ] + Self.patient + (try Self.objectives(folder, Self.exact))
+        let environment = ["LOADTEST_EVOLUTION_KEY=chave"]
+        let stranger = try await Self.run(
+            arguments + ["--consent", "outro"], in: folder, environment: environment)
+        #expect(stranger.status == 2)
+        #expect(
+            stranger.output.contains("does not consent to a load test (/loadtest/v1/consent answered 401)"),
+            "\(stranger.output)")
+        let consent = environment + ["LOADTEST_CONSENT=pode-carregar"]
+        let much = try await Self.run(arguments + ["--rate", "31"], in: folder, environment: consent)
+        #expect(much.status == 2)
+        #expect(much.output.contains("31 messages/s is more than the limit of 30"), "\(much.output)")
+        let allowed = try await Self.run(arguments + ["--rate", "30"], in: folder, environment: consent)
+        #expect(allowed.status == 0, "\(allowed.output.suffix(3_000))")
+        let step = try #require(allowed.results?.steps.first)
+        #expect(step.replied == step.intended && step.intended > 50)
+        await program.end()
     }
 
     @Test func anotherMachineIsNotLoadedUnasked() async throws {

@@ -46,7 +46,33 @@ import Testing
         oracle.accepted(0, at: 700)
         oracle.modelAnswered(0, after: 250)
         let findings = oracle.replied(in: 1, Self.reply(0), at: 1_100, known: 1)
-        #expect(findings == [.answered(.init(message: Self.message(0), elapsed: 1_000, model: 250))])
+        #expect(findings == [.answered(.init(message: Self.message(0), elapsed: 1_000, ideal: 250))])
+    }
+
+    private static func ideals(_ findings: [DeliveryOracle.Finding]) -> [Int64?] {
+        findings.map { if case .answered(let answer) = $0 { answer.ideal } else { nil } }
+    }
+
+    /// The model's time for the message before is not the runtime's doing; what the runtime adds to it, is.
+    @Test func waitingForTheMessageBeforeIsTheModelsTime() {
+        var oracle = DeliveryOracle(run: "abcd")
+        for (index, time) in [(0, 0), (1, 100), (2, 5_000)] as [(Int, Int64)] {
+            oracle.posted(Self.message(index), intended: time, at: time)
+            oracle.accepted(index, at: time + 1)
+            oracle.modelAnswered(index, after: 1_000)
+        }
+        #expect(Self.ideals(oracle.replied(in: 1, Self.reply(0), at: 1_020, known: 3)) == [1_000])
+        #expect(Self.ideals(oracle.replied(in: 1, Self.reply(1), at: 2_050, known: 3)) == [1_900], "2,000 less 100")
+        #expect(Self.ideals(oracle.replied(in: 1, Self.reply(2), at: 6_001, known: 3)) == [1_000], "it came later")
+    }
+
+    @Test func whatIsAnsweredTogetherTakesOneCall() {
+        var oracle = DeliveryOracle(run: "abcd")
+        for (index, time) in [(0, 0), (1, 400)] as [(Int, Int64)] {
+            oracle.posted(Self.message(index), intended: time, at: time)
+            oracle.modelAnswered(index, after: 1_000)
+        }
+        #expect(Self.ideals(oracle.replied(in: 1, Self.reply(0, 1), at: 1_500, known: 2)) == [1_000, 1_000])
     }
 
     @Test func whatIsNeverAnsweredIsLost() {

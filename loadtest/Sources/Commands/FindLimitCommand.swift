@@ -26,16 +26,13 @@ struct FindLimitCommand: AsyncParsableCommand {
         let first = LoadStep(name: "", rate: self.start, seconds: self.step.seconds)
         let session = LoadSession(
             mode: "find-limit", options: self.options, objectives: objectives, planned: [first], isPlanWhole: false)
-        let isLoopback = self.options.target.remote([:])?.isLoopback ?? true
-        let most = try self.options.load.limits(isLoopback: isLoopback).rate
-        guard self.start <= most else {
-            throw LoadFailure("--start is more than the limit of \(Numbers.short(most)) messages/s")
-        }
-        let (search, seconds, bound) = (
-            LimitSearch(start: self.start, most: most, precision: self.precision), self.step.seconds,
-            self.options.judge.lateness.seconds
+        let (start, precision, seconds, bound) = (
+            self.start, self.precision, self.step.seconds, self.options.judge.lateness.seconds
         )
-        try await session.run { run in try await Self.search(search, run, objectives, seconds, bound) }
+        try await session.run { run in
+            let search = LimitSearch(start: start, most: run.limits.rate, precision: precision)
+            return try await Self.search(search, run, objectives, seconds, bound)
+        }
     }
 
     private static func search(

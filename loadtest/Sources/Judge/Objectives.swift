@@ -12,7 +12,7 @@ struct Objectives: Sendable, Codable, Equatable {
         case replyP50 = "reply_p50"
         case replyP95 = "reply_p95"
         case replyP99 = "reply_p99"
-        /// The same less what the model took for it.
+        /// The same less what the model took for it, and for those that it had to wait for.
         case addedP50 = "added_p50"
         case addedP95 = "added_p95"
         case addedP99 = "added_p99"

@@ -17,9 +17,14 @@ enum Numbers {
         value.formatted(.number.precision(.fractionLength(0...2)).grouping(.never).locale(Self.locale))
     }
 
-    /// `1.2 s`, `45 ms`.
+    /// `1.20 s`, `45 ms`.
     static func time(_ seconds: Double) -> String {
         seconds < 1 ? "\(Self.fixed(seconds * 1_000, seconds < 0.01 ? 1 : 0)) ms" : "\(Self.fixed(seconds, 2)) s"
+    }
+
+    /// The same without needless digits, for axes: `1.5 s`, `45 ms`, `0`.
+    static func shortTime(_ seconds: Double) -> String {
+        seconds == 0 ? "0" : seconds < 1 ? "\(Self.short(seconds * 1_000)) ms" : "\(Self.short(seconds)) s"
     }
 
     /// `2 h 05 min`, `3 min 20 s`, `45 s`.

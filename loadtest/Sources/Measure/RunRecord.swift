@@ -127,7 +127,7 @@ struct RunRecord: Sendable {
             let step = answer.message.step
             self.steps[step].replied += 1
             self.steps[step].reply.record(nanoseconds: answer.elapsed)
-            if let model = answer.model { self.steps[step].added.record(nanoseconds: answer.elapsed - model) }
+            if let ideal = answer.ideal { self.steps[step].added.record(nanoseconds: answer.elapsed - ideal) }
             self.note(time) { $0.replied += 1 }
             self.note(time - answer.elapsed) { $0.reply.record(seconds: Double(answer.elapsed) / 1e9) }
         case .duplicate(let index):

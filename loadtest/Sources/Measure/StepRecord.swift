@@ -22,7 +22,7 @@ struct StepRecord: Sendable, Codable {
     /// From the intended time.
     var acceptance = Percentiles()
     var reply = Percentiles()
-    /// The same less the model's time.
+    /// The same less what a runtime that takes no time itself would have needed.
     var added = Percentiles()
     /// How much later than intended the generator posted.
     var lateness = Percentiles()

@@ -28,8 +28,9 @@ struct DeliveryOracle: Sendable {
         let message: PlannedMessage
         /// Nanoseconds, from the message's intended time.
         let elapsed: Int64
-        /// Nanoseconds; `nil` when nobody said how long the model took.
-        let model: Int64?
+        /// Nanoseconds that a runtime which takes no time itself would have needed: the model's, after that for the messages
+        /// before it. `nil` when nobody said how long the model took.
+        let ideal: Int64?
     }
 
     enum Finding: Equatable {
@@ -53,6 +54,8 @@ struct DeliveryOracle: Sendable {
     private var pending: [Int: [Pending]] = [:]
     /// By message.
     private var conversations: [Int: Int] = [:]
+    /// Of conversations with pending messages: when a runtime which takes no time itself would have given its latest reply.
+    private var ideals: [Int: Int64] = [:]
 
     init(run: String, matchesTokens: Bool = true) {
         self.run = run
@@ -79,13 +82,13 @@ struct DeliveryOracle: Sendable {
     ///   - known: messages posted so far: those with lower numbers.
     mutating func replied(in conversation: Int, _ text: String, at time: Int64, known: Int) -> [Finding] {
         let parts = self.matchesTokens ? MessageToken.parts(of: text) : [nil]
-        return parts.flatMap { part in
+        return parts.enumerated().flatMap { place, part in
             guard let part else { return self.repliedWithoutToken(in: conversation, at: time) }
             guard part.run == self.run else { return [.foreign] }
             guard part.index < known else { return [.stray] }
             guard self.conversations[part.index] != nil else { return [.duplicate(index: part.index)] }
             guard self.conversations[part.index] == conversation else { return [.stray] }
-            return self.answered(part.index, in: conversation, at: time)
+            return self.answered(part.index, in: conversation, at: time, isTogether: place > 0)
         }
     }
 
@@ -95,7 +98,10 @@ struct DeliveryOracle: Sendable {
             .sorted { $0.index < $1.index }
     }
 
-    private mutating func answered(_ index: Int, in conversation: Int, at time: Int64) -> [Finding] {
+    /// - Parameter isTogether: whether one model call was about this message and the one before.
+    private mutating func answered(
+        _ index: Int, in conversation: Int, at time: Int64, isTogether: Bool = false
+    ) -> [Finding] {
         guard var waiting = self.pending[conversation], let place = waiting.firstIndex(where: { $0.message.index == index })
         else { return [.stray] }
         let answered = waiting.remove(at: place)
@@ -106,7 +112,11 @@ struct DeliveryOracle: Sendable {
         }
         self.pending[conversation] = waiting.isEmpty ? nil : waiting
         self.conversations[index] = nil
-        let findings = [Finding.answered(answered.answer(at: time))]
+        let ideal = answered.ideal(after: self.ideals[conversation], isTogether: isTogether)
+        self.ideals[conversation] = waiting.isEmpty ? nil : ideal ?? time
+        let answer = Answer(
+            message: answered.message, elapsed: time - answered.intended, ideal: ideal.map { $0 - answered.intended })
+        let findings = [Finding.answered(answer)]
         return findings + (answered.overtakenBy.map { [.reordered(index: $0, before: index)] } ?? [])
     }
 
@@ -140,7 +150,12 @@ extension DeliveryOracle.Pending {
         if case .accepted(let time) = self.state { time < other.posted } else { false }
     }
 
-    fileprivate func answer(at time: Int64) -> DeliveryOracle.Answer {
-        DeliveryOracle.Answer(message: self.message, elapsed: time - self.intended, model: self.model)
+    /// When the reply could have come: a conversation's messages are answered one after the other.
+    ///
+    /// - Parameter latest: the same for the message before, where this one was there already; `nil` where it was not.
+    fileprivate func ideal(after latest: Int64?, isTogether: Bool) -> Int64? {
+        guard let model = self.model else { return nil }
+        guard let latest else { return self.intended + model }
+        return isTogether ? max(latest, self.intended + model) : max(latest, self.intended) + model
     }
 }

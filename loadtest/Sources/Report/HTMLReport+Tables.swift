@@ -20,22 +20,32 @@ extension HTMLReport {
             ])
         }
         return Self.section(
-            "Steps", "Added is message to reply less what the model took. Late is how far behind its plan the generator was.",
+            "Steps",
+            "Added is message to reply less the model's time, for the message and for those before it that it had to wait for. Late is how far behind its plan the generator was.",
             table.html)
     }
 
+    /// Steps down, objectives across.
     var objectives: String {
-        var table = MarkupTable([
-            .init(title: "Objective", isNumber: false), .init(title: "Where", isNumber: false), .init(title: "Measured"),
-            .init(title: "Allowed"), .init(title: ""),
-        ])
-        for row in self.results.verdict.rows {
-            table.rows.append([
-                row.measure.rawValue, escaped(row.step ?? "whole run"), row.value.map(row.measure.text) ?? "not measured",
-                row.measure.text(row.limit), row.passed ? "<span class=\"ok\">kept</span>" : "<span class=\"no\">missed</span>",
-            ])
+        let rows = self.results.verdict.rows
+        guard !rows.isEmpty else { return "" }
+        let objectives = self.results.objectives.all
+        var table = MarkupTable(
+            [.init(title: "", isNumber: false)]
+                + objectives.map { .init(title: "\($0.measure.rawValue) ≤ \($0.measure.text($0.limit))") })
+        for (place, group) in Dictionary(grouping: rows.indices, by: { rows[$0].step }).sorted(by: { $0.value[0] < $1.value[0] }
+        ) {
+            let cells = objectives.map { objective in
+                group.first { rows[$0].measure == objective.measure }.map { Self.cell(rows[$0]) } ?? ""
+            }
+            table.rows.append([escaped(place ?? "whole run")] + cells)
         }
         return Self.section("Objectives", "", table.html)
+    }
+
+    private static func cell(_ row: Verdict.Row) -> String {
+        let text = row.value.map(row.measure.text) ?? "not measured"
+        return row.passed ? "<span class=\"ok\">\(text)</span>" : "<span class=\"no\">\(text) ✗</span>"
     }
 
     var search: String {

@@ -127,13 +127,13 @@ struct HTMLReport: Sendable {
                 "Message to reply", "From the moment at which a message was to be sent until its reply was at the gateway.",
                 [99.0, 95, 50].map { percentile in
                     series("\(Numbers.short(percentile))th percentile") { $0.reply.seconds(at: percentile) }
-                }, Numbers.time),
+                }, Numbers.shortTime),
             self.heatMap(marks),
             chart(
                 "Message to acceptance", "From the same moment until the door had made the message safe and said so.",
                 [99.0, 95, 50].map { percentile in
                     series("\(Numbers.short(percentile))th percentile") { $0.acceptance.seconds(at: percentile) }
-                }, Numbers.time),
+                }, Numbers.shortTime),
         ]
         if lines.stretches.contains(where: { $0.depth != nil }) {
             charts.append(
@@ -150,8 +150,8 @@ struct HTMLReport: Sendable {
         if lines.stretches.contains(where: { $0.memory != nil }) {
             charts.append(
                 chart(
-                    "Memory", "In physical pages, all processes of the runtime together.", [series("resident", \.memory)],
-                    Numbers.bytes))
+                    "Memory", "In physical pages, all processes of the runtime together.",
+                    [series("resident") { $0.memory.map { $0 / 1_048_576 } }], { "\(Numbers.grouped($0)) MiB" }))
         }
         return charts.joined(separator: "\n")
     }

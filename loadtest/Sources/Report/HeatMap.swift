@@ -49,6 +49,6 @@ struct HeatMap: Sendable {
         // Not more than there is room for.
         let stride = max(1, (inside.count + 6) / 7)
         return inside.enumerated().filter { $0.offset.isMultiple(of: stride) }
-            .map { (share: (log2($0.element) - bottom) / (top - bottom), label: Numbers.time($0.element)) }
+            .map { (share: (log2($0.element) - bottom) / (top - bottom), label: Numbers.shortTime($0.element)) }
     }
 }

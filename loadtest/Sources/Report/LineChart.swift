@@ -29,20 +29,17 @@ struct LineChart: Sendable {
             + "<div class=\"legend\">\(legend.joined())</div>"
     }
 
+    /// A look now and then misses a stretch: the line goes on over two of them, and ends before more.
     private func path(_ values: [Double?], _ frame: ChartFrame, top: Double) -> String {
+        let known = values.indices.filter { values[$0] != nil }
         var path = ""
-        var isDrawing = false
-        for (place, value) in values.enumerated() {
-            guard let value else {
-                isDrawing = false
-                continue
-            }
+        for (number, place) in known.enumerated() {
+            let before = number > 0 ? known[number - 1] : nil
+            let isContinued = before.map { place - $0 <= 3 } ?? false
             let x = ChartFrame.n(frame.x(min((Double(place) + 0.5) * self.width, frame.duration)))
-            path += "\(isDrawing ? "L" : "M")\(x) \(ChartFrame.n(frame.y(value / top)))"
-            // A single point is a dot, by the round ends of a line without length.
-            let isAlone = !isDrawing && (place + 1 == values.count || values[place + 1] == nil)
-            if isAlone { path += "h0" }
-            isDrawing = true
+            path += "\(isContinued ? "L" : "M")\(x) \(ChartFrame.n(frame.y((values[place] ?? 0) / top)))"
+            // A point alone is a dot, by the round ends of a line without length.
+            if !isContinued { path += "h0" }
         }
         return path
     }

@@ -36,9 +36,9 @@ enum ReportStyle {
         .passed { color: var(--good); background: var(--good-back); }
         .failed { color: var(--bad); background: var(--bad-back); }
         .invalid { color: var(--warn); background: var(--warn-back); }
-        .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 24px 0; }
-        .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; }
-        .card b { display: block; font-size: 24px; font-weight: 650; letter-spacing: -0.01em; white-space: nowrap; }
+        .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(128px, 1fr)); gap: 12px; margin: 24px 0; }
+        .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 14px; }
+        .card b { display: block; font-size: 22px; font-weight: 650; letter-spacing: -0.01em; white-space: nowrap; }
         .card span { color: var(--soft); font-size: 13px; line-height: 1.35; display: block; }
         section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 18px 20px; margin: 16px 0; }
         section.reasons { border-color: currentColor; }

@@ -21,7 +21,10 @@ struct LiveView: Sendable {
         var height = 0
         repeat {
             let record = run.snapshot
-            let lines = self.isTerminal ? self.block(record, at: run.elapsed) : [self.line(record, at: run.elapsed)]
+            let lines =
+                self.isTerminal
+                ? self.block(record, at: run.elapsed).map { String($0.prefix(Self.columns)) }
+                : [self.line(record, at: run.elapsed)]
             let back = self.isTerminal && height > 0 ? "\u{1B}[\(height)A\u{1B}[J" : ""
             FileHandle.standardError.write(Data((back + lines.joined(separator: "\n") + "\n").utf8))
             height = lines.count
@@ -30,7 +33,13 @@ struct LiveView: Sendable {
         } while !Task.isCancelled
     }
 
-    func block(_ record: RunRecord, at elapsed: Double) -> [String] {
+    /// Of the terminal: a line that is broken in two would not be drawn over.
+    private static var columns: Int {
+        var size = winsize()
+        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    }
+
+    private func block(_ record: RunRecord, at elapsed: Double) -> [String] {
         let recent = self.recent(record, at: elapsed)
         let step = record.steps.last { $0.intended > 0 } ?? record.steps.last
         let of = self.planned.map { " of \(Numbers.length($0))" } ?? ""
@@ -51,7 +60,7 @@ struct LiveView: Sendable {
         ]
     }
 
-    func line(_ record: RunRecord, at elapsed: Double) -> String {
+    private func line(_ record: RunRecord, at elapsed: Double) -> String {
         let recent = self.recent(record, at: elapsed)
         let step = record.steps.last { $0.intended > 0 }
         let p95 = step.flatMap { $0.value(of: .replyP95) }.map(Numbers.time) ?? "-"

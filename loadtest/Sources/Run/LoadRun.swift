@@ -20,10 +20,15 @@ final class LoadRun: Sendable {
     private let sender: Sender
     private let scraper: Scraper
     private let patience: Duration
+    /// What no step may exceed.
+    let limits: RunLimits
 
     /// - Parameters:
     ///   - patience: how long nothing may happen before what is unanswered counts as lost.
-    init(_ record: RunRecord, _ schedule: LoadSchedule, sender: Sender, scraper: Scraper, patience: Duration) {
+    init(
+        _ record: RunRecord, _ schedule: LoadSchedule, sender: Sender, scraper: Scraper, patience: Duration, limits: RunLimits
+    ) {
+        self.limits = limits
         self.origin = record.origin
         self.record = Mutex(record)
         self.progress = Mutex(Progress(schedule: schedule))
@@ -56,7 +61,10 @@ final class LoadRun: Sendable {
 
     /// Sends the messages of steps that follow each other without a pause. Returns when the last step's time is over and all
     /// messages were answered by the door.
+    ///
+    /// - Throws: a `LoadFailure` for steps beyond the limits.
     func perform(_ steps: [LoadStep]) async throws {
+        try self.limits.check(steps, conversations: 0)
         self.progress.withLock { progress in
             progress.coming = steps
             progress.end = max(progress.end, self.elapsed + 0.05)

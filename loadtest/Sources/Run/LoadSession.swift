@@ -113,7 +113,8 @@ struct LoadSession: Sendable {
             LoadSchedule(
                 profile, arrivals: load.arrivals, maximumOpen: limits.conversations, usesAPI: target.door == .api, seed: seed),
             sender: Sender(loaded, MessageComposer(lines: lines, numbers: numbers, run: token), client),
-            scraper: Scraper(loaded.metrics, client), patience: judge.patience.duration)
+            scraper: Scraper(loaded.metrics, client), patience: judge.patience.duration,
+            limits: limits)
         ears.run.withLock { $0 = run }
         let environment = RunEnvironment(
             target: remote.map(\.url) ?? "on this machine: a gateway, \(target.workers) workers, Redis, PostgreSQL",
