@@ -50,23 +50,25 @@ struct SizingReport: Sendable {
 
     private var cost: String {
         let cost = self.plan.cost
-        func row(_ name: String, _ processor: MessageCost.Processor) -> String {
-            "| \(name) | \(SizingPlan.n(processor.perMessage * 1e6)) µs | \(SizingPlan.n(processor.idle)) |"
+        func row(_ name: String, _ usage: MessageCost.Usage, _ unit: String, by factor: Double = 1) -> String {
+            "| \(name) | \(SizingPlan.n(usage.perMessage * factor)) \(unit) | \(SizingPlan.n(usage.idle * factor)) \(unit) |"
         }
         return """
-            | | CPU of a message | cores without any |
+            | | for a message | in a second without any |
             |---|---|---|
-            \(row("Worker", cost.worker))
-            \(row("Gateway", cost.gateway))
-            \(row("Redis", cost.redis))
-            \(row("PostgreSQL", cost.postgres))
+            \(row("Worker, CPU", cost.worker, "µs", by: 1e6))
+            \(row("Gateway, CPU", cost.gateway, "µs", by: 1e6))
+            \(row("Redis, CPU", cost.redis, "µs", by: 1e6))
+            \(row("PostgreSQL, CPU", cost.postgres, "µs", by: 1e6))
+            \(row("Redis, commands", cost.redisCommands, ""))
+            \(row("Redis, both directions", cost.redisBytes, "KiB", by: 1 / 1_024))
+            \(row("PostgreSQL, commits", cost.commits, ""))
+            \(row("PostgreSQL, write-ahead log", cost.walBytes, "KiB", by: 1 / 1_024))
 
-            A message takes \(SizingPlan.n(cost.redisCommands)) Redis commands with \(SizingPlan.n(cost.redisBytes / 1_024)) KiB in both directions, \
-            \(SizingPlan.n(cost.commits)) commits and \(SizingPlan.n(cost.walBytes / 1_024)) KiB of write-ahead log. A worker has \
-            \(SizingPlan.m(cost.workerMemory)), and \(SizingPlan.n(cost.turnMemory / 1_024)) KiB more for each turn in flight; a conversation \
-            that is only known takes none, it lives in the database (\(SizingPlan.n(cost.databaseBytes / 1_024)) KiB a message). One worker \
-            and one gateway held \(SizingPlan.n(cost.redisConnections)) connections to Redis and \(SizingPlan.n(cost.postgresConnections)) to PostgreSQL. \
-            Beside the model a message took \(SizingPlan.n(cost.added * 1_000)) ms (median).
+            A worker has \(SizingPlan.m(cost.workerMemory)), and \(SizingPlan.n(cost.turnMemory / 1_024)) KiB more for each turn in flight; a \
+            conversation that is only known takes none, it lives in the database (\(SizingPlan.n(cost.databaseBytes / 1_024)) KiB a message). \
+            One worker and one gateway held \(SizingPlan.n(cost.redisConnections)) connections to Redis and \
+            \(SizingPlan.n(cost.postgresConnections)) to PostgreSQL. Beside the model a message took \(SizingPlan.n(cost.added * 1_000)) ms (median).
             """
     }
 

@@ -1,11 +1,11 @@
 /// What a message costs, as measured: between two runs of equal length at different rates, so that what a deployment costs that
 /// does nothing is not put on the messages.
 package struct MessageCost: Sendable, Codable, Equatable {
-    /// Of one part of the deployment.
-    package struct Processor: Sendable, Codable, Equatable {
-        /// Seconds of processor time for one message more.
+    /// What is used: with messages, and without.
+    package struct Usage: Sendable, Codable, Equatable {
+        /// For one message more.
         package var perMessage: Double
-        /// Cores in use without any message.
+        /// In a second without any.
         package var idle: Double
 
         package init(perMessage: Double, idle: Double) {
@@ -13,30 +13,31 @@ package struct MessageCost: Sendable, Codable, Equatable {
             self.idle = idle
         }
 
-        fileprivate init(_ low: RunCost, _ high: RunCost, _ cpu: (RunCost) -> Double) {
-            let slope = (cpu(high) - cpu(low)) / Double(high.messages - low.messages)
-            self.perMessage = max(0, slope)
-            self.idle = max(0, cpu(low) - self.perMessage * Double(low.messages)) / low.seconds
+        fileprivate init(_ low: RunCost, _ high: RunCost, _ used: (RunCost) -> Double) {
+            self.perMessage = max(0, (used(high) - used(low)) / Double(high.messages - low.messages))
+            self.idle = max(0, used(low) - self.perMessage * Double(low.messages)) / low.seconds
         }
 
-        /// Cores in use at so many messages per second.
-        package func cores(at rate: Double) -> Double { self.idle + self.perMessage * rate }
+        /// In a second with so many messages.
+        package func perSecond(at rate: Double) -> Double { self.idle + self.perMessage * rate }
     }
 
-    package var worker: Processor
-    package var gateway: Processor
-    package var redis: Processor
-    package var postgres: Processor
+    /// Seconds of processor time.
+    package var worker: Usage
+    package var gateway: Usage
+    package var redis: Usage
+    package var postgres: Usage
     /// Bytes that a worker has in physical memory with hardly anything to do.
     package var workerMemory: Double
     package var gatewayMemory: Double
     /// Bytes more for each turn in flight in a worker.
     package var turnMemory: Double
-    package var redisCommands: Double
+    package var redisCommands: Usage
     /// In and out.
-    package var redisBytes: Double
-    package var commits: Double
-    package var walBytes: Double
+    package var redisBytes: Usage
+    package var commits: Usage
+    package var walBytes: Usage
+    /// What the database grows by for a message.
     package var databaseBytes: Double
     /// Connections of the worker and the gateway together.
     package var redisConnections: Double
@@ -50,19 +51,18 @@ package struct MessageCost: Sendable, Codable, Equatable {
     ///   - added: of the run with more messages.
     package init(low: RunCost, high: RunCost, turnMemory: Double, added: Double) {
         precondition(high.messages > low.messages && low.messages > 0, "\(low.messages) and \(high.messages) messages")
-        self.worker = Processor(low, high, \.workerCPU)
-        self.gateway = Processor(low, high, \.gatewayCPU)
-        self.redis = Processor(low, high, \.redisCPU)
-        self.postgres = Processor(low, high, \.postgresCPU)
+        self.worker = Usage(low, high, \.workerCPU)
+        self.gateway = Usage(low, high, \.gatewayCPU)
+        self.redis = Usage(low, high, \.redisCPU)
+        self.postgres = Usage(low, high, \.postgresCPU)
+        self.redisCommands = Usage(low, high, \.redisCommands)
+        self.redisBytes = Usage(low, high) { $0.redisBytesIn + $0.redisBytesOut }
+        self.commits = Usage(low, high, \.commits)
+        self.walBytes = Usage(low, high, \.walBytes)
         self.workerMemory = low.workerMemory
         self.gatewayMemory = high.gatewayMemory
         self.turnMemory = turnMemory
-        let messages = Double(high.messages)
-        self.redisCommands = high.redisCommands / messages
-        self.redisBytes = (high.redisBytesIn + high.redisBytesOut) / messages
-        self.commits = high.commits / messages
-        self.walBytes = high.walBytes / messages
-        self.databaseBytes = high.databaseBytes / messages
+        self.databaseBytes = high.databaseBytes / Double(high.messages)
         self.redisConnections = high.redisConnections
         self.postgresConnections = high.postgresConnections
         self.added = added

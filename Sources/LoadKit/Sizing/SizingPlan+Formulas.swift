@@ -68,27 +68,29 @@ extension SizingPlan {
         let cost = self.cost
         return [
             Formula(
-                name: "Redis", formula: "λ × commands, λ × bytes, idle + λ c",
-                numbers: "\(Self.n(cost.redisCommands)) commands, \(Self.n(cost.redisBytes / 1_024)) KiB and "
+                name: "Redis", formula: "idle + λ c, of commands, bytes and processor time",
+                numbers:
+                    "\(Self.n(cost.redisCommands.perMessage)) commands, \(Self.n(cost.redisBytes.perMessage / 1_024)) KiB and "
                     + "\(Self.n(cost.redis.perMessage * 1e6)) µs a message",
-                result:
-                    "\(Self.n(self.rate * cost.redisCommands)) commands/s, \(Self.n(self.rate * cost.redisBytes / 1_048_576)) MiB/s, "
-                    + "\(Self.n(cost.redis.cores(at: self.rate))) of its one core: \(Self.n(self.redisHeadroom)) times as much would fill it"
+                result: "\(Self.n(cost.redisCommands.perSecond(at: self.rate))) commands/s, "
+                    + "\(Self.n(cost.redisBytes.perSecond(at: self.rate) / 1_048_576)) MiB/s, "
+                    + "\(Self.n(cost.redis.perSecond(at: self.rate))) of its one core: \(Self.n(self.redisHeadroom)) times as much would fill it"
             ),
             Formula(
-                name: "PostgreSQL", formula: "λ × commits, λ × bytes, idle + λ c",
-                numbers: "\(Self.n(cost.commits)) commits, \(Self.n(cost.walBytes / 1_024)) KiB of write-ahead log and "
+                name: "PostgreSQL", formula: "idle + λ c, of commits, bytes and processor time",
+                numbers:
+                    "\(Self.n(cost.commits.perMessage)) commits, \(Self.n(cost.walBytes.perMessage / 1_024)) KiB of write-ahead log and "
                     + "\(Self.n(cost.postgres.perMessage * 1e6)) µs a message",
-                result:
-                    "\(Self.n(self.rate * cost.commits)) commits/s, \(Self.n(self.rate * cost.walBytes / 1_048_576)) MiB/s, "
-                    + "\(Self.n(self.postgresCores)) cores"),
+                result: "\(Self.n(cost.commits.perSecond(at: self.rate))) commits/s, "
+                    + "\(Self.n(cost.walBytes.perSecond(at: self.rate) / 1_048_576)) MiB/s, \(Self.n(self.postgresCores)) cores"
+            ),
             Formula(
                 name: "Database", formula: "λ × bytes × 86400, were every hour the peak",
                 numbers: "\(Self.n(cost.databaseBytes / 1_024)) KiB a message",
                 result: "\(Self.n(self.rate * cost.databaseBytes * 86_400 / 1_073_741_824)) GiB a day"),
             Formula(
                 name: "Connections of a worker", formula: "commits × 10 ms / 0.5, at least 3; two more for its leases",
-                numbers: "\(Self.n(self.rate * cost.commits / Double(self.pods - 1))) commits/s × 10 ms / 0.5",
+                numbers: "\(Self.n(cost.commits.perSecond(at: self.rate) / Double(self.pods - 1))) commits/s × 10 ms / 0.5",
                 result: "\(self.databaseConnections) + 2; of all pods at most \(self.allDatabaseConnections)"),
         ]
     }

@@ -80,7 +80,7 @@ package struct SizingPlan: Sendable {
         let doors = self.rate * cost.gateway.perMessage / max(cores - cost.gateway.idle, 0.01)
         self.gateways = max(1, Int(doors.rounded(.up))) + 1
         // A commit takes some milliseconds, and groups form when connections are busy.
-        let commits = self.rate * cost.commits / Double(needed)
+        let commits = cost.commits.perSecond(at: self.rate) / Double(needed)
         self.databaseConnections = max(3, Int((commits * 0.01 / 0.5).rounded(.up)))
         self.requestsPerMinute = 60 * self.rate * assumptions.callsPerMessage
         self.tokensPerMinute = self.requestsPerMinute * demand.tokens
@@ -98,6 +98,6 @@ package struct SizingPlan: Sendable {
     }
 
     /// How often the load of a store that has one core for it fits into that core.
-    package var redisHeadroom: Double { 1 / max(self.cost.redis.cores(at: self.rate), 0.001) }
-    package var postgresCores: Double { self.cost.postgres.cores(at: self.rate) }
+    package var redisHeadroom: Double { 1 / max(self.cost.redis.perSecond(at: self.rate), 0.001) }
+    package var postgresCores: Double { self.cost.postgres.perSecond(at: self.rate) }
 }
