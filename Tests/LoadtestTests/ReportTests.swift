@@ -149,7 +149,7 @@ import FoundationXML
         let charts = html.components(separatedBy: "<svg").dropFirst().map {
             "<svg" + $0.components(separatedBy: "</svg>")[0] + "</svg>"
         }
-        #expect(charts.count == 6)
+        #expect(charts.count == 7)
         for chart in charts {
             let parser = XMLParser(data: Data(chart.utf8))
             #expect(parser.parse(), "\(parser.parserError.map { "\($0)" } ?? ""): \(chart.prefix(300))")

@@ -12,12 +12,11 @@ struct CardumeLoadtest: AsyncParsableCommand {
             Open loop: messages are sent at times drawn beforehand, and latency counts from these times. Every reply is held against \
             its message: nothing may be lost, repeated, or out of order.
 
-            Exit status: 0 passed, 1 failed, 2 could not run, 3 invalid (the load was not what it should have been).
+            Exit status: 0 passed, 1 failed, 2 could not run, 3 invalid (the load was not what it should have been), 64 wrong usage.
             """,
         subcommands: [
             SteadyCommand.self, RampCommand.self, FindLimitCommand.self, SpikeCommand.self, SoakCommand.self,
-            StressCommand.self,
-            ChannelsCommand.self, ReportCommand.self,
+            StressCommand.self, ChannelsCommand.self, ReportCommand.self,
         ]
     )
 

@@ -129,7 +129,10 @@ struct RunRecord: Sendable {
             self.steps[step].reply.record(nanoseconds: answer.elapsed)
             if let ideal = answer.ideal { self.steps[step].added.record(nanoseconds: answer.elapsed - ideal) }
             self.note(time) { $0.replied += 1 }
-            self.note(time - answer.elapsed) { $0.reply.record(seconds: Double(answer.elapsed) / 1e9) }
+            self.note(time - answer.elapsed) { stretch in
+                stretch.reply.record(seconds: Double(answer.elapsed) / 1e9)
+                if let ideal = answer.ideal { stretch.added.record(seconds: Double(answer.elapsed - ideal) / 1e9) }
+            }
         case .duplicate(let index):
             self.steps[self.step(of: index)].duplicates += 1
             self.remember("message \(index) of conversation \(conversation) was answered twice")

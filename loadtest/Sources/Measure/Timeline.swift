@@ -10,6 +10,8 @@ struct Timeline: Sendable, Codable {
         var acceptance = LogBins()
         /// To the reply, by the intended time.
         var reply = LogBins()
+        /// The same less what a runtime that takes no time itself would have needed.
+        var added = LogBins()
         /// The most that were seen; `nil` when nobody looked.
         var depth: Double?
         var inFlight: Double?
@@ -27,6 +29,7 @@ struct Timeline: Sendable, Codable {
             self.replied += other.replied
             self.acceptance.add(other.acceptance)
             self.reply.add(other.reply)
+            self.added.add(other.added)
             self.depth = Self.most(self.depth, other.depth)
             self.inFlight = Self.most(self.inFlight, other.inFlight)
             let looks = self.looks + other.looks

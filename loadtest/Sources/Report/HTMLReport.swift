@@ -114,6 +114,11 @@ struct HTMLReport: Sendable {
         func rate(_ value: @escaping (Timeline.Stretch) -> Int) -> (Timeline.Stretch) -> Double? {
             { Double(value($0)) / lines.width }
         }
+        func percentiles(_ bins: (Timeline.Stretch) -> LogBins) -> [LineChart.Series] {
+            [99.0, 95, 50].map { percentile in
+                series("\(Numbers.short(percentile))th percentile") { bins($0).seconds(at: percentile) }
+            }
+        }
         let perSecond: @Sendable (Double) -> String = { "\(Numbers.short($0))/s" }
         var charts = [
             chart(
@@ -125,16 +130,19 @@ struct HTMLReport: Sendable {
                 perSecond),
             chart(
                 "Message to reply", "From the moment at which a message was to be sent until its reply was at the gateway.",
-                [99.0, 95, 50].map { percentile in
-                    series("\(Numbers.short(percentile))th percentile") { $0.reply.seconds(at: percentile) }
-                }, Numbers.shortTime),
+                percentiles(\.reply), Numbers.shortTime),
             self.heatMap(marks),
             chart(
                 "Message to acceptance", "From the same moment until the door had made the message safe and said so.",
-                [99.0, 95, 50].map { percentile in
-                    series("\(Numbers.short(percentile))th percentile") { $0.acceptance.seconds(at: percentile) }
-                }, Numbers.shortTime),
+                percentiles(\.acceptance), Numbers.shortTime),
         ]
+        if lines.stretches.contains(where: { $0.added.count > 0 }) {
+            charts.insert(
+                chart(
+                    "Added to the model's time",
+                    "Message to reply, less the model's time for the message and for those before it that it had to wait for.",
+                    percentiles(\.added), Numbers.shortTime), at: 2)
+        }
         if lines.stretches.contains(where: { $0.depth != nil }) {
             charts.append(
                 chart(

@@ -8,7 +8,11 @@ struct TextReport: Sendable {
         var lines = Self.table(self.rows)
         if let search = self.results.search {
             let limit = search.limit.map { "\(Numbers.short(($0 * 10).rounded() / 10)) messages/s" } ?? "none"
-            lines += ["", "limit: \(limit)\(search.isCeiling ? " (the highest rate that was allowed)" : "")"]
+            lines += [""]
+            for trial in search.trials where trial.outcome != .passed {
+                lines.append("\(Numbers.short((trial.rate * 10).rounded() / 10))/s is too much: \(trial.reasons.first ?? "")")
+            }
+            lines += ["limit: \(limit)\(search.isCeiling ? " (the highest rate that was allowed)" : "")"]
         }
         for (name, test) in [("latency", self.results.drift?.latency), ("memory", self.results.drift?.memory)] {
             guard let test else { continue }
