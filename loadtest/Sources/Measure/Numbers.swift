@@ -24,7 +24,8 @@ enum Numbers {
 
     /// The same without needless digits, for axes: `1.5 s`, `45 ms`, `0`.
     static func shortTime(_ seconds: Double) -> String {
-        seconds == 0 ? "0" : seconds < 1 ? "\(Self.short(seconds * 1_000)) ms" : "\(Self.short(seconds)) s"
+        let milliseconds = seconds < 0.1 ? (seconds * 10_000).rounded() / 10 : (seconds * 1_000).rounded()
+        return seconds == 0 ? "0" : seconds < 1 ? "\(Self.short(milliseconds)) ms" : "\(Self.short(seconds)) s"
     }
 
     /// `2 h 05 min`, `3 min 20 s`, `45 s`.

@@ -65,10 +65,12 @@ struct HTMLReport: Sendable {
         var cards = [
             (Numbers.grouped(Double(intended)), "messages, each sent at its time"),
             (Numbers.grouped(Double(self.results.conversations)), "conversations"),
-            ("\(Numbers.short(steps.map(\.step.rate).max() ?? 0))/s", "highest rate"),
         ]
         if let search = self.results.search {
-            cards.append((search.limit.map { "\(Numbers.short(($0 * 10).rounded() / 10))/s" } ?? "none", "limit found"))
+            let limit = search.limit.map { "\(Numbers.short(($0 * 10).rounded() / 10))/s" } ?? "none"
+            cards.append((limit, search.isCeiling ? "limit: at least, more was not allowed" : "limit"))
+        } else {
+            cards.append(("\(Numbers.short(steps.map(\.step.rate).max() ?? 0))/s", "highest rate"))
         }
         if added.count > 0 {
             cards.append((Numbers.time(added.milliseconds(at: 95) / 1_000), "added to the model's time, 95th percentile"))

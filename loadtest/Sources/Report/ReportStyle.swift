@@ -50,6 +50,8 @@ enum ReportStyle {
         td { border-bottom: 1px solid var(--grid); }
         tr:last-child td { border-bottom: 0; }
         th.n, td.n { text-align: right; padding: 6px 0 6px 12px; white-space: nowrap; }
+        th.n + th:not(.n), td.n + td:not(.n) { padding-left: 24px; }
+        td:first-child { white-space: nowrap; }
         td .ok { color: var(--good); font-weight: 600; } td .no { color: var(--bad); font-weight: 600; }
         code { font: 12.5px/1.4 ui-monospace, "SF Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
         svg { display: block; width: 100%; height: auto; }
