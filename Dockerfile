@@ -7,9 +7,10 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Package.* ./
-# The manifest names the tests' folders, too.
+# The manifest names the folders of tests and load test, too.
 COPY Sources Sources
 COPY Tests Tests
+COPY loadtest loadtest
 RUN swift build --configuration release --product cardume --static-swift-stdlib \
     && strip --strip-debug -o /cardume "$(swift build --configuration release --static-swift-stdlib --show-bin-path)/cardume"
 

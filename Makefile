@@ -4,7 +4,7 @@ SWIFT ?= swift
 CONFIG ?= examples/cardume.yaml
 RELEASE := $(SWIFT) build --configuration release
 
-.PHONY: help setup setup-servers run demo test bench bench-smoke lint check-k8s format clean
+.PHONY: help setup setup-servers run demo test bench bench-smoke loadtest lint check-k8s format clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1|/' | column -t -s '|'
@@ -46,8 +46,13 @@ bench-smoke: build-bench ## A minute of it, for CI
 	$(BENCH) engine --messages 60000 --runs 1 --minimum-ratio 0.1
 	$(BENCH) engine --messages 30000 --runs 1 --journal postgres --minimum-ratio 0.1
 
+loadtest: setup-servers ## The ramp to 250 messages/s, everything on this machine (12 minutes); report in loadtest-results/
+	$(RELEASE) --product cardume
+	$(RELEASE) --product cardume-loadtest
+	.build/release/cardume-loadtest ramp --local
+
 lint: ## Formatting, style and the house's rules
-	$(SWIFT) format lint --strict --recursive --parallel Sources Tests Package.swift
+	$(SWIFT) format lint --strict --recursive --parallel Sources Tests loadtest Package.swift
 	@scripts/check-layers
 
 check-k8s: setup-servers ## Manifests, dashboards, alerts, images and their documents, held against the program; no cluster needed
@@ -60,7 +65,7 @@ check-openapi: ## Call all of /admin with what its description allows and does n
 	@scripts/check-openapi
 
 format: ## Format everything
-	$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
+	$(SWIFT) format --in-place --recursive --parallel Sources Tests loadtest Package.swift
 
 clean: ## Remove what was built
 	rm -rf .build

@@ -10,6 +10,7 @@ let package = Package(
         .executable(name: "cardume-bench", targets: ["CardumeBench"]),
         .executable(name: "cardume-ceiling", targets: ["CardumeCeiling"]),
         .executable(name: "cardume-fuzz", targets: ["CardumeFuzz"]),
+        .executable(name: "cardume-loadtest", targets: ["CardumeLoadtest"]),
         .library(name: "CardumeCore", targets: ["CardumeCore"]),
         .library(name: "CardumeActors", targets: ["CardumeActors"]),
         .library(name: "CardumeTesting", targets: ["CardumeTesting"]),
@@ -130,10 +131,38 @@ let package = Package(
             ],
             path: "Sources/Cardume"
         ),
+        // What benchmarks and load test share.
+        .target(
+            name: "CardumeLoad",
+            dependencies: [
+                "CardumeCore", "CardumeRuntime", "CardumeTesting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
+            ],
+            path: "Sources/LoadKit"
+        ),
+        .executableTarget(
+            name: "CardumeLoadtest",
+            dependencies: [
+                "CardumeCore", "CardumeLoad", "CardumeTesting",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            path: "loadtest/Sources"
+        ),
         .executableTarget(
             name: "CardumeBench",
             dependencies: [
-                "CardumeActors", "CardumeCore", "CardumeRuntime", "CardumeTesting", "CardumeTrials",
+                "CardumeActors", "CardumeCore", "CardumeLoad", "CardumeRuntime", "CardumeTesting", "CardumeTrials",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
@@ -192,6 +221,15 @@ let package = Package(
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             path: "Tests/RuntimeTests"
+        ),
+        .testTarget(
+            name: "LoadtestTests",
+            dependencies: [
+                "Cardume", "CardumeLoad", "CardumeLoadtest", "CardumeRuntime", "CardumeTesting", "TestSupport",
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            path: "Tests/LoadtestTests"
         ),
         .testTarget(
             name: "CardumeTests",

@@ -7,14 +7,13 @@ struct CardumeBench: AsyncParsableCommand {
         abstract: "Measures Cardume on this machine. Every figure comes with the baseline of the same run.",
         discussion: """
             `embedded` needs nothing else. The others start their own redis-server and PostgreSQL in temporary folders, and find \
-            cardume-ceiling and cardume beside this program.
+            cardume-ceiling, cardume and cardume-loadtest beside this program.
             """,
         subcommands: [
             EmbeddedCommand.self, EngineCommand.self, AppendCommand.self, LatencyCommand.self, ConversationsCommand.self,
             PipelineCommand.self, IsolationCommand.self, AdaptiveCommand.self, DoorCommand.self, RecoveryCommand.self,
             RoutingCommand.self, IdleCommand.self, BudgetsCommand.self, PeersCommand.self, FaultsCommand.self,
-            CompareCommand.self,
-            WorkerCommand.self,
+            SizingCommand.self, CompareCommand.self, WorkerCommand.self,
             SandboxCommand.self,
         ]
     )

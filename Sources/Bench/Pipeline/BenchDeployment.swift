@@ -61,8 +61,7 @@ final class BenchDeployment: Sendable {
     func start(_ role: String, name: String, modelHost: String = "127.0.0.1") async throws -> CardumeInstance {
         let configuration = "\(self.folder)/\(name).yaml"
         try self.lines(modelHost).joined(separator: "\n").write(toFile: configuration, atomically: true, encoding: .utf8)
-        return try await CardumeInstance(
-            role, name: name, configuration: configuration, folder: self.folder, client: self.client)
+        return try await CardumeInstance(role, name: name, configuration: configuration, folder: self.folder)
     }
 
     /// Delivers messages at their intended times.

@@ -95,7 +95,7 @@ struct RoutingCommand: AsyncParsableCommand {
         let file = "\(folder)/cardume.yaml"
         try Self.configuration(folder, sandboxes).write(toFile: file, atomically: true, encoding: .utf8)
         let client = WebhookClient()
-        let program = try await CardumeInstance("run", name: "run", configuration: file, folder: folder, client: client)
+        let program = try await CardumeInstance("run", name: "run", configuration: file, folder: folder)
         try await self.deliver(0, client, program, progress)
         try await Self.wait(for: self.messages, sandboxes)
         let first = try await Self.sends(of: sandboxes)

@@ -76,10 +76,6 @@ final class WebhookClient: Sendable {
         return await self.status(request) == nil ? nil : MonotonicTime.now - begin
     }
 
-    func isReady(port: Int) async -> Bool {
-        await self.status(HTTPClientRequest(url: "http://127.0.0.1:\(port)/health/ready")) == 200
-    }
-
     private func status(_ request: HTTPClientRequest) async -> Int? {
         guard let response = try? await self.client.execute(request, timeout: .seconds(20)) else { return nil }
         _ = try? await response.body.collect(upTo: 1 << 20)

@@ -400,6 +400,7 @@ public struct HTTPSettings: Sendable {
     /// Replaced, and still counting.
     var retired: [RetiredDoorSecrets] = []
     public var admin: AdminSettings
+    let loadtest: LoadtestSettings
 
     init(_ root: ConfigurationSection) {
         let http = root.section("http")
@@ -420,5 +421,6 @@ public struct HTTPSettings: Sendable {
         self.adminToken = root.section("admin").optional("token")
         self.secretOverlap = root.section("secrets").duration("overlap")
         self.admin = AdminSettings(root)
+        self.loadtest = LoadtestSettings(root)
     }
 }

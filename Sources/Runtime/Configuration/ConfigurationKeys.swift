@@ -9,6 +9,7 @@ extension ConfigurationKey {
         Self.process + Self.cluster + Self.doors + Self.frontDoor + Self.model("model") + Self.assistants + Self.bulkheads
         + Self.turns + Self.budgets + Self.channels + Self.routing + Self.tuning
         + Self.explaining + Self.administration + Self.metrics + Self.traces + Self.secrets + Self.scaling + Self.upkeep
+        + Self.loadtest
 
     private static let process: [ConfigurationKey] = [
         .init("data_folder", .text, default: "./data", "Where the embedded log and journal are kept."),

@@ -105,6 +105,7 @@ public struct HTTPGateway: Sendable {
         self.serve(router, "/webhook/evolution/:event", [.post: evolution])
         let meta = self.metered(.meta, isWebhook: true, self.meta)
         self.serve(router, "/webhook/meta", [.get: self.verifyMeta, .post: meta])
+        self.serve(router, "/loadtest/v1/consent", [.get: self.consentToLoad])
         self.serve(router, "/v1/messages", [.post: self.metered(.api, isWebhook: false, self.postMessage)])
         self.serve(router, "/v1/conversations/:conversation/release", [.post: self.releaseConversation])
         self.serve(router, "/v1/conversations/:conversation/transfer", [.post: self.transferConversation])

@@ -56,6 +56,11 @@ struct WebhookAuthenticator: Sendable {
         }
     }
 
+    /// Whether whoever sends this `Authorization` header may put load on this deployment.
+    func allowsLoad(authorization: String?) -> Bool {
+        self.settings.loadtest.consent.map { Self.isEqual(Self.bearer(authorization), $0) } ?? false
+    }
+
     private static func bearer(_ authorization: String?) -> String? {
         guard let authorization, authorization.lowercased().hasPrefix("bearer ") else { return nil }
         return String(authorization.dropFirst(7))

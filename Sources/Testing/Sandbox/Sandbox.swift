@@ -12,9 +12,16 @@ public struct Sandbox: Sendable {
     public let state: SandboxState
     private let host: String
     private let port: Int
+    private let hooks: SandboxHooks
 
-    /// - Parameter port: 0 takes a free one.
-    public init(settings: SandboxSettings = SandboxSettings(), host: String = "127.0.0.1", port: Int = 0) {
+    /// - Parameters:
+    ///   - port: 0 takes a free one.
+    ///   - hooks: told of what happens. Defaults to nothing.
+    public init(
+        settings: SandboxSettings = SandboxSettings(), host: String = "127.0.0.1", port: Int = 0,
+        hooks: SandboxHooks = SandboxHooks()
+    ) {
+        self.hooks = hooks
         self.state = SandboxState(settings: settings)
         self.host = host
         self.port = port
@@ -82,6 +89,7 @@ public struct Sandbox: Sendable {
         if let denied = try self.denied(request.headers[.authorization], "Bearer ") { return denied }
         self.noteTrace(request)
         let body = try await Self.decode(Completion.self, request)
+        let begin = ContinuousClock.now
         let new = body.messages.reversed().prefix { $0.role == "user" }.reversed()
         let text = new.compactMap(\.content).joined(separator: " | ")
         let message = request.headers[HTTPField.Name("X-Client-Request-Id")!] ?? text
@@ -109,6 +117,7 @@ public struct Sandbox: Sendable {
             let json = String(decoding: try JSONEncoder().encode(arguments), as: UTF8.self)
             return try Self.json(ToolAnswer(model: body.model, content: content, function: function.name, json))
         }
+        self.hooks.onModelAnswer(text, begin.duration(to: .now))
         let response = Answer(
             id: "chatcmpl-\(UUID().uuidString)", model: body.model,
             choices: [Answer.Choice(message: Answer.Message(content: answer))], usage: usage)
@@ -191,8 +200,10 @@ public struct Sandbox: Sendable {
     }
 
     private func record(_ instance: String, _ body: SendText) -> SandboxSend {
-        self.state.record(
+        let send = self.state.record(
             instance: instance, number: body.number, text: body.text, at: Int64(Date().timeIntervalSince1970 * 1_000))
+        self.hooks.onSend(send)
+        return send
     }
 
     // MARK: Cloud API

@@ -18,6 +18,8 @@ public struct SandboxSettings: Sendable {
 
     /// A model call takes a random time in this range.
     public var modelLatency: ClosedRange<Duration> = .milliseconds(20)...(.milliseconds(200))
+    /// How long model calls take instead, when it is set.
+    public var modelTimes: LogNormal?
     /// Model calls that run at full speed together, from 1: with more, all of them slow down in proportion. `nil` for any
     /// number.
     public var modelCapacity: Int?
@@ -43,6 +45,8 @@ public struct SandboxSettings: Sendable {
     public var connectionState = "open"
     /// How long a sent message is missing in `findMessages`.
     public var recordDelay: Duration = .zero
+    /// How many of the latest sends are remembered, for `findMessages` and ``SandboxState/sends``; `nil`: all.
+    public var remembers: Int?
     /// Required of callers; empty for none.
     public var key = ""
     /// Fixes what is random.

@@ -94,7 +94,7 @@ public final class SandboxState: Sendable {
                 return nil
             }
             memory.runningModelCalls += 1
-            let latency = Self.duration(in: settings.modelLatency, &memory.generator)
+            let latency = Self.modelTime(settings, &memory.generator)
             if !settings.modelPoison.isEmpty, text.contains(settings.modelPoison) { return (latency, true) }
             let isUnlucky = Double.random(in: 0..<1, using: &memory.generator) < settings.modelFailures
             return (latency, isUnlucky && memory.messagesThatFailed.insert(message).inserted)
@@ -149,6 +149,10 @@ public final class SandboxState: Sendable {
             let id = "3EB0" + String(UInt64.random(in: .min ... .max, using: &memory.generator), radix: 16, uppercase: true)
             let send = SandboxSend(instance: instance, number: number, text: text, id: id, at: at)
             memory.sends.append(send)
+            // In blocks: each removal moves the rest.
+            if let limit = memory.settings.remembers, memory.sends.count >= 2 * limit {
+                memory.sends.removeFirst(memory.sends.count - limit)
+            }
             return send
         }
     }
@@ -166,6 +170,13 @@ public final class SandboxState: Sendable {
             memory.checks += 1
             return memory.settings.connectionState
         }
+    }
+
+    private static func modelTime(
+        _ settings: SandboxSettings, _ generator: inout any RandomNumberGenerator & Sendable
+    ) -> Duration {
+        guard let times = settings.modelTimes else { return Self.duration(in: settings.modelLatency, &generator) }
+        return .seconds(times.sample(using: &generator))
     }
 
     private static func duration(

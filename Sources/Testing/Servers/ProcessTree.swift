@@ -1,7 +1,7 @@
 import Foundation
 
 /// A process and all that descend from it. Where `/proc` is missing, the process alone.
-enum ProcessTree {
+package enum ProcessTree {
     /// Stops each before it looks for its children, so that none is missed. All have come to a halt when it returns. Parents
     /// come first.
     static func freeze(_ process: Int32) -> [Int32] {
@@ -12,7 +12,7 @@ enum ProcessTree {
     }
 
     /// Parents first.
-    static func list(_ process: Int32) -> [Int32] {
+    package static func list(_ process: Int32) -> [Int32] {
         [process] + self.children(of: process).flatMap(self.list)
     }
 

@@ -60,6 +60,11 @@ package final class ServerProcess: Sendable {
         self.ending.state.withLock { if case .running = $0 { true } else { false } }
     }
 
+    /// What it ended with, or the signal that ended it; `nil` while it runs.
+    package var status: Int32? {
+        self.ending.state.withLock { if case .ended(let status) = $0 { status } else { nil } }
+    }
+
     /// Tells the server itself.
     package func signal(_ signal: Int32) {
         if self.isRunning { kill(self.id, signal) }
