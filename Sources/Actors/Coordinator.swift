@@ -218,7 +218,8 @@ public final class Coordinator: Sendable {
 
     private func open(_ ownerships: [Partition.ID: Ownership]) async -> Int {
         await withTaskGroup(of: Bool.self) { group in
-            for (partition, ownership) in ownerships {
+            // In order, so that a simulation repeats itself.
+            for (partition, ownership) in ownerships.sorted(by: { $0.key < $1.key }) {
                 group.addTask {
                     let isOpen = await self.open(
                         Fence(partition, ownership.epoch), followsCrash: ownership.followsCrash)

@@ -1,4 +1,4 @@
-import CardumeCore
+package import CardumeCore
 import Synchronization
 
 /// Until when this process may act as the owner of what it has claimed. Asked right before anything that cannot be taken back.
@@ -16,4 +16,10 @@ public final class LeaseTrust: Sendable {
     func isTrusted(at uptime: Duration) -> Bool {
         self.end.withLock { $0.map { uptime < $0 } ?? true }
     }
+}
+
+extension StoreError {
+    /// What stops a process that may not act on its leases any more.
+    package static let untrusted = StoreError(
+        .fenced, "the lease could not be renewed in time; others may be at work")
 }
