@@ -105,7 +105,7 @@ extension World {
             for pod in self.pods {
                 guard let process = pod.process else { continue }
                 let answer = Answer()
-                Task(executorPreference: process.party.pool) {
+                process.party.begin {
                     answer.explanations = await process.dispatcher.explain(conversation)
                 }
                 for _ in 0..<10_000 where answer.explanations == nil { _ = self.loop.step() }

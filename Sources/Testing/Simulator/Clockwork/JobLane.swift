@@ -2,13 +2,11 @@ import DequeModule
 
 /// The jobs of one executor that may run now.
 final class JobLane {
-    private enum Executor {
-        case serial(UnownedSerialExecutor)
-        case pool(UnownedTaskExecutor)
-    }
+    /// Not of any object: what the global pool's threads run on.
+    private static let global = unsafeBitCast((0, 0), to: UnownedSerialExecutor.self)
 
     let number: UInt64
-    private let executor: Executor
+    private let executor: UnownedSerialExecutor
     private var jobs: Deque<UnownedJob> = []
     /// Where what its jobs begin runs, unless that names an executor; `nil` for itself.
     let pool: JobLane?
@@ -17,36 +15,31 @@ final class JobLane {
     /// Whether nothing of it runs for now.
     var isFrozen = false
 
+    /// Of a shard.
     init(_ number: UInt64, serial: UnownedSerialExecutor, beside pool: JobLane) {
         self.number = number
         self.pool = pool
-        self.executor = .serial(serial)
+        self.executor = serial
     }
 
-    init(_ number: UInt64, pool: UnownedTaskExecutor) {
+    /// Of a process's threads that belong to no shard.
+    init(_ number: UInt64) {
         self.number = number
         self.pool = nil
-        self.executor = .pool(pool)
+        self.executor = Self.global
     }
 
     var isEmpty: Bool { self.jobs.isEmpty }
 
     func append(_ job: UnownedJob) { self.jobs.append(job) }
 
-    /// The job to run next: of a serial executor the oldest, as event loops do; of a pool any, as threads do.
+    /// The job to run next: of a shard the oldest, as event loops do; of a pool any, as threads do.
     func take(using random: inout SimulationRandom) -> UnownedJob {
-        switch self.executor {
-        case .serial: self.jobs.removeFirst()
-        case .pool: self.jobs.remove(at: self.jobs.count == 1 ? 0 : random.below(self.jobs.count))
-        }
+        if self.pool != nil || self.jobs.count == 1 { return self.jobs.removeFirst() }
+        return self.jobs.remove(at: random.below(self.jobs.count))
     }
 
-    func run(_ job: UnownedJob) {
-        switch self.executor {
-        case .serial(let executor): job.runSynchronously(on: executor)
-        case .pool(let executor): job.runSynchronously(on: executor)
-        }
-    }
+    func run(_ job: UnownedJob) { job.runSynchronously(on: self.executor) }
 }
 
 /// An event loop of a simulated process.
@@ -55,23 +48,9 @@ final class SimulatedShard: SerialExecutor, @unchecked Sendable {
     private unowned let loop: SimulationLoop
     private(set) var lane: JobLane!
 
-    init(_ loop: SimulationLoop, beside pool: SimulatedPool) {
+    init(_ loop: SimulationLoop, beside pool: JobLane) {
         self.loop = loop
-        self.lane = loop.lane { JobLane($0, serial: self.asUnownedSerialExecutor(), beside: pool.lane) }
-    }
-
-    func enqueue(_ job: consuming ExecutorJob) { self.loop.enqueue(UnownedJob(job), on: self.lane) }
-}
-
-/// The threads of a simulated process that belong to no shard.
-final class SimulatedPool: TaskExecutor, @unchecked Sendable {
-    // As for ``SimulatedShard``.
-    private unowned let loop: SimulationLoop
-    private(set) var lane: JobLane!
-
-    init(_ loop: SimulationLoop) {
-        self.loop = loop
-        self.lane = loop.lane { JobLane($0, pool: self.asUnownedTaskExecutor()) }
+        self.lane = loop.lane { JobLane($0, serial: self.asUnownedSerialExecutor(), beside: pool) }
     }
 
     func enqueue(_ job: consuming ExecutorJob) { self.loop.enqueue(UnownedJob(job), on: self.lane) }

@@ -5,27 +5,47 @@ import CardumeCore
 ///
 /// `@unchecked Sendable`: used on the simulation's thread alone; see ``SimulationLoop``.
 final class Party: @unchecked Sendable {
-    /// Jobs after which one that vanishes is taken to go on for ever.
-    private static let vanishingLimit = 100_000
+    /// After so many jobs, or waits for anything, one that vanishes is taken to go on for ever.
+    private static let vanishingLimit = (jobs: 100_000, rounds: 200)
 
     let name: String
     let loop: SimulationLoop
-    let pool: SimulatedPool
+    private let pool: JobLane
     let shards: [SimulatedShard]
     /// What it waits for, by number: each ends the wait.
     private var waits: [UInt64: () -> Void] = [:]
     private var waitCount: UInt64 = 0
     private(set) var isGone = false
+    /// What it does that nobody waits for, and how much of it has not ended.
+    private var tasks: [Task<Void, Never>] = []
+    private var running = 0
 
     init(_ name: String, shards: Int, _ loop: SimulationLoop) {
         self.name = name
         self.loop = loop
-        let pool = SimulatedPool(loop)
+        let pool = loop.lane { JobLane($0) }
         self.pool = pool
         self.shards = (0..<shards).map { _ in SimulatedShard(loop, beside: pool) }
     }
 
-    private var lanes: [JobLane] { self.shards.map(\.lane) + [self.pool.lane] }
+    private var lanes: [JobLane] { self.shards.map(\.lane) + [self.pool] }
+
+    /// Begins something that ends by itself, or when the party vanishes.
+    ///
+    /// - Parameter endsWhenGone: whether it ends, without being cancelled, when every call fails. Defaults to `false`.
+    func begin(endsWhenGone: Bool = false, _ operation: @escaping @Sendable () async -> Void) {
+        self.running += 1
+        let task = self.act {
+            Task {
+                await operation()
+                self.running -= 1
+            }
+        }
+        if !endsWhenGone { self.tasks.append(task) }
+    }
+
+    /// Runs `body` on the party's behalf: what it begins, or lets go on, is the party's.
+    func act<Result>(_ body: () -> Result) -> Result { self.loop.with(self.pool, body) }
 
     /// Stops it where it is, or lets it go on.
     func freeze(_ isFrozen: Bool) {
@@ -33,21 +53,23 @@ final class Party: @unchecked Sendable {
     }
 
     /// It is not there any more. What it was doing comes to its end out of the world: every call fails, every wait is over, and
-    /// nothing of it has an effect. That frees its memory, and shows that everything ends when nothing goes on.
+    /// nothing of it has an effect. That frees its memory, and shows that everything ends when nothing can go on.
     ///
     /// - Returns: whether it came to its end.
     func vanish() -> Bool {
         guard !self.isGone else { return true }
         self.isGone = true
         self.freeze(true)
-        var limit = Self.vanishingLimit
+        self.act { for task in self.tasks { task.cancel() } }
+        var (jobs, rounds) = Self.vanishingLimit
         repeat {
             let waits = self.waits.sorted { $0.key < $1.key }
             self.waits = [:]
             for wait in waits { wait.value() }
-            limit -= self.loop.exhaust(self.lanes, atMost: limit) + 1
-        } while limit > 0 && !(self.waits.isEmpty && self.lanes.allSatisfy(\.isEmpty))
-        return limit > 0
+            jobs -= self.loop.exhaust(self.lanes, atMost: jobs)
+            rounds -= 1
+        } while jobs > 0 && rounds > 0 && !self.waits.isEmpty
+        return jobs > 0 && rounds > 0 && self.running == 0
     }
 
     // MARK: Waiting
@@ -60,9 +82,9 @@ final class Party: @unchecked Sendable {
     func wait<Value: Sendable>(
         ifGone: Value, isolation: isolated (any Actor)? = #isolation, _ begin: (Promise<Value>) -> Void
     ) async -> Value {
-        if self.isGone { return ifGone }
-        return await withCheckedContinuation { continuation in
-            begin(self.promise(continuation, ifGone))
+        await withCheckedContinuation { continuation in
+            let promise = self.promise(continuation, ifGone)
+            if !self.isGone { begin(promise) }
         }
     }
 
@@ -70,7 +92,6 @@ final class Party: @unchecked Sendable {
     func wait<Value: Sendable>(
         ifGone: Value, ifCancelled: Value, isolation: isolated (any Actor)? = #isolation, _ begin: (Promise<Value>) -> Void
     ) async -> Value {
-        if self.isGone { return ifGone }
         let cancellation = Cancellation()
         // With the caller's isolation captured, the closure stays on its executor.
         return await withTaskCancellationHandler {
@@ -79,7 +100,7 @@ final class Party: @unchecked Sendable {
                 if Task.isCancelled { return continuation.resume(returning: ifCancelled) }
                 let promise = self.promise(continuation, ifGone)
                 cancellation.action = { promise.keep(ifCancelled) }
-                begin(promise)
+                if !self.isGone { begin(promise) }
             }
         } onCancel: {
             cancellation.action?()
@@ -114,7 +135,7 @@ final class Promise<Value: Sendable>: @unchecked Sendable {
     func keep(_ value: Value) {
         guard let continuation = self.continuation.take() else { return }
         self.party.waited(self.number)
-        self.party.loop.with(self.party.pool.lane) { continuation.resume(returning: value) }
+        self.party.act { continuation.resume(returning: value) }
     }
 }
 
@@ -143,7 +164,7 @@ final class SimulatedClock: RuntimeClock, @unchecked Sendable {
     var wallTime: Timestamp { Self.epoch.advanced(by: self.party.loop.now + self.offset) }
 
     func sleep(for duration: Duration) async throws {
-        let isOver = await self.party.wait(ifGone: false, ifCancelled: false) { promise in
+        let isOver = await self.party.wait(ifGone: true, ifCancelled: false) { promise in
             self.party.loop.after(max(.zero, duration)) { promise.keep(true) }
         }
         if !isOver { throw CancellationError() }

@@ -69,7 +69,7 @@ final class SimulatedPod: @unchecked Sendable {
     func stop(restartAfter delay: Duration) {
         guard let process = self.process, !process.isStopping else { return }
         process.isStopping = true
-        process.coordinator.shutDown(within: self.world.plan.handover)
+        process.party.act { process.coordinator.shutDown(within: self.world.plan.handover) }
         self.world.loop.after(self.world.plan.handover + Self.grace) {
             guard self.process === process else { return }
             self.world.note(process.party, "does not stop, and is killed")
@@ -148,16 +148,16 @@ final class SimulatedProcess: @unchecked Sendable {
     func run(onEnd: @escaping @Sendable (Coordinator.End) -> Void) {
         let (coordinator, world, party, clock) = (self.coordinator, self.world, self.party, self.clock)
         self.applyPause()
-        Task(executorPreference: party.pool) {
+        party.begin(endsWhenGone: true) {
             let end = await coordinator.run()
             if !party.isGone { onEnd(end) }
         }
-        if world.plan.surveys { Task(executorPreference: party.pool) { await self.coordinator.survey() } }
+        if world.plan.surveys { party.begin { await coordinator.survey() } }
         if world.plan.gateway.healthCheck > .zero {
             let watch = GatewayWatch(channels: { [channel] in [channel] }, clock: clock)
-            Task(executorPreference: party.pool) { await watch.run() }
+            party.begin { await watch.run() }
         }
-        Task(executorPreference: party.pool) {
+        party.begin {
             while (try? await clock.sleep(for: .seconds(2))) != nil {
                 let census = await coordinator.dispatcher.census()
                 if !party.isGone { world.oracle.holds(census, at: party) }
@@ -166,5 +166,5 @@ final class SimulatedProcess: @unchecked Sendable {
     }
 
     /// Tells it which channels are paused.
-    func applyPause() { self.dispatcher.environment.gates.update(self.world.pauses) }
+    func applyPause() { self.party.act { self.dispatcher.environment.gates.update(self.world.pauses) } }
 }

@@ -21,7 +21,7 @@ package struct SimulatedStores: Sendable {
     private func run(_ body: @escaping @Sendable (SimulatedStores) async throws -> Void) throws {
         let world = self.world
         let end = End()
-        Task(executorPreference: world.outside.pool) {
+        world.outside.begin {
             do {
                 end.result = .success(try await body(self))
             } catch {

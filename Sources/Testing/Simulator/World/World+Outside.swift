@@ -22,7 +22,7 @@ extension World {
                 id: arrival.id, conversation: conversation, kind: arrival.kind, text: arrival.id.rawValue,
                 receivedAt: self.outsideClock.wallTime, replyAddress: conversation.contact.rawValue, traceID: ""),
             route: Route(assistant: self.plan.assistants[0].id))
-        Task(executorPreference: self.outside.pool) {
+        self.outside.begin {
             while !self.outside.isGone {
                 if (try? await self.outsideLog.append([append])) != nil {
                     self.oracle.acknowledged.append(arrival.id)
@@ -37,7 +37,7 @@ extension World {
     // MARK: Operators
 
     func operate(_ operation: @escaping @Sendable () async throws -> Void) {
-        Task(executorPreference: self.outside.pool) {
+        self.outside.begin {
             while !self.outside.isGone {
                 if (try? await operation()) != nil { return }
                 try? await self.outsideClock.sleep(for: .milliseconds(500))

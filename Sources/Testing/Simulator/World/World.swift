@@ -145,13 +145,15 @@ extension World {
         _ body: @escaping @Sendable () async throws -> Value,
         done: @escaping @Sendable (Result<Value, StoreError>) -> Void
     ) {
-        Task(executorPreference: self.outside.pool) {
-            do {
-                done(.success(try await body()))
-            } catch let error as StoreError {
-                done(.failure(error))
-            } catch {
-                preconditionFailure("a store has thrown \(error)")
+        _ = self.outside.act {
+            Task {
+                do {
+                    done(.success(try await body()))
+                } catch let error as StoreError {
+                    done(.failure(error))
+                } catch {
+                    preconditionFailure("a store has thrown \(error)")
+                }
             }
         }
     }
