@@ -111,7 +111,7 @@ final class SimulatedProcess: @unchecked Sendable {
         // Origins far apart: uptimes of different processes cannot be compared.
         let clock = SimulatedClock(party, origin: .seconds(1_000 * (pod + 1)), offset: offset)
         let observer = SimulationObserver(world: world, party: party)
-        let draw: @Sendable () -> UInt64 = { party.isGone ? 0 : world.draw() }
+        let draw: @Sendable () -> UInt64 = { world.draw() }
         let breakers = Breakers(settings: plan.breakers, clock: clock, observer: observer, random: draw)
         let model = GuardedModel(
             SimulatedModel(world: world, party: party, clock: clock), breaker: breakers.breaker(.model, "model"))
