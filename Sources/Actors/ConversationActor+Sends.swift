@@ -83,7 +83,7 @@ extension ConversationActor {
 
     /// Whether nobody else can be at work in the partition.
     private var isTrusted: Bool {
-        self.environment.trust.isTrusted(at: self.environment.clock.uptime)
+        self.environment.trust.isTrusted(self.fence, at: self.environment.clock.uptime)
             || !self.environment.safeguards.contains(.leaseTrust)
     }
 

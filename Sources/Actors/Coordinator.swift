@@ -136,13 +136,16 @@ public final class Coordinator: Sendable {
                         end = .failed(error)
                         break
                     }
-                    if self.state.withLock({ $0.machine.fenced(fence) }) { self.giveUp([fence], &group) }
+                    guard self.state.withLock({ $0.machine.fenced(fence) }) else { break }
+                    self.environment.trust.revoke([fence])
+                    self.giveUp([fence], &group)
                 case .stuck(let fence):
                     guard self.state.withLock({ $0.machine.fenced(fence) }) else { break }
                     self.environment.observer.record(
                         .readerRestarted(fence.partition), assistant: fence.partition.queue.assistant)
                     self.handBack([fence], within: self.handoverDeadline.value, &group)
                 case .closed(let fence, let isInTime):
+                    self.environment.trust.forget(fence)
                     self.state.withLock { state in
                         state.machine.closed(fence)
                         state.isInTime = state.isInTime && isInTime
@@ -188,6 +191,8 @@ public final class Coordinator: Sendable {
         let decision = self.state.withLock { state in
             let decision = state.machine.renewed(view, began: began)
             state.members = view.members.count
+            // First: a conversation may be about to send while its partition has not heard yet.
+            self.environment.trust.revoke(decision.lost)
             self.environment.trust.extend(to: state.machine.trustedUntil)
             return decision
         }
@@ -254,7 +259,11 @@ public final class Coordinator: Sendable {
     private func watchTrust() async {
         guard self.leases.timeToLive != nil else { return }
         while (try? await self.environment.clock.sleep(for: self.interval / 2)) != nil {
-            let lost = self.state.withLock { $0.machine.waited(at: self.environment.clock.uptime) }
+            let lost = self.state.withLock { state in
+                let lost = state.machine.waited(at: self.environment.clock.uptime)
+                self.environment.trust.revoke(lost)
+                return lost
+            }
             guard !lost.isEmpty else { continue }
             self.environment.observer.record(
                 .ownershipChanged(opened: 0, handedBack: 0, lost: lost.count, owned: 0, members: 0), assistant: nil)

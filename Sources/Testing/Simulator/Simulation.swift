@@ -88,6 +88,7 @@ public struct Simulation: Sendable {
         world.loop.after(plan.healAt) {
             world.note(nil, "HEALED")
             world.isHealed = true
+            for pod in world.pods { pod.pausesAtSend = nil }
             world.releaseAll()
         }
     }

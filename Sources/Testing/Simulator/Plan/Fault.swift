@@ -55,6 +55,8 @@ struct Fault: Sendable {
     enum Effect: Sendable {
         case crash(pod: Int)
         case pause(pod: Int)
+        /// As soon as it has journaled that it is about to send.
+        case pauseAtSend(pod: Int)
         case restart(pod: Int)
         /// `nil`: everybody.
         case cut(pod: Int?, Store)
@@ -83,6 +85,7 @@ extension Fault: CustomStringConvertible {
             switch self.effect {
             case .crash(let pod): "pod \(pod) is killed"
             case .pause(let pod): "pod \(pod) stands still"
+            case .pauseAtSend(let pod): "pod \(pod) stands still when it is about to send"
             case .restart(let pod): "pod \(pod) is told to stop"
             case .cut(let pod?, let store): "pod \(pod) does not reach the \(store)"
             case .cut(nil, let store): "nobody reaches the \(store)"

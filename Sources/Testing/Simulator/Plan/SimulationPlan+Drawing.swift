@@ -90,9 +90,9 @@ extension SimulationPlan {
     }
 
     private static func timers(_ random: inout SimulationRandom) -> TimerPlan {
-        let first = TimerRule(name: "ask", delay: random.duration(.seconds(2) ... .seconds(6)), text: "there?")
+        let first = TimerRule(name: "ask", delay: random.duration(.seconds(1) ... .seconds(3)), text: "there?")
         let last = TimerRule(
-            name: "close", delay: random.duration(.seconds(6) ... .seconds(9)), text: random.chance(0.5) ? "bye" : "",
+            name: "close", delay: random.duration(.seconds(3) ... .seconds(5)), text: random.chance(0.5) ? "bye" : "",
             closes: true)
         return TimerPlan(random.chance(0.5) ? [first, last] : [first])
     }
@@ -157,7 +157,7 @@ extension SimulationPlan {
         let (effect, lasting): (Fault.Effect, Duration) =
             switch kind {
             case .crash, .duplicate, .poison: (.crash(pod: pod), short)
-            case .pause: (.pause(pod: pod), long)
+            case .pause: (random.chance(0.5) ? .pause(pod: pod) : .pauseAtSend(pod: pod), long)
             case .restart: (.restart(pod: pod), short)
             case .cut: (.cut(pod: random.chance(0.3) ? nil : pod, store), long)
             case .flaky: (.flaky(store, share: share / 2), long)

@@ -17,6 +17,7 @@ struct SimulatedJournal: Journal {
                 let outcome = try await world.store.commit(kept, shown)
                 world.note(party, "commit \(record.summary): \(outcome)")
                 world.oracle.committed(record, outcome, fence, current: current, by: party)
+                world.pod(of: party)?.journaled(record)
                 return outcome
             } catch let error as StoreError where error.code == .fenced {
                 world.note(party, "commit \(record.summary): fenced")
@@ -60,6 +61,15 @@ extension JournalRecord {
         case .send(let intent): "send \(intent.id) \(intent.state.rawValue)"
         case .deadLetter(let letter): "dead letter \(letter.message.id) \(letter.failure.category.rawValue)"
         case .crashMark(_, let message): "mark \(message)"
+        }
+    }
+
+    /// Whether a request to the gateway follows.
+    var beginsSend: Bool {
+        switch self {
+        case .turn(let turn): turn.intents.contains { $0.state == .sending }
+        case .send(let intent): intent.state == .sending
+        case .deadLetter, .crashMark: false
         }
     }
 

@@ -74,9 +74,10 @@ struct SimulatedLog: PartitionLog {
     }
 
     func move(_ offsets: [LogOffset], along drain: LogDrain, _ fence: Fence) async throws(StoreError) {
-        let (store, server) = (self.store, self.server)
+        let (store, server, oracle) = (self.store, self.server, self.link.world.oracle)
         try await self.link.call("move to \(drain.queue)") {
             try await store.move(offsets, along: drain, try server.admit(fence))
+            oracle.reached(.messageMoved)
         }
     }
 

@@ -12,6 +12,8 @@ final class SimulatedPod: @unchecked Sendable {
     let number: Int
     /// Of its wall clock.
     var offset: Duration
+    /// For how long it is to stand still as soon as it has journaled that it is about to send; `nil` for not at all.
+    var pausesAtSend: Duration?
     private var starts = 0
     private(set) var process: SimulatedProcess?
 
@@ -63,6 +65,12 @@ final class SimulatedPod: @unchecked Sendable {
             self.world.note(process.party, "goes on")
             process.party.freeze(false)
         }
+    }
+
+    /// The journal has taken `record` from its process, which does not know yet.
+    func journaled(_ record: JournalRecord) {
+        guard record.beginsSend, let time = self.pausesAtSend.take() else { return }
+        self.pause(for: time)
     }
 
     /// In good order.

@@ -62,6 +62,7 @@ final class World: @unchecked Sendable {
         switch fault.effect {
         case .crash(let pod): self.pods[pod].kill(restartAfter: fault.lasting)
         case .pause(let pod): self.pods[pod].pause(for: fault.lasting)
+        case .pauseAtSend(let pod): self.pods[pod].pausesAtSend = fault.lasting
         case .restart(let pod): self.pods[pod].stop(restartAfter: fault.lasting)
         case .failover(let lag): self.failOver(lag: lag)
         case .clock(let pod, let step):
