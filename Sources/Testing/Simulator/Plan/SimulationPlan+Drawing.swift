@@ -76,7 +76,7 @@ extension SimulationPlan {
     private static func turnPolicy(_ random: inout SimulationRandom) -> TurnPolicy {
         var policy = TurnPolicy()
         if random.chance(0.4) {
-            policy.debounce.wait = random.duration(.milliseconds(200) ... .seconds(2))
+            policy.debounce.wait = .milliseconds(random.integer(200...2_000))
             policy.debounce.maximumWait = random.duration(.seconds(2) ... .seconds(5))
         }
         policy.debounce.maximumMessages = random.integer(2...4)

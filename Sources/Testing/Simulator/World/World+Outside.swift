@@ -36,6 +36,7 @@ extension World {
 
     // MARK: Operators
 
+    /// Operators repeat what has failed.
     func operate(_ operation: @escaping @Sendable () async throws -> Void) {
         self.outside.begin {
             while !self.outside.isGone {
@@ -45,31 +46,31 @@ extension World {
         }
     }
 
-    func transfer(_ number: Int, to assistant: AssistantID) async {
+    func transfer(_ number: Int, to assistant: AssistantID) async throws {
         let conversation = SimulationPlan.conversation(number)
         let transfer = LogTransfer(of: conversation, to: QueueID(assistant), at: self.outsideClock.wallTime)
-        guard let outcome = try? await self.outsideLog.transfer(transfer) else { return }
+        let outcome = try await self.outsideLog.transfer(transfer)
         self.note(self.outside, "gives \(conversation) to \(assistant): \(outcome)")
         guard case .draining = outcome else { return }
         self.oracle.reached(.transferredByOperator)
         if self.oracle.isRunning(conversation) { self.oracle.reached(.movedWhileRunning) }
     }
 
-    func hold(_ number: Int) async {
+    func hold(_ number: Int) async throws {
         let conversation = SimulationPlan.conversation(number)
         self.store.hold(conversation)
-        try? await self.outsideLog.announce(.park, of: conversation, to: self.plan.queues)
+        try await self.outsideLog.announce(.park, of: conversation, to: self.plan.queues)
     }
 
-    func release(_ conversation: Conversation.ID) async {
-        guard (try? await self.outsideJournal.lift(holdOn: conversation)) != nil else { return }
-        try? await self.outsideLog.announceLift(of: conversation, to: self.plan.queues)
+    func release(_ conversation: Conversation.ID) async throws {
+        try await self.outsideJournal.lift(holdOn: conversation)
+        try await self.outsideLog.announceLift(of: conversation, to: self.plan.queues)
         self.note(self.outside, "releases \(conversation)")
     }
 
     /// When nothing goes wrong any more, somebody looks after what is held.
     func releaseAll() {
-        for conversation in self.store.heldConversations { self.operate { await self.release(conversation) } }
+        for conversation in self.store.heldConversations { self.operate { try await self.release(conversation) } }
         self.loop.after(.seconds(3)) { self.releaseAll() }
     }
 }

@@ -70,8 +70,8 @@ final class World: @unchecked Sendable {
             self.oracle.clockWasSet = true
             self.pods[pod].offset += step
             self.pods[pod].process?.clock.offset += step
-        case .transfer(let conversation, let assistant): self.operate { await self.transfer(conversation, to: assistant) }
-        case .hold(let conversation): self.operate { await self.hold(conversation) }
+        case .transfer(let conversation, let assistant): self.operate { try await self.transfer(conversation, to: assistant) }
+        case .hold(let conversation): self.operate { try await self.hold(conversation) }
         case .channelPause: self.pauseChannel(true)
         case .cut, .flaky, .slow, .model, .gateway, .stray: break
         }
@@ -82,7 +82,7 @@ final class World: @unchecked Sendable {
         self.faults.removeAll { $0.at == fault.at && $0.description == fault.description }
         switch fault.effect {
         case .channelPause: self.pauseChannel(false)
-        case .hold(let conversation): self.operate { await self.release(SimulationPlan.conversation(conversation)) }
+        case .hold(let conversation): self.operate { try await self.release(SimulationPlan.conversation(conversation)) }
         default: break
         }
     }
