@@ -33,6 +33,9 @@ public final class Coordinator: Sendable {
         var members = 0
         /// Partitions whose owner before had not said goodbye.
         var takeovers = 0
+        /// Partitions whose owner before has died, or may have, until they are released: the store says it with one claim only,
+        /// whose answer may be lost, or which may come to nothing because the partition cannot be opened in time.
+        var suspected: Set<Partition.ID> = []
     }
 
     private let state: Mutex<State>
@@ -200,8 +203,7 @@ public final class Coordinator: Sendable {
         self.handBack(decision.handBack, within: self.handoverDeadline.value, &group)
         var opened = 0
         if !decision.claim.isEmpty, !isStopping {
-            let claimed = try await self.leases.claim(decision.claim, for: member.id)
-            opened = await self.open(self.state.withLock { $0.machine.claimed(claimed) })
+            opened = await self.open(try await self.claim(decision.claim, for: member.id))
         }
         if opened + decision.handBack.count + decision.lost.count > 0 {
             self.environment.observer.record(
@@ -219,6 +221,25 @@ public final class Coordinator: Sendable {
             return state.incarnation ?? incarnation == incarnation ? [] : state.machine.closeAll()
         }
         self.handBack(fences, within: self.handoverDeadline.value, &group)
+    }
+
+    private func claim(
+        _ partitions: [Partition.ID], for member: Member.ID
+    ) async throws(StoreError) -> [Partition.ID: Ownership] {
+        do throws(StoreError) {
+            let claimed = try await self.leases.claim(partitions, for: member)
+            return self.state.withLock { state in
+                var claimed = claimed
+                for (partition, ownership) in claimed {
+                    if ownership.followsCrash { state.suspected.insert(partition) }
+                    claimed[partition]?.followsCrash = state.suspected.contains(partition)
+                }
+                return state.machine.claimed(claimed)
+            }
+        } catch {
+            self.state.withLock { $0.suspected.formUnion(partitions) }
+            throw error
+        }
     }
 
     private func open(_ ownerships: [Partition.ID: Ownership]) async -> Int {
@@ -283,6 +304,7 @@ public final class Coordinator: Sendable {
                     let isInTime = await self.dispatcher.close(fence.partition, within: deadline)
                     do throws(StoreError) {
                         try await self.leases.release([fence], of: self.state.withLock { $0.member.id })
+                        self.state.withLock { _ = $0.suspected.remove(fence.partition) }
                     } catch {
                         // Its next owner waits for this member's end, and will suspect what was running.
                         self.environment.observer.record(.storeUnavailable(error, delay: .zero), assistant: nil)
