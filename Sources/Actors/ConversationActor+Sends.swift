@@ -23,10 +23,11 @@ extension ConversationActor {
     ) async throws -> SendIntent {
         let intent = try await self.passGate(before: intent, isInherited: isInherited)
         let channel = self.environment.channel(self.id.channel) ?? UnconfiguredChannel(id: self.id.channel)
-        let policy = SendMachine.Policy(
+        var policy = SendMachine.Policy(
             onAmbiguous: self.settings.assistant.onAmbiguousSend, sendTimeout: channel.sendTimeout,
             recordDelay: channel.recordDelay, backoff: self.settings.assistant.retry
         )
+        if !self.environment.safeguards.contains(.resendBound) { policy.resends = .max }
         let clock = self.environment.clock
         var generator = self.environment.generator
         if intent.state == .pending, intent.attempts == 0 {
@@ -52,9 +53,7 @@ extension ConversationActor {
             switch step {
             case .route: break
             case .send:
-                guard self.environment.trust.isTrusted(at: clock.uptime) else {
-                    throw StoreError(.fenced, "the lease could not be renewed in time; others may be at work")
-                }
+                guard self.isTrusted else { throw StoreError.untrusted }
                 // Once interrupted, a request would be cut off in the middle: a doubt for nothing.
                 machine.requestBegins(at: clock.wallTime)
                 let outcome =
@@ -80,6 +79,12 @@ extension ConversationActor {
                 return machine.intent
             }
         }
+    }
+
+    /// Whether nobody else can be at work in the partition.
+    private var isTrusted: Bool {
+        self.environment.trust.isTrusted(self.fence, at: self.environment.clock.uptime)
+            || !self.environment.safeguards.contains(.leaseTrust)
     }
 
     /// Waits for the number's turn, and shows that somebody types. Nothing is journaled as begun meanwhile, and no slot is held.

@@ -33,6 +33,9 @@ public final class Coordinator: Sendable {
         var members = 0
         /// Partitions whose owner before had not said goodbye.
         var takeovers = 0
+        /// Partitions whose owner before has died, or may have, until they are released: the store says it with one claim only,
+        /// whose answer may be lost, or which may come to nothing because the partition cannot be opened in time.
+        var suspected: Set<Partition.ID> = []
     }
 
     private let state: Mutex<State>
@@ -136,13 +139,16 @@ public final class Coordinator: Sendable {
                         end = .failed(error)
                         break
                     }
-                    if self.state.withLock({ $0.machine.fenced(fence) }) { self.giveUp([fence], &group) }
+                    guard self.state.withLock({ $0.machine.fenced(fence) }) else { break }
+                    self.environment.trust.revoke([fence])
+                    self.giveUp([fence], &group)
                 case .stuck(let fence):
                     guard self.state.withLock({ $0.machine.fenced(fence) }) else { break }
                     self.environment.observer.record(
                         .readerRestarted(fence.partition), assistant: fence.partition.queue.assistant)
                     self.handBack([fence], within: self.handoverDeadline.value, &group)
                 case .closed(let fence, let isInTime):
+                    self.environment.trust.forget(fence)
                     self.state.withLock { state in
                         state.machine.closed(fence)
                         state.isInTime = state.isInTime && isInTime
@@ -188,6 +194,8 @@ public final class Coordinator: Sendable {
         let decision = self.state.withLock { state in
             let decision = state.machine.renewed(view, began: began)
             state.members = view.members.count
+            // First: a conversation may be about to send while its partition has not heard yet.
+            self.environment.trust.revoke(decision.lost)
             self.environment.trust.extend(to: state.machine.trustedUntil)
             return decision
         }
@@ -195,8 +203,7 @@ public final class Coordinator: Sendable {
         self.handBack(decision.handBack, within: self.handoverDeadline.value, &group)
         var opened = 0
         if !decision.claim.isEmpty, !isStopping {
-            let claimed = try await self.leases.claim(decision.claim, for: member.id)
-            opened = await self.open(self.state.withLock { $0.machine.claimed(claimed) })
+            opened = await self.open(try await self.claim(decision.claim, for: member.id))
         }
         if opened + decision.handBack.count + decision.lost.count > 0 {
             self.environment.observer.record(
@@ -216,9 +223,29 @@ public final class Coordinator: Sendable {
         self.handBack(fences, within: self.handoverDeadline.value, &group)
     }
 
+    private func claim(
+        _ partitions: [Partition.ID], for member: Member.ID
+    ) async throws(StoreError) -> [Partition.ID: Ownership] {
+        do throws(StoreError) {
+            let claimed = try await self.leases.claim(partitions, for: member)
+            return self.state.withLock { state in
+                var claimed = claimed
+                for (partition, ownership) in claimed {
+                    if ownership.followsCrash { state.suspected.insert(partition) }
+                    claimed[partition]?.followsCrash = state.suspected.contains(partition)
+                }
+                return state.machine.claimed(claimed)
+            }
+        } catch {
+            self.state.withLock { $0.suspected.formUnion(partitions) }
+            throw error
+        }
+    }
+
     private func open(_ ownerships: [Partition.ID: Ownership]) async -> Int {
         await withTaskGroup(of: Bool.self) { group in
-            for (partition, ownership) in ownerships {
+            // In order, so that a simulation repeats itself.
+            for (partition, ownership) in ownerships.sorted(by: { $0.key < $1.key }) {
                 group.addTask {
                     let isOpen = await self.open(
                         Fence(partition, ownership.epoch), followsCrash: ownership.followsCrash)
@@ -253,7 +280,11 @@ public final class Coordinator: Sendable {
     private func watchTrust() async {
         guard self.leases.timeToLive != nil else { return }
         while (try? await self.environment.clock.sleep(for: self.interval / 2)) != nil {
-            let lost = self.state.withLock { $0.machine.waited(at: self.environment.clock.uptime) }
+            let lost = self.state.withLock { state in
+                let lost = state.machine.waited(at: self.environment.clock.uptime)
+                self.environment.trust.revoke(lost)
+                return lost
+            }
             guard !lost.isEmpty else { continue }
             self.environment.observer.record(
                 .ownershipChanged(opened: 0, handedBack: 0, lost: lost.count, owned: 0, members: 0), assistant: nil)
@@ -273,6 +304,7 @@ public final class Coordinator: Sendable {
                     let isInTime = await self.dispatcher.close(fence.partition, within: deadline)
                     do throws(StoreError) {
                         try await self.leases.release([fence], of: self.state.withLock { $0.member.id })
+                        self.state.withLock { _ = $0.suspected.remove(fence.partition) }
                     } catch {
                         // Its next owner waits for this member's end, and will suspect what was running.
                         self.environment.observer.record(.storeUnavailable(error, delay: .zero), assistant: nil)

@@ -90,7 +90,10 @@ public final class Dispatcher: Sendable {
         }
     }
 
-    var open: [PartitionActor] { self.partitions.withLock { Array($0.values) } }
+    /// In the order of their ids.
+    var open: [PartitionActor] {
+        self.partitions.withLock { Array($0.values) }.sorted { $0.id < $1.id }
+    }
 
     /// As many as there are places where partitions live.
     var probes: [ShardProbe] { self.shards.map { ShardProbe(shard: $0) } }

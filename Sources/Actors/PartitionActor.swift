@@ -179,6 +179,7 @@ actor PartitionActor {
             let item = ConversationMachine.Item(entry: entry, standing: self.standing(of: entry, standings))
             let conversation = self.conversation(entry.message.conversation)
             conversation.assumeIsolated { $0.deliver(item) }
+            if !self.environment.safeguards.contains(.settleAfterCommit) { self.settle(entry.offset) }
         }
     }
 
@@ -207,7 +208,7 @@ actor PartitionActor {
     func actor(of conversation: Conversation.ID) -> ConversationActor? { self.conversations[conversation] }
 
     private func conversation(_ id: Conversation.ID) -> ConversationActor {
-        if let existing = self.conversations[id] { return existing }
+        if let existing = self.conversations[id], self.environment.safeguards.contains(.serialOrder) { return existing }
         let conversation = ConversationActor(
             id: id, shard: self.shard, partition: self, settings: self.settings, environment: self.environment,
             fence: self.fence
@@ -308,7 +309,7 @@ actor PartitionActor {
         self.settings = settings
         self.window.resized(credits: settings.credits, perConversation: settings.perConversation)
         self.pump()
-        for conversation in self.conversations.values { conversation.assumeIsolated { $0.update(settings) } }
+        for conversation in self.inOrder { conversation.assumeIsolated { $0.update(settings) } }
     }
 
     /// Forgets conversations that have been idle for `time`.
@@ -327,7 +328,7 @@ actor PartitionActor {
         self.isStopping = true
         self.tailTask?.cancel()
         self.timers.task?.cancel()
-        for conversation in self.conversations.values { conversation.assumeIsolated { $0.stop() } }
+        for conversation in self.inOrder { conversation.assumeIsolated { $0.stop() } }
     }
 
     /// Interrupts what runs. Its messages stay in the log.
@@ -337,8 +338,11 @@ actor PartitionActor {
         self.deferredTask?.cancel()
         self.settleTask?.cancel()
         self.timers.task?.cancel()
-        for conversation in self.conversations.values { conversation.assumeIsolated { $0.cancel() } }
+        for conversation in self.inOrder { conversation.assumeIsolated { $0.cancel() } }
     }
+
+    /// The conversations in memory, always in the same order, so that a simulation repeats itself.
+    private var inOrder: [ConversationActor] { self.conversations.values.sorted { $0.id < $1.id } }
 
     /// Lets go of the conversations, which would keep it in memory. Called once nothing runs any more.
     func forget() { self.conversations = [:] }

@@ -17,6 +17,8 @@ public struct RuntimeEnvironment: Sendable {
     public let gates = ChannelGates()
     /// `nil` where nobody makes spans.
     public var traces: Traces?
+    /// All of them, but in simulations that find out what one is good for.
+    package var safeguards = Safeguards.all
     /// 64 random bits; seeded in simulations.
     public var random: @Sendable () -> UInt64
 

@@ -13,8 +13,7 @@ struct CardumeBench: AsyncParsableCommand {
             EmbeddedCommand.self, EngineCommand.self, AppendCommand.self, LatencyCommand.self, ConversationsCommand.self,
             PipelineCommand.self, IsolationCommand.self, AdaptiveCommand.self, DoorCommand.self, RecoveryCommand.self,
             RoutingCommand.self, IdleCommand.self, BudgetsCommand.self, PeersCommand.self, FaultsCommand.self,
-            SizingCommand.self, CompareCommand.self, WorkerCommand.self,
-            SandboxCommand.self,
+            SimulateCommand.self, SizingCommand.self, CompareCommand.self, WorkerCommand.self, SandboxCommand.self,
         ]
     )
 }

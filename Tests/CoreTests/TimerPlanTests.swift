@@ -33,6 +33,12 @@ import Testing
         #expect(try Self.course(Self.plan) == ["follow_up 605", "auto_close 1205", "nps 1265", "thanks 4805"])
     }
 
+    /// Times are written down in milliseconds.
+    @Test func aRuleNeverFollowsItself() throws {
+        let plan = TimerPlan([TimerRule(name: "a", delay: .microseconds(2_000_900)), TimerRule(name: "b", delay: .seconds(3))])
+        #expect(try Self.course(plan) == ["a 7", "b 8"])
+    }
+
     /// Silences are counted from their beginning, closings from when they happened.
     @Test func lateOnesDoNotPileUp() throws {
         #expect(

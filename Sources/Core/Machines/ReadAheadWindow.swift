@@ -112,7 +112,7 @@ public struct ReadAheadWindow {
         self.credits = credits
         self.perConversation = perConversation
         // Conversations that were above the old low water mark may be below the new one.
-        for conversation in Array(self.loads.keys) { self.queueRefetch(of: conversation) }
+        for conversation in self.loads.keys.sorted() { self.queueRefetch(of: conversation) }
     }
 
     /// Messages known of but left in the log.

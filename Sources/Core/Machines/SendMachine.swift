@@ -15,6 +15,8 @@ public struct SendMachine {
         public var backoff: RetryPolicy
         /// How long after its message arrived a reply that cannot be sent is given up. Defaults to 24 h.
         public var giveUpAfter: Duration
+        /// Requests in doubt that are repeated, of one intent.
+        package var resends = 1
 
         public init(
             onAmbiguous: AmbiguousSendPolicy = .reconcileThenResend,
@@ -244,7 +246,7 @@ public struct SendMachine {
     }
 
     private mutating func resendOrPark() -> Step {
-        guard self.policy.onAmbiguous != .neverResend, self.intent.resends == 0 else {
+        guard self.policy.onAmbiguous != .neverResend, self.intent.resends < self.policy.resends else {
             return self.finish(.parked, error: self.intent.lastError)
         }
         return self.route(avoiding: [])

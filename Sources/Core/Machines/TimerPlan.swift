@@ -6,7 +6,7 @@ public struct TimerPlan: Sendable {
     private let rules: [TimerRule]
 
     public init(_ rules: [TimerRule]) {
-        self.rules = rules.sorted { ($0.delay, $0.name) < ($1.delay, $1.name) }
+        self.rules = rules.sorted { ($0.delay.milliseconds, $0.name) < ($1.delay.milliseconds, $1.name) }
     }
 
     public var isEmpty: Bool { self.rules.isEmpty }
@@ -34,8 +34,11 @@ public struct TimerPlan: Sendable {
         if let rule, rule.closes {
             return self.timer(self.first(of: .closing), for: message, since: now, contactWroteAt: firing.contactWroteAt)
         }
-        let passed = (firing.dueAt.elapsed(since: firing.since), firing.rule)
-        let next = self.rules.first { $0.trigger == rule?.trigger ?? .silence && ($0.delay, $0.name) > passed }
+        // In milliseconds, as times are written down: a rule whose delay is finer would come after itself, for ever.
+        let passed = (firing.dueAt.elapsed(since: firing.since).milliseconds, firing.rule)
+        let next = self.rules.first {
+            $0.trigger == rule?.trigger ?? .silence && ($0.delay.milliseconds, $0.name) > passed
+        }
         return self.timer(next, for: message, since: firing.since, contactWroteAt: firing.contactWroteAt)
     }
 

@@ -210,9 +210,11 @@ public struct PartitionLogConformance {
         let offset = try Sample.partition(try await self.log.append([Sample.append(message)])[0]).1
         try expect(try await waiting.map(\.message) == [message], "who waits for entries gets them")
         try await self.settle([offset], in: partition)
-        let cancelled = Task { try await log.next(partition, after: .start, limit: 10) }
-        cancelled.cancel()
-        try expect(try await cancelled.value.isEmpty, "who is cancelled gets nothing")
+        try await withThrowingTaskGroup(of: [LogEntry].self) { group in
+            group.addTask { try await log.next(partition, after: .start, limit: 10) }
+            group.cancelAll()
+            try expect(try await group.next() == [], "who is cancelled gets nothing")
+        }
     }
 
     private func carriesNotices() async throws {

@@ -4,14 +4,14 @@ import Synchronization
 /// A log and a journal in memory, with the same contracts as the real ones. Survives as long as the object does: a second
 /// runtime over the same store is a restart.
 public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
-    private struct Key: Hashable {
+    struct Key: Hashable {
         let conversation: Conversation.ID
         let message: MessageID
         /// ``MessageReplay/number``; 0 for what the gateway brings.
         var replay = 0
     }
 
-    private struct State {
+    struct State {
         var nextOffset: UInt64 = 1
         var queues: [Partition.ID: [LogEntry]] = [:]
         var seen: [Key: Timestamp] = [:]
@@ -46,7 +46,7 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
     public let timeToLive: Duration?
     private let dedupeWindow: Duration
     private let session: Duration
-    private let state = Mutex(State())
+    let state = Mutex(State())
     private let bell = ArrivalBell()
 
     public init(
@@ -276,7 +276,8 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
     public func fire(dueBy now: Timestamp, _ fence: Fence) async throws(StoreError) -> Timestamp? {
         let next = try self.access(fence) { state in
             let due = (state.timers[fence.partition] ?? [:]).values.filter { $0.firing.dueAt <= now }
-                .sorted { $0.firing.dueAt < $1.firing.dueAt }.prefix(LogOpening.firingLimit)
+                .sorted { ($0.firing.dueAt, $0.conversation) < ($1.firing.dueAt, $1.conversation) }
+                .prefix(LogOpening.firingLimit)
             for timer in due {
                 state.timers[fence.partition]?[timer.conversation] = nil
                 let holder = state.holders[timer.conversation]

@@ -1,0 +1,244 @@
+import CardumeActors
+import CardumeCore
+
+/// Watches a simulation, and says whether what was promised is kept.
+///
+/// `@unchecked Sendable`: see ``SimulationLoop``.
+final class Oracle: @unchecked Sendable {
+    struct Run {
+        let party: Party
+        let turn: Turn
+    }
+
+    let plan: SimulationPlan
+    let store: MemoryStore
+    private let loop: SimulationLoop
+    var history: History
+    private(set) var milestones = Milestones()
+    /// The first.
+    private(set) var violation: Violation?
+
+    /// Messages that the log has taken, in the order in which it has them.
+    var order: [Conversation.ID: [MessageID]] = [:]
+    /// Those that webhooks were told are safe.
+    var acknowledged: [MessageID] = []
+    /// By message, how often the log has taken it.
+    private var appended: [MessageID: Int] = [:]
+    /// Messages that a failover has lost or brought back, and those that the log no longer knew: their order says nothing.
+    var disturbed: Set<MessageID> = []
+    /// Of them, those that were in the log and are gone.
+    var lost: Set<MessageID> = []
+    /// By message: the turn of which a contact has read an answer to it.
+    var answered: [MessageID: Turn.ID] = [:]
+    private var deliveries: [SendIntent.ID: (count: Int, strays: Int)] = [:]
+    private var latestAnswered: [Conversation.ID: Int] = [:]
+    /// By party and intent: the fence under which it was journaled last.
+    private var fences: [String: [SendIntent.ID: Fence]] = [:]
+    private var running: [Conversation.ID: [Run]] = [:]
+    private var kills: [MessageID: Int] = [:]
+    private var releases = 0
+    /// Whether a wall clock has been set: what was begun before is timed wrongly.
+    var clockWasSet = false
+
+    init(_ plan: SimulationPlan, _ store: MemoryStore, _ loop: SimulationLoop, isRecording: Bool) {
+        self.plan = plan
+        self.store = store
+        self.loop = loop
+        self.history = History(isRecording: isRecording)
+    }
+
+    func reached(_ milestone: Milestone) { self.milestones.insert(milestone) }
+
+    func broken(_ promise: Violation.Promise, _ details: String) {
+        self.history.note("oracle", at: self.loop.now, "BROKEN: \(promise.rawValue): \(details)")
+        if self.violation == nil { self.violation = Violation(promise: promise, details: details) }
+    }
+
+    // MARK: The log
+
+    func appended(_ message: InboundMessage, _ outcome: AppendOutcome) {
+        self.history.note("world", at: self.loop.now, "append \(message.id): \(outcome.summary)")
+        guard case .appended = outcome else { return self.reached(.duplicateDropped) }
+        self.appended[message.id, default: 0] += 1
+        if self.appended[message.id]! > 1 {
+            guard self.disturbed.contains(message.id) else {
+                return self.broken(.appendedTwice, "\(message.id)")
+            }
+            // The log had forgotten it, or lost it.
+            self.lost.remove(message.id)
+        }
+        self.order[message.conversation, default: []].append(message.id)
+    }
+
+    func rolledBack(_ rollback: MemoryStore.Rollback) {
+        self.lost.formUnion(rollback.lost)
+        self.disturbed.formUnion(rollback.lost.union(rollback.back).union(rollback.forgotten))
+    }
+
+    // MARK: The journal
+
+    func committed(
+        _ record: JournalRecord, _ outcome: CommitOutcome, _ fence: Fence, current: Epoch, by party: Party
+    ) {
+        if fence.epoch != current {
+            self.broken(
+                .staleCommit,
+                "\(party.name) has committed \(record.summary) in epoch \(fence.epoch.rawValue) of \(fence.partition), which is in \(current.rawValue)"
+            )
+        }
+        switch record {
+        case .turn(let turn):
+            if outcome == .duplicate { self.reached(.repeatedTurnRecognised) }
+            for intent in turn.intents { self.fences[party.name, default: [:]][intent.id] = fence }
+        case .send(let intent):
+            self.fences[party.name, default: [:]][intent.id] = fence
+        case .deadLetter(let letter):
+            self.reached(letter.failure.category == .crash ? .poisonBuried : .deadLettered)
+        case .crashMark: break
+        }
+    }
+
+    func released(_ fences: [Fence]) {
+        self.reached(.handover)
+        self.releases += fences.count
+    }
+
+    // MARK: The gateway
+
+    /// A process begins a request.
+    func sendBegins(_ intent: SendIntent, by party: Party) {
+        guard let fence = self.fences[party.name]?[intent.id] else { return }
+        let current = self.store.epoch(of: fence.partition)
+        if current != fence.epoch {
+            self.broken(
+                .staleSend,
+                "\(party.name) sends \(intent.id) in epoch \(fence.epoch.rawValue) of \(fence.partition), which is in \(current.rawValue)"
+            )
+        }
+    }
+
+    /// A contact has got a reply.
+    ///
+    /// - Parameter isStray: whether its process had stalled between its last look at its lease and the request, or somebody's
+    ///   clock has been set since: it may come at any time.
+    func delivered(_ intent: SendIntent, isStray: Bool) {
+        self.history.note(
+            "world", at: self.loop.now, "DELIVERED \(intent.id) \"\(intent.text)\"\(isStray ? ", stray" : "")")
+        var known = self.deliveries[intent.id] ?? (0, 0)
+        known.count += 1
+        if isStray { known.strays += 1 }
+        self.deliveries[intent.id] = known
+        let doubts = min(1, self.store.intent(intent.id)?.ambiguousAttempts ?? 0)
+        if known.count > 1 { self.reached(.duplicateDelivered) }
+        if known.count - known.strays > 1 + doubts {
+            self.broken(.duplicates, "\(intent.id) was delivered \(known.count) times, with \(doubts) doubt counted")
+        }
+        for message in AnswerText.messages(intent.text) { self.answered(message, by: intent, isStray: isStray) }
+    }
+
+    private func answered(_ message: MessageID, by intent: SendIntent, isStray: Bool) {
+        if let earlier = self.answered[message] {
+            if earlier != intent.id.turn {
+                self.broken(.duplicates, "\(message) was answered by the turns \(earlier) and \(intent.id.turn)")
+            }
+            return
+        }
+        self.answered[message] = intent.id.turn
+        let conversation = intent.id.conversation
+        guard !isStray, !self.disturbed.contains(message),
+            let rank = self.order[conversation]?.firstIndex(of: message)
+        else { return }
+        if let latest = self.latestAnswered[conversation], latest > rank {
+            self.broken(.order, "\(message) was answered after \(self.order[conversation]![latest])")
+        }
+        self.latestAnswered[conversation] = max(rank, self.latestAnswered[conversation] ?? rank)
+    }
+
+    // MARK: Turns
+
+    func turnBegins(_ turn: Turn, at party: Party) {
+        let others = self.running[turn.conversation] ?? []
+        for other in others where !other.party.isGone {
+            if other.party === party || self.ownsAll(other) {
+                self.broken(
+                    .overlap, "\(turn.id) begins at \(party.name) while \(other.turn.id) runs at \(other.party.name)")
+            }
+        }
+        self.running[turn.conversation, default: []].append(Run(party: party, turn: turn))
+    }
+
+    func turnEnds(_ turn: Turn, at party: Party) {
+        guard
+            let index = self.running[turn.conversation]?.firstIndex(where: { $0.party === party && $0.turn.id == turn.id })
+        else { return }
+        self.running[turn.conversation]?.remove(at: index)
+    }
+
+    func isRunning(_ conversation: Conversation.ID) -> Bool {
+        self.running[conversation]?.contains { !$0.party.isGone } ?? false
+    }
+
+    /// Whether a run's process owns the partition it belongs to, whichever of the assistant's queues that is in.
+    private func ownsAll(_ run: Run) -> Bool {
+        let number = run.turn.conversation.partitionNumber(of: self.plan.partitions)
+        return run.turn.assistant.queues.allSatisfy { queue in
+            self.store.leaseHolder(of: Partition.ID(queue, number: number)) == Member.ID(run.party.name)
+        }
+    }
+
+    // MARK: Processes
+
+    /// A message has killed a process.
+    func killed(_ message: MessageID) {
+        self.kills[message, default: 0] += 1
+        // The first time nobody watches, and whoever hands a partition back in good order wipes its slate clean.
+        let bound = (1 + self.plan.common.crashMarkLimit) * (1 + self.releases)
+        if self.kills[message]! > bound {
+            self.broken(.kills, "\(message) has killed \(self.kills[message]!) processes; \(bound) are allowed")
+        }
+    }
+
+    func holds(_ census: [QueueID: QueueCensus], at party: Party) {
+        for (queue, census) in census.sorted(by: { $0.key < $1.key }) {
+            let common = self.plan.common
+            let share = common.credits * (1 + ReadAheadWindow.parkedFactor) + common.perConversation
+            if census.messages > share * census.partitions {
+                self.broken(
+                    .memory, "\(party.name) holds \(census.messages) messages of \(census.partitions) partitions of \(queue)")
+            }
+        }
+    }
+}
+
+extension AppendOutcome {
+    fileprivate var summary: String {
+        switch self {
+        case .appended(let partition, let offset): "\(partition) at \(offset)"
+        case .duplicate: "seen before"
+        }
+    }
+}
+
+/// What the simulated model says: words, each of which names the messages that it answers.
+enum AnswerText {
+    static func text(for messages: [MessageID], words: Int) -> String {
+        let word = "re:" + messages.map(\.rawValue).joined(separator: ",")
+        let padded = word + String(repeating: ".", count: max(0, SimulationPlan.wordLength - word.utf8.count))
+        return words == 1 ? word : Array(repeating: padded, count: words).joined(separator: " ")
+    }
+
+    static func messages(_ text: String) -> [MessageID] {
+        guard text.hasPrefix("re:") else { return [] }
+        let word = text.dropFirst(3).prefix { $0 != " " }
+        return word.split(separator: ",").map { MessageID(String($0).trimmedDots) }
+    }
+}
+
+extension String {
+    /// Without the dots at its end.
+    fileprivate var trimmedDots: String {
+        var text = self[...]
+        while text.last == "." { text.removeLast() }
+        return String(text)
+    }
+}
