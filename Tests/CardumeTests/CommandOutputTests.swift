@@ -1,4 +1,5 @@
 import CardumeTesting
+import CardumeTrials
 import Foundation
 import TestSupport
 import Testing

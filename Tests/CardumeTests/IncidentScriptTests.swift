@@ -1,3 +1,4 @@
+import CardumeTrials
 import Foundation
 import TestSupport
 import Testing

@@ -1,3 +1,4 @@
+import CardumeTrials
 import Testing
 
 @testable import CardumeTesting

@@ -1,4 +1,6 @@
+import CardumeRuntime
 import CardumeTesting
+import CardumeTrials
 import Foundation
 import GRDB
 import TestSupport

@@ -1,3 +1,4 @@
+import CardumeRuntime
 import CardumeTesting
 import Foundation
 import TestSupport

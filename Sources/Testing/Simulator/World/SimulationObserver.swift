@@ -2,9 +2,14 @@ import CardumeActors
 import CardumeCore
 
 /// Notices what a process has come to.
-struct SimulationObserver: RuntimeObserver {
+final class SimulationObserver: RuntimeObserver {
     let world: World
     let party: Party
+
+    init(world: World, party: Party) {
+        self.world = world
+        self.party = party
+    }
 
     func record(_ event: RuntimeEvent, assistant: AssistantID?) {
         guard !self.party.isGone else { return }
