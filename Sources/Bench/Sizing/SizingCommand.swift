@@ -9,7 +9,7 @@ struct SizingCommand: AsyncParsableCommand {
         abstract: "What a message costs here, how large a deployment must therefore be, and whether that holds.",
         discussion: """
             Runs cardume-loadtest against one worker at a quarter of the target and at the target: the difference is what messages \
-            cost, the rest what an idle deployment costs. Memory of a turn: the difference between 2,000 and 10,000 turns in flight \
+            cost, the rest what an idle deployment costs. Memory of a turn: the difference between 1,000 and 5,000 turns in flight \
             in one worker. From these the plan is derived, formula by formula; then as many workers as it says run on this machine at \
             the target, and the verdict of that run is the plan's.
 
@@ -100,10 +100,10 @@ struct SizingCommand: AsyncParsableCommand {
     /// Bytes.
     private func turnMemory() async throws -> Double {
         var resident: [Double] = []
-        for turns in [2_000, 10_000] {
+        for turns in [1_000, 5_000] {
             Self.say("measuring memory with \(turns) turns in flight")
             let child = try ChildProcess(
-                [Program.this.path, "conversations", "--in-flight", "\(turns)", "--seconds", "6", "--runs", "1", "--json"])
+                [Program.this.path, "conversations", "--in-flight", "\(turns)", "--seconds", "4", "--runs", "1", "--json"])
             var lines: [String] = []
             while let line = await child.nextLine() { lines.append(line) }
             await child.end()
@@ -114,7 +114,7 @@ struct SizingCommand: AsyncParsableCommand {
             }
             resident.append(bytes)
         }
-        return max(0, resident[1] - resident[0]) / 8_000
+        return max(0, resident[1] - resident[0]) / 4_000
     }
 
     /// Runs what was planned, all of it on this machine.
