@@ -36,7 +36,9 @@ final class Oracle: @unchecked Sendable {
     private var fences: [String: [SendIntent.ID: Fence]] = [:]
     private var running: [Conversation.ID: [Run]] = [:]
     private var kills: [MessageID: Int] = [:]
-    private var releases = 0
+    /// How often suspicions may have been forgotten: with a partition that is handed back in good order, and with what is moved to
+    /// another assistant, who does not suspect it.
+    private var slates = 1
     /// Whether a wall clock has been set: what was begun before is timed wrongly.
     var clockWasSet = false
 
@@ -100,7 +102,7 @@ final class Oracle: @unchecked Sendable {
 
     func released(_ fences: [Fence]) {
         self.reached(.handover)
-        self.releases += fences.count
+        self.slates += fences.count
     }
 
     // MARK: The gateway
@@ -186,13 +188,18 @@ final class Oracle: @unchecked Sendable {
         }
     }
 
+    func moved() {
+        self.reached(.messageMoved)
+        self.slates += 1
+    }
+
     // MARK: Processes
 
     /// A message has killed a process.
     func killed(_ message: MessageID) {
         self.kills[message, default: 0] += 1
-        // The first time nobody watches, and whoever hands a partition back in good order wipes its slate clean.
-        let bound = (1 + self.plan.common.crashMarkLimit) * (1 + self.releases)
+        // The first time nobody watches.
+        let bound = (1 + self.plan.common.crashMarkLimit) * self.slates
         if self.kills[message]! > bound {
             self.broken(.kills, "\(message) has killed \(self.kills[message]!) processes; \(bound) are allowed")
         }
