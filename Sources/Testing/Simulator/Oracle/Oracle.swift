@@ -8,6 +8,7 @@ final class Oracle: @unchecked Sendable {
     struct Run {
         let party: Party
         let turn: Turn
+        let beganAt: Duration
     }
 
     let plan: SimulationPlan
@@ -36,6 +37,8 @@ final class Oracle: @unchecked Sendable {
     private var fences: [String: [SendIntent.ID: Fence]] = [:]
     private var running: [Conversation.ID: [Run]] = [:]
     private var kills: [MessageID: Int] = [:]
+    /// Until when owners may not know that the log has forgotten who holds a conversation.
+    private var forgetfulUntil: Duration = .zero
     /// How often suspicions may have been forgotten: with a partition that is handed back in good order, and with what is moved to
     /// another assistant, who does not suspect it.
     private var slates = 1
@@ -75,6 +78,7 @@ final class Oracle: @unchecked Sendable {
     func rolledBack(_ rollback: MemoryStore.Rollback) {
         self.lost.formUnion(rollback.lost)
         self.disturbed.formUnion(rollback.lost.union(rollback.back).union(rollback.forgotten))
+        self.forgetfulUntil = self.loop.now + self.plan.timeToLive
     }
 
     // MARK: The journal
@@ -159,14 +163,16 @@ final class Oracle: @unchecked Sendable {
     // MARK: Turns
 
     func turnBegins(_ turn: Turn, at party: Party) {
-        let others = self.running[turn.conversation] ?? []
-        for other in others where !other.party.isGone {
-            if other.party === party || self.ownsAll(other) {
+        let run = Run(party: party, turn: turn, beganAt: self.loop.now)
+        for other in self.running[turn.conversation] ?? []
+        where !other.party.isGone && other.beganAt >= self.forgetfulUntil {
+            // Who stood still may begin what another has taken over: nothing of it will count.
+            if other.party === party || (self.ownsAll(other) && self.ownsAll(run)) {
                 self.broken(
                     .overlap, "\(turn.id) begins at \(party.name) while \(other.turn.id) runs at \(other.party.name)")
             }
         }
-        self.running[turn.conversation, default: []].append(Run(party: party, turn: turn))
+        self.running[turn.conversation, default: []].append(run)
     }
 
     func turnEnds(_ turn: Turn, at party: Party) {
