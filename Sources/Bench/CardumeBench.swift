@@ -12,7 +12,8 @@ struct CardumeBench: AsyncParsableCommand {
         subcommands: [
             EmbeddedCommand.self, EngineCommand.self, AppendCommand.self, LatencyCommand.self, ConversationsCommand.self,
             PipelineCommand.self, IsolationCommand.self, AdaptiveCommand.self, DoorCommand.self, RecoveryCommand.self,
-            RoutingCommand.self, IdleCommand.self, BudgetsCommand.self, SimulateCommand.self, WorkerCommand.self, SandboxCommand.self,
+            RoutingCommand.self, IdleCommand.self, BudgetsCommand.self, SimulateCommand.self, WorkerCommand.self,
+            SandboxCommand.self,
         ]
     )
 }
