@@ -11,7 +11,8 @@ actor PartitionActor {
 
     /// Entries up to here may have been begun by an earlier owner.
     private var inheritedUpTo = LogOffset.start
-    private var inheritedConversations: Set<Conversation.ID> = []
+    /// The first of each conversation's entries that may have been begun.
+    private var firstInherited: [Conversation.ID: LogOffset] = [:]
     var window: ReadAheadWindow
     private var conversations: [Conversation.ID: ConversationActor] = [:]
     private var unsettled: [LogOffset] = []
@@ -188,20 +189,26 @@ actor PartitionActor {
     ) -> ConversationMachine.Standing {
         let known = standings[entry.offset]
         if let ended = known.flatMap(ConversationMachine.Standing.init(ended:)) { return ended }
-        let conversation = entry.message.conversation
         if case .marked(let marks) = known {
             // Marked where it comes from: there is no reason to suspect that it was running here.
             guard entry.offset <= self.inheritedUpTo else { return .fresh }
-            self.inheritedConversations.insert(conversation)
+            _ = self.isFirstInherited(entry)
             return .suspect(marks: marks)
         }
         // Only the first unfinished message of a conversation can have been running, with others behind it perhaps: these run
         // together with it again, and are marked as it is.
         guard self.followsCrash, entry.offset <= self.inheritedUpTo, entry.message.notice == nil,
             // A dead letter that runs again goes before what was there first.
-            self.inheritedConversations.insert(conversation).inserted || entry.message.replay != nil
+            self.isFirstInherited(entry) || entry.message.replay != nil
         else { return .fresh }
         return .suspect(marks: 0)
+    }
+
+    /// Also when it is read again, because its conversation was held meanwhile.
+    private func isFirstInherited(_ entry: LogEntry) -> Bool {
+        let first = self.firstInherited[entry.message.conversation] ?? entry.offset
+        self.firstInherited[entry.message.conversation] = first
+        return entry.offset == first
     }
 
     /// `nil` for one that is not in memory.

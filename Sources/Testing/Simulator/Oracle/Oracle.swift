@@ -8,6 +8,7 @@ final class Oracle: @unchecked Sendable {
     struct Run {
         let party: Party
         let turn: Turn
+        let beganAt: Duration
     }
 
     let plan: SimulationPlan
@@ -36,7 +37,11 @@ final class Oracle: @unchecked Sendable {
     private var fences: [String: [SendIntent.ID: Fence]] = [:]
     private var running: [Conversation.ID: [Run]] = [:]
     private var kills: [MessageID: Int] = [:]
-    private var releases = 0
+    /// Until when owners may not know that the log has forgotten who holds a conversation.
+    private var forgetfulUntil: Duration = .zero
+    /// How often suspicions may have been forgotten: with a partition that is handed back in good order, and with what is moved to
+    /// another assistant, who does not suspect it.
+    private var slates = 1
     /// Whether a wall clock has been set: what was begun before is timed wrongly.
     var clockWasSet = false
 
@@ -73,6 +78,7 @@ final class Oracle: @unchecked Sendable {
     func rolledBack(_ rollback: MemoryStore.Rollback) {
         self.lost.formUnion(rollback.lost)
         self.disturbed.formUnion(rollback.lost.union(rollback.back).union(rollback.forgotten))
+        self.forgetfulUntil = self.loop.now + self.plan.timeToLive
     }
 
     // MARK: The journal
@@ -100,7 +106,7 @@ final class Oracle: @unchecked Sendable {
 
     func released(_ fences: [Fence]) {
         self.reached(.handover)
-        self.releases += fences.count
+        self.slates += fences.count
     }
 
     // MARK: The gateway
@@ -138,7 +144,8 @@ final class Oracle: @unchecked Sendable {
 
     private func answered(_ message: MessageID, by intent: SendIntent, isStray: Bool) {
         if let earlier = self.answered[message] {
-            if earlier != intent.id.turn {
+            // What the log has forgotten may come again, and be answered behind another message, where nobody recognises it.
+            if earlier != intent.id.turn, !self.disturbed.contains(message) {
                 self.broken(.duplicates, "\(message) was answered by the turns \(earlier) and \(intent.id.turn)")
             }
             return
@@ -157,14 +164,16 @@ final class Oracle: @unchecked Sendable {
     // MARK: Turns
 
     func turnBegins(_ turn: Turn, at party: Party) {
-        let others = self.running[turn.conversation] ?? []
-        for other in others where !other.party.isGone {
-            if other.party === party || self.ownsAll(other) {
+        let run = Run(party: party, turn: turn, beganAt: self.loop.now)
+        for other in self.running[turn.conversation] ?? []
+        where !other.party.isGone && other.beganAt >= self.forgetfulUntil {
+            // Who stood still may begin what another has taken over: nothing of it will count.
+            if other.party === party || (self.ownsAll(other) && self.ownsAll(run)) {
                 self.broken(
                     .overlap, "\(turn.id) begins at \(party.name) while \(other.turn.id) runs at \(other.party.name)")
             }
         }
-        self.running[turn.conversation, default: []].append(Run(party: party, turn: turn))
+        self.running[turn.conversation, default: []].append(run)
     }
 
     func turnEnds(_ turn: Turn, at party: Party) {
@@ -186,13 +195,18 @@ final class Oracle: @unchecked Sendable {
         }
     }
 
+    func moved() {
+        self.reached(.messageMoved)
+        self.slates += 1
+    }
+
     // MARK: Processes
 
     /// A message has killed a process.
     func killed(_ message: MessageID) {
         self.kills[message, default: 0] += 1
-        // The first time nobody watches, and whoever hands a partition back in good order wipes its slate clean.
-        let bound = (1 + self.plan.common.crashMarkLimit) * (1 + self.releases)
+        // The first time nobody watches.
+        let bound = (1 + self.plan.common.crashMarkLimit) * self.slates
         if self.kills[message]! > bound {
             self.broken(.kills, "\(message) has killed \(self.kills[message]!) processes; \(bound) are allowed")
         }

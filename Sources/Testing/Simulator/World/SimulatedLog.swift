@@ -65,11 +65,13 @@ struct SimulatedLog: PartitionLog {
     }
 
     func transfer(_ transfer: LogTransfer) async throws(StoreError) -> TransferOutcome {
-        let (store, server) = (self.store, self.server)
+        let (store, server, oracle) = (self.store, self.server, self.link.world.oracle)
         return try await self.link.call("transfer \(transfer.conversation)") {
             var transfer = transfer
             if let fence = transfer.turn?.fence { transfer.turn?.fence = try server.admit(fence) }
-            return try await store.transfer(transfer)
+            let outcome = try await store.transfer(transfer)
+            if transfer.turn != nil { oracle.moved() }
+            return outcome
         }
     }
 
@@ -77,7 +79,7 @@ struct SimulatedLog: PartitionLog {
         let (store, server, oracle) = (self.store, self.server, self.link.world.oracle)
         try await self.link.call("move to \(drain.queue)") {
             try await store.move(offsets, along: drain, try server.admit(fence))
-            oracle.reached(.messageMoved)
+            oracle.moved()
         }
     }
 
