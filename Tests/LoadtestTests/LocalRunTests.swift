@@ -19,7 +19,7 @@ import Testing
     private static let patient = ["--lateness", "30s", "--patience", "20s"]
 
     private static func run(
-        _ arguments: [String], in folder: TestSupport.TemporaryFolder, environment: [String] = [],
+        _ arguments: [String], in folder: CardumeTesting.TemporaryFolder, environment: [String] = [],
         signal: (Int32, when: String)? = nil
     ) async throws -> Outcome {
         let (log, output) = (folder.path + "/log-\(UUID().uuidString)", folder.path + "/results")
@@ -40,7 +40,7 @@ import Testing
             folder: output)
     }
 
-    private static func objectives(_ folder: TestSupport.TemporaryFolder, _ yaml: String) throws -> [String] {
+    private static func objectives(_ folder: CardumeTesting.TemporaryFolder, _ yaml: String) throws -> [String] {
         let path = folder.path + "/objectives.yaml"
         try Data(yaml.utf8).write(to: URL(filePath: path))
         return ["--objectives", path]
@@ -52,7 +52,7 @@ import Testing
     ]
 
     @Test func aRampAgainstEverythingForRealPasses() async throws {
-        let folder = TestSupport.TemporaryFolder()
+        let folder = CardumeTesting.TemporaryFolder()
         let outcome = try await Self.run(
             ["ramp", "--rates", "20,40", "--step", "4s"] + Self.quick + Self.patient + Self.objectives(folder, Self.exact),
             in: folder)
@@ -76,7 +76,7 @@ import Testing
     /// The negative control: a runtime that does everything right, and a sink that lies.
     @Test(arguments: Saboteur.Fault.allCases)
     func theOracleFindsWhatTheSinkFalsifies(fault: Saboteur.Fault) async throws {
-        let folder = TestSupport.TemporaryFolder()
+        let folder = CardumeTesting.TemporaryFolder()
         let outcome = try await Self.run(
             [
                 "steady", "--rate", "40", "--length", "5s", "--sabotage", fault.rawValue, "--sabotage-every", "10",
@@ -93,7 +93,7 @@ import Testing
     }
 
     @Test func repliesMayComeFromTheAPI() async throws {
-        let folder = TestSupport.TemporaryFolder()
+        let folder = CardumeTesting.TemporaryFolder()
         let outcome = try await Self.run(
             ["steady", "--rate", "20", "--length", "4s", "--door", "api"] + Self.quick + Self.patient
                 + Self.objectives(folder, Self.exact), in: folder)
@@ -103,7 +103,7 @@ import Testing
     }
 
     @Test func moreThanItTakesIsRefusedAndNothingAcceptedIsLost() async throws {
-        let folder = TestSupport.TemporaryFolder()
+        let folder = CardumeTesting.TemporaryFolder()
         let outcome = try await Self.run(
             [
                 "stress", "--rate", "100", "--length", "6s", "--local", "--workers", "1", "--slots", "2", "--threshold", "10",
@@ -116,7 +116,7 @@ import Testing
     }
 
     @Test func anInterruptedSoakGoesOn() async throws {
-        let folder = TestSupport.TemporaryFolder()
+        let folder = CardumeTesting.TemporaryFolder()
         let objectives = try Self.objectives(folder, Self.exact)
         let first = try await Self.run(
             ["soak", "--rate", "20", "--length", "12s"] + Self.quick + Self.patient + objectives, in: folder,
@@ -138,7 +138,7 @@ import Testing
 
     /// 0.0.0.0 leads to this machine, and does not look like it.
     @Test func aTargetThatConsentsIsLoadedAndNoMoreThanItWants() async throws {
-        let folder = TestSupport.TemporaryFolder()
+        let folder = CardumeTesting.TemporaryFolder()
         let sink = FreePort.take()
         let lines = ChannelLines(prefix: "carga-", assistants: ["suporte", "financeiro"])
         let configuration =
@@ -175,7 +175,7 @@ import Testing
     }
 
     @Test func anotherMachineIsNotLoadedUnasked() async throws {
-        let folder = TestSupport.TemporaryFolder()
+        let folder = CardumeTesting.TemporaryFolder()
         // An address for documentation: nobody has it.
         let silent = try await Self.run(["steady", "--target", "http://192.0.2.1:1"], in: folder)
         #expect(silent.status == 2)

@@ -23,7 +23,8 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
         var context: [Conversation.ID: [ContextMessage]] = [:]
         var sends: [SendIntent.ID: SendIntent] = [:]
         var deadLetters: [Key: DeadLetter] = [:]
-        var marks: [Key: Int] = [:]
+        /// Those of a partition are forgotten when it is handed back in good order.
+        var marks: [Key: (count: Int, partition: Partition.ID)] = [:]
         var efforts: [Conversation.ID: [Int]] = [:]
         var holds: Set<Conversation.ID> = []
         var rejected: [RejectedWebhook] = []
@@ -353,9 +354,7 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
         try self.access { state in
             for fence in fences where state.leases[fence.partition]?.epoch == fence.epoch {
                 state.leases[fence.partition] = (nil, fence.epoch)
-                state.marks = state.marks.filter {
-                    $0.key.conversation.partitionNumber(of: self.partitionCount) != fence.partition.number
-                }
+                state.marks = state.marks.filter { $0.value.partition != fence.partition }
             }
         }
     }
@@ -404,7 +403,8 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
                 if letter.holdsConversation { state.holds.insert(letter.message.conversation) }
                 state.marks[key] = nil
             case .crashMark(let conversation, let message):
-                state.marks[Key(conversation: conversation, message: message), default: 0] += 1
+                let key = Key(conversation: conversation, message: message)
+                state.marks[key] = ((state.marks[key]?.count ?? 0) + 1, fence.partition)
             }
             return .committed
         }
@@ -422,8 +422,8 @@ public final class MemoryStore: PartitionLog, Journal, LeaseStore, UsageReader {
                 } else if let turn = state.turns[key] {
                     standings[entry.offset] = .committed(
                         turn.intents.compactMap { state.sends[$0.id] }, transfer: turn.transfer)
-                } else if let marks = state.marks[key] {
-                    standings[entry.offset] = .marked(marks)
+                } else if let mark = state.marks[key] {
+                    standings[entry.offset] = .marked(mark.count)
                 }
             }
             return standings

@@ -184,7 +184,7 @@ import Testing
         let replays = ReplayStore(bed.database)
         let options = ReplayJob.Options(
             rate: 1, resetsRetryCount: true, releasesConversations: false, resendsInDoubt: false)
-        let job = try #require(try await replays.create(filter, options, by: "ana", reason: nil)).job
+        let job = try #require(try await replays.create(filter, options, by: "ana", reason: nil).job)
         try await bed.sql("INSERT INTO {holds} (conversation) VALUES ('loja:b')")
         #expect(try await bed.pass(bed.settings()).deleted == [.deadLetters: 1])
         #expect(try await bed.count("dead_letters", "message_id = 'c'") == 0)
