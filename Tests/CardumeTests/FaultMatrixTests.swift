@@ -35,7 +35,7 @@ import Testing
         case .passed(let outcome): print("\(name): \(outcome.description)")
         case .failed(let violations, let outcome):
             Issue.record("\(name): \(violations.joined(separator: "; ")) \(outcome?.description ?? "")")
-        case .notHere(let reason): print("\(name): not here: \(reason)")
+        case .notHere(let reason): Issue.record("\(name) was not run: \(reason)")
         }
     }
 }
