@@ -65,6 +65,10 @@ package enum FaultMatrix {
             "a process frozen between its last look at its lease and its request",
             "`cardume-bench simulate`, which can stop a process between any two steps"
         ),
+        (
+            "wall clocks that are wrong, or jump",
+            "`cardume-bench simulate`: libfaketime and jemalloc lock each other out at start"
+        ),
         ("one of several gateway servers down", "`cardume-bench routing`, which kills one of three"),
         ("one conversation floods the others", "`cardume-bench isolation` (flooded) and the tests of credits and read-ahead"),
         ("the scaling metric missing, zero or repeated by every pod", "`cardume autoscale simulate`"),

@@ -159,32 +159,10 @@ extension FaultMatrix {
                 }
                 scene.mustBite(true, "five deaths")
             }),
-        Fault(
-            "clock-wrong", "a worker whose wall clock is five minutes ahead, and one that is five behind",
-            expectation: "leases, order and deduplication do not notice",
-            obstacle: { FaultScene.fakeTime == nil ? "libfaketime is not installed (Debian: libfaketime)" : nil },
-            strike: { scene, _ in
-                for offset in ["+300s", "-300s"] {
-                    let environment = [
-                        "LD_PRELOAD": FaultScene.fakeTime ?? "", "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-                    ]
-                    _ = try await scene.join(environment: environment)
-                }
-                for _ in 0..<3 { try await scene.progress() }
-                for worker in scene.workers.prefix(2) { await scene.terminate(worker) }
-                try await scene.progress()
-                scene.mustBite(true, "left to the two")
-            },
-            judge: { $0.scene.expect($0.doubts == 0 || $0.partitionsLost > 0, "\($0.doubts) sends in doubt") }),
     ]
 }
 
 extension FaultScene {
-    static var fakeTime: String? {
-        ["/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1"]
-            .first { FileManager.default.fileExists(atPath: $0) }
-    }
-
     func databaseURL(port: Int) -> String { "postgres://postgres@127.0.0.1:\(port)/cardume" }
     func redisURL(port: Int) -> String { "redis://127.0.0.1:\(port)" }
 
