@@ -59,10 +59,11 @@ struct ConfigurationOptions: ParsableArguments {
         help: "The configuration file. Defaults to $CARDUME_CONFIG, then to cardume.yaml if there is one.")
     var config: String?
 
-    func load() throws -> CardumeConfiguration {
+    /// - Parameter use: what the command does with it; by default nothing that needs secrets.
+    func load(for use: ConfigurationUse = []) throws -> CardumeConfiguration {
         let environment = ProcessInfo.processInfo.environment
         let standard = FileManager.default.fileExists(atPath: "cardume.yaml") ? "cardume.yaml" : nil
         return try CardumeConfiguration.load(
-            path: self.config ?? environment["CARDUME_CONFIG"] ?? standard, environment: environment)
+            path: self.config ?? environment["CARDUME_CONFIG"] ?? standard, environment: environment, for: use)
     }
 }

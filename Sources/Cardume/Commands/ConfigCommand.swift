@@ -19,7 +19,7 @@ struct ConfigCommand: ParsableCommand {
         @OptionGroup var output: JSONOption
 
         func run() throws {
-            let configuration = try self.options.load()
+            let configuration = try self.options.load(for: .everything)
             try self.output.show(
                 Answer(
                     assistants: configuration.assistants.map(\.assistant.id.rawValue),

@@ -52,7 +52,7 @@ struct GatewayCommand: AsyncParsableCommand {
 
 private enum Serving {
     static func run(_ role: Server.Role, _ options: ConfigurationOptions) async throws {
-        let configuration = try options.load()
+        let configuration = try options.load(for: role == .gateway ? .logins : .everything)
         guard role == .everything || configuration.cluster != nil else {
             throw CommandFailure(
                 "\(role.rawValue) needs a cluster: set redis.url (REDIS_URL) and database.url (DATABASE_URL)")

@@ -92,7 +92,7 @@ public struct AdminSettings: Sendable {
         if !secret.isEmpty, secret.utf8.count < 32 {
             refuse(["admin", "jwt_secret"], "must have at least 32 bytes (RFC 7518, section 3.2)")
         }
-        if secret.isEmpty, isCluster, !values.names(under: ["admin", "users"]).isEmpty {
+        if secret.isEmpty, isCluster, values.use.contains(.logins), !values.names(under: ["admin", "users"]).isEmpty {
             refuse(["admin", "jwt_secret"], "is required in a cluster with `admin.users`: a login counts on every process")
         }
         return problems

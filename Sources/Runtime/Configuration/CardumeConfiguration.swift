@@ -98,8 +98,11 @@ public struct CardumeConfiguration: Sendable {
 
     /// - Parameters:
     ///   - path: the YAML file; `nil` for none, which leaves defaults and the environment.
+    ///   - use: what is done with it; what is needed for the rest may be missing.
     /// - Throws: ``ConfigurationProblems``, all at once.
-    public static func load(path: String?, environment: [String: String]) throws -> CardumeConfiguration {
+    public static func load(
+        path: String?, environment: [String: String], for use: ConfigurationUse = .everything
+    ) throws -> CardumeConfiguration {
         var yaml = ""
         if let path {
             do {
@@ -110,7 +113,9 @@ public struct CardumeConfiguration: Sendable {
                 ])
             }
         }
-        return try CardumeConfiguration(yaml: yaml, file: path ?? "(no file)", environment: environment)
+        var values = try ConfigurationValues(yaml: yaml, file: path ?? "(no file)", environment: environment)
+        values.use = use
+        return try CardumeConfiguration(values)
     }
 
     public init(yaml: String, file: String, environment: [String: String]) throws {
@@ -183,7 +188,8 @@ public struct CardumeConfiguration: Sendable {
                         place: self.values.place(path + ["kind"]), key: (path + [key]).joined(separator: "."),
                         message: "required for a channel of kind \(channel.kind.rawValue)"))
             }
-            for key in channel.missingKeys { missing(key) }
+            // Secrets may be missing where nothing is sent.
+            for key in channel.missingKeys where self.values.use.contains(.channels) || !key.hasSuffix("key") { missing(key) }
         }
         problems += self.timerProblems
         for settings in self.assistants {

@@ -24,6 +24,8 @@ public struct ConfigurationValues: Sendable {
         public var `override`: SettingOverride?
     }
 
+    /// What the process does with it.
+    var use = ConfigurationUse.everything
     let names: [[String]: [String]]
     var effective: [[String]: Effective]
 

@@ -145,7 +145,7 @@ extension ModelUseSettings {
                     refuse(
                         ["tiers", tier.rawValue],
                         "there is no model \"\(name)\" under `models`" + (nearest.map { "; did you mean \"\($0)\"?" } ?? ""))
-                } else if BudgetedModelSettings(named: name, root) == nil {
+                } else if values.use.contains(.models), BudgetedModelSettings(named: name, root) == nil {
                     refuse(["tiers", tier.rawValue], "the model \"\(name)\" has neither `key` nor `keyless: true`")
                 }
             }
@@ -157,7 +157,7 @@ extension ModelUseSettings {
             let hasTiers = ModelTier.allCases.contains { section.section("tiers").optional($0.rawValue) != nil }
             let (own, common) = (section.section("model"), root.section("model"))
             // It would have been taken for an assistant that has no model, and answered offline.
-            if !hasTiers, own.optional("base_url") != nil, common.optional("key") != nil,
+            if values.use.contains(.models), !hasTiers, own.optional("base_url") != nil, common.optional("key") != nil,
                 CardumeConfiguration.Model(own, else: common) == nil
             {
                 refuse(
