@@ -4,7 +4,9 @@ import Foundation
 private let target: FuzzTarget = {
     let name = ProcessInfo.processInfo.environment["CARDUME_FUZZ_TARGET"] ?? ""
     guard let target = FuzzTarget.all.first(where: { $0.name == name }) else {
-        fatalError("CARDUME_FUZZ_TARGET is none of \(FuzzTarget.all.map(\.name).joined(separator: ", "))")
+        let known = FuzzTarget.all.map(\.name).joined(separator: ", ")
+        FileHandle.standardError.write(Data("cardume-fuzz: CARDUME_FUZZ_TARGET is none of \(known)\n".utf8))
+        exit(64)
     }
     return target
 }()

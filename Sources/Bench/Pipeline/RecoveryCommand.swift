@@ -18,7 +18,8 @@ struct RecoveryCommand: AsyncParsableCommand {
 
             "longest gap": of all messages of conversations that belonged to that worker, the longest time after the signal (or \
             after the message, when it came later) until its turn was run, that is, until its reply less the model's time. \
-            Conversations whose reply was just being sent are in doubt: they wait for the gateway's record, which is complete after             the channel's timeout (70 s) and record delay (3 s). Their gap is told apart.
+            Conversations whose reply was just being sent are in doubt: they wait for the gateway's record, which is complete after \
+            the channel's timeout (70 s) and record delay (3 s). Their gap is told apart.
 
             Lost messages and replies out of order make the command fail.
             """)

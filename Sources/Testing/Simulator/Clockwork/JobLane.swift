@@ -43,8 +43,8 @@ final class JobLane {
 }
 
 /// An event loop of a simulated process.
-final class SimulatedShard: SerialExecutor, @unchecked Sendable {
-    // Set once, in `init`; used on the simulation's thread alone, which ``SimulationLoop/enqueue(_:on:)`` checks.
+final class SimulatedShard: SerialExecutor, @unchecked Sendable {  // Only on the simulation's thread, as Party.
+    // Set once, in `init`.
     private unowned let loop: SimulationLoop
     private(set) var lane: JobLane!
 

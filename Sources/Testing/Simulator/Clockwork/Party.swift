@@ -1,10 +1,9 @@
 import CardumeActors
 import CardumeCore
+import Synchronization
 
 /// Whoever lives in a simulation and may vanish from it: its executors, and all that it waits for.
-///
-/// `@unchecked Sendable`: used on the simulation's thread alone; see ``SimulationLoop``.
-final class Party: @unchecked Sendable {
+final class Party: @unchecked Sendable {  // Only on the simulation's thread, which SimulationLoop.enqueue checks.
     /// After so many jobs, or waits for anything, one that vanishes is taken to go on for ever.
     private static let vanishingLimit = (jobs: 100_000, rounds: 200)
 
@@ -99,11 +98,11 @@ final class Party: @unchecked Sendable {
             return await withCheckedContinuation { (continuation: CheckedContinuation<Value, Never>) in
                 if Task.isCancelled { return continuation.resume(returning: ifCancelled) }
                 let promise = self.promise(continuation, ifGone)
-                cancellation.action = { promise.keep(ifCancelled) }
+                cancellation.action.withLock { $0 = { promise.keep(ifCancelled) } }
                 if !self.isGone { begin(promise) }
             }
         } onCancel: {
-            cancellation.action?()
+            cancellation.action.withLock { $0 }?()
         }
     }
 
@@ -117,8 +116,8 @@ final class Party: @unchecked Sendable {
     fileprivate func waited(_ number: UInt64) { self.waits[number] = nil }
 }
 
-/// Something that is waited for. `@unchecked Sendable`: see ``Party``.
-final class Promise<Value: Sendable>: @unchecked Sendable {
+/// Something that is waited for.
+final class Promise<Value: Sendable>: @unchecked Sendable {  // Only on the simulation's thread, as Party.
     private var continuation: CheckedContinuation<Value, Never>?
     private unowned let party: Party
     private let number: UInt64
@@ -139,25 +138,29 @@ final class Promise<Value: Sendable>: @unchecked Sendable {
     }
 }
 
-/// `@unchecked Sendable`: tasks are cancelled on the simulation's thread, too.
-private final class Cancellation: @unchecked Sendable {
-    var action: (() -> Void)?
+/// What is to be done when a task is cancelled.
+private final class Cancellation: Sendable {
+    let action = Mutex<(@Sendable () -> Void)?>(nil)
 }
 
 /// A process's clocks: monotonic from an origin of its own, and one on the wall that somebody may set.
-final class SimulatedClock: RuntimeClock, @unchecked Sendable {
-    // As for ``Party``.
+final class SimulatedClock: RuntimeClock {
     private static let epoch = Timestamp(milliseconds: 1_795_176_000_000)
 
     private let party: Party
     private let origin: Duration
-    /// How far it is ahead of the world's.
-    var offset: Duration
+    private let lead: Mutex<Duration>
 
     init(_ party: Party, origin: Duration, offset: Duration) {
         self.party = party
         self.origin = origin
-        self.offset = offset
+        self.lead = Mutex(offset)
+    }
+
+    /// How far it is ahead of the world's.
+    var offset: Duration {
+        get { self.lead.withLock { $0 } }
+        set { self.lead.withLock { $0 = newValue } }
     }
 
     var uptime: Duration { self.origin + self.party.loop.now }

@@ -9,9 +9,8 @@ import Darwin
 /// Runs the jobs of simulated processes, one at a time, on the thread that made it; which is next, its random numbers say.
 /// When there is none, time passes to the next alarm.
 ///
-/// `@unchecked Sendable`: executors must be, but all of this happens on one thread. ``enqueue(_:on:)`` checks it: a task that
-/// strays to the global pool does not go unnoticed.
-final class SimulationLoop: @unchecked Sendable {
+/// A task that strays to another thread does not go unnoticed: ``enqueue(_:on:)`` ends the process.
+final class SimulationLoop: @unchecked Sendable {  // Executors must be; all happens on one thread, which `enqueue` checks.
     private struct Alarm: Comparable {
         let time: Duration
         /// Decides between alarms of the same time: random, then by age.

@@ -2,9 +2,7 @@ import CardumeActors
 import CardumeCore
 
 /// Watches a simulation, and says whether what was promised is kept.
-///
-/// `@unchecked Sendable`: see ``SimulationLoop``.
-final class Oracle: @unchecked Sendable {
+final class Oracle: @unchecked Sendable {  // Only on the simulation's thread, which SimulationLoop.enqueue checks.
     struct Run {
         let party: Party
         let turn: Turn
