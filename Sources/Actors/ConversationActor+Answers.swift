@@ -133,6 +133,19 @@ extension ConversationActor {
         self.machine.separate(standings.compactMapValues(ConversationMachine.Standing.init(ended:)))
         return standings[entry.offset]
     }
+
+    /// What is left to send of the turn that has answered `entry` together with its own first message: nothing, unless a
+    /// failover has taken that message from the log before its sends were finished.
+    func unfinished(_ turn: Turn.ID, over entry: LogEntry) async throws -> [SendIntent] {
+        var first = entry.message
+        first.id = turn
+        let asked = LogEntry(offset: entry.offset, message: first)
+        let standing = try await self.untilAvailable {
+            try await self.environment.journal.standing(of: [asked])[asked.offset]
+        }
+        guard case .committed(let intents, _) = standing else { return [] }
+        return intents.filter { !$0.state.isFinal }
+    }
 }
 
 extension ConversationMachine.Standing {
@@ -140,8 +153,7 @@ extension ConversationMachine.Standing {
     init?(ended standing: EntryStanding) {
         switch standing {
         case .committed(let intents, let transfer): self = .committed(intents, transfer: transfer)
-        // What its turn said belongs to the turn's first message.
-        case .merged: self = .committed([])
+        case .merged(let turn): self = .answered(by: turn)
         case .deadLetter: self = .deadLetter
         case .marked: return nil
         }

@@ -115,7 +115,7 @@ extension ConversationMachine.Item {
     fileprivate var mayBeMoved: Bool {
         switch self.standing {
         case .fresh, .suspect: true
-        case .committed, .deadLetter: false
+        case .committed, .answered, .deadLetter: false
         }
     }
 }

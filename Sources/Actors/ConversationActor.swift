@@ -200,6 +200,9 @@ actor ConversationActor {
                 let next = message.replay == nil ? transfer : nil
                 let answer = Answer(intents: intents, transfer: next, isRepeated: true)
                 try await self.carryOut(answer, for: item.entry)
+            case .answered(let turn):
+                let intents = try await self.unfinished(turn, over: item.entry)
+                try await self.carryOut(Answer(intents: intents, isRepeated: true), for: item.entry)
             case .deadLetter:
                 self.settleTurn(isAnswered: message.timer != nil)
             }

@@ -11,8 +11,8 @@ actor PartitionActor {
 
     /// Entries up to here may have been begun by an earlier owner.
     private var inheritedUpTo = LogOffset.start
-    /// The first of each conversation's entries that may have been begun.
-    private var firstInherited: [Conversation.ID: LogOffset] = [:]
+    /// Of each conversation's entries, those that may have been begun: how many are known, and the latest of them.
+    private var mayHaveRun: [Conversation.ID: (count: Int, upTo: LogOffset)] = [:]
     var window: ReadAheadWindow
     private var conversations: [Conversation.ID: ConversationActor] = [:]
     private var unsettled: [LogOffset] = []
@@ -102,9 +102,10 @@ actor PartitionActor {
             do {
                 let entries = try await self.entries(current)
                 let standings = try await self.standings(of: entries)
+                let held = try await self.holds(announcedIn: entries)
                 // Stopped meanwhile: a conversation that begins now would not have been told.
                 guard !self.isStopping else { return self.window.tailFailed() }
-                let messages = self.takeNotices(from: entries)
+                let messages = self.takeNotices(from: entries, held: held)
                 self.deliver(self.window.tailArrived(messages, upTo: entries.last?.offset), standings)
             } catch {
                 if let error = error as? StoreError { self.abandon(error) }
@@ -140,27 +141,6 @@ actor PartitionActor {
         }
     }
 
-    /// Obeys the notices among `entries` that do not wait for their turn. Returns the others and the messages.
-    private func takeNotices(from entries: [LogEntry]) -> [LogEntry] {
-        entries.filter { entry in
-            switch entry.message.notice {
-            case .lift:
-                self.release(entry.message.conversation)
-                self.settle(entry.offset)
-                return false
-            case .park:
-                self.conversations[entry.message.conversation]?.assumeIsolated { $0.park() }
-                self.settle(entry.offset)
-                return false
-            case .drain(let drain):
-                self.drains(entry.message.conversation, along: drain, at: entry.offset)
-                return true
-            case .hold, .release, nil:
-                return true
-            }
-        }
-    }
-
     private func standings(of entries: [LogEntry]) async throws -> [LogOffset: EntryStanding] {
         let inherited = self.inherited(entries)
         guard !inherited.isEmpty else { return [:] }
@@ -192,23 +172,25 @@ actor PartitionActor {
         if case .marked(let marks) = known {
             // Marked where it comes from: there is no reason to suspect that it was running here.
             guard entry.offset <= self.inheritedUpTo else { return .fresh }
-            _ = self.isFirstInherited(entry)
+            _ = self.mayHaveRun(entry)
             return .suspect(marks: marks)
         }
-        // Only the first unfinished message of a conversation can have been running, with others behind it perhaps: these run
-        // together with it again, and are marked as it is.
+        // Only the first unfinished message of a conversation can have been running, together with others behind it perhaps.
         guard self.followsCrash, entry.offset <= self.inheritedUpTo, entry.message.notice == nil,
             // A dead letter that runs again goes before what was there first.
-            self.isFirstInherited(entry) || entry.message.replay != nil
+            self.mayHaveRun(entry) || entry.message.replay != nil
         else { return .fresh }
         return .suspect(marks: 0)
     }
 
-    /// Also when it is read again, because its conversation was held meanwhile.
-    private func isFirstInherited(_ entry: LogEntry) -> Bool {
-        let first = self.firstInherited[entry.message.conversation] ?? entry.offset
-        self.firstInherited[entry.message.conversation] = first
-        return entry.offset == first
+    /// Whether an unfinished entry was among the first of its conversation, as many as one turn may answer. Also when it is read
+    /// again, because its conversation was held meanwhile.
+    private func mayHaveRun(_ entry: LogEntry) -> Bool {
+        let known = self.mayHaveRun[entry.message.conversation] ?? (0, .start)
+        if entry.offset <= known.upTo { return true }
+        guard known.count < self.settings.rules.turns.largestTurn else { return false }
+        self.mayHaveRun[entry.message.conversation] = (known.count + 1, entry.offset)
+        return true
     }
 
     /// `nil` for one that is not in memory.
@@ -303,8 +285,8 @@ actor PartitionActor {
 
     // MARK: Operating
 
-    /// The journal has lifted a conversation's hold.
-    private func release(_ id: Conversation.ID) {
+    /// The journal has lifted a conversation's hold, or has none.
+    func release(_ id: Conversation.ID) {
         self.conversations[id]?.assumeIsolated { $0.release() }
         self.window.released(id)
         self.pump()

@@ -10,8 +10,9 @@ struct CardumeBench: AsyncParsableCommand {
             cardume-ceiling, cardume and cardume-loadtest beside this program.
             """,
         subcommands: [
-            EmbeddedCommand.self, EngineCommand.self, AppendCommand.self, LatencyCommand.self, ConversationsCommand.self,
-            PipelineCommand.self, IsolationCommand.self, AdaptiveCommand.self, DoorCommand.self, RecoveryCommand.self,
+            EmbeddedCommand.self, EngineCommand.self, GrowthCommand.self, AppendCommand.self, LatencyCommand.self,
+            ConversationsCommand.self, PipelineCommand.self, IsolationCommand.self, AdaptiveCommand.self, DoorCommand.self,
+            RecoveryCommand.self,
             RoutingCommand.self, IdleCommand.self, BudgetsCommand.self, PeersCommand.self, FaultsCommand.self,
             SimulateCommand.self, SizingCommand.self, CompareCommand.self, WorkerCommand.self, SandboxCommand.self,
         ]

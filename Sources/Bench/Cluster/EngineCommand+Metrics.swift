@@ -9,9 +9,9 @@ extension EngineCommand {
             let isMeteredFirst = run.isMultiple(of: 2)
             let steps = "run \(run + 1) of \(self.options.runs)"
             progress.show(steps, 0, of: 2)
-            let first = try await self.drain(workload, servers, ceiling, metrics: isMeteredFirst)
+            let first = try await self.engine(workload, metrics: isMeteredFirst).measure(servers, ceiling)
             progress.show(steps, 1, of: 2)
-            let second = try await self.drain(workload, servers, ceiling, metrics: !isMeteredFirst)
+            let second = try await self.engine(workload, metrics: !isMeteredFirst).measure(servers, ceiling)
             let (metered, plain) = isMeteredFirst ? (first, second) : (second, first)
             let (meteredRate, plainRate) = (workload.rate(in: metered.news.seconds), workload.rate(in: plain.news.seconds))
             return [

@@ -63,7 +63,7 @@ struct EngineCommand: AsyncParsableCommand {
             progress.show(steps, 0, of: 2)
             let early = isCeilingFirst ? try await self.limits(workload, servers, ceiling) : nil
             progress.show(steps, 1, of: 2)
-            let engine = try await self.drain(workload, servers, ceiling)
+            let engine = try await self.engine(workload).measure(servers, ceiling)
             let limits: Limits =
                 if let early { early } else { try await self.limits(workload, servers, ceiling) }
             let rate = Double(workload.messages) / engine.news.seconds
@@ -91,7 +91,7 @@ struct EngineCommand: AsyncParsableCommand {
     private func limits(
         _ workload: ClusterWorkload, _ servers: BenchServers, _ ceiling: Ceiling
     ) async throws -> Limits {
-        try await self.preload(workload, servers, ceiling)
+        try await self.engine(workload).preload(servers, ceiling)
         let drain = try await ceiling.drain(workload)
         let redis = Figure("ceiling_per_second", "C ceiling, Redis", drain.per_second, .messagesPerSecond)
         guard self.journal == .postgres else { return Limits(rates: [redis], cpu: drain.cpu_seconds) }
@@ -101,27 +101,8 @@ struct EngineCommand: AsyncParsableCommand {
         return Limits(rates: [redis, postgres], cpu: drain.cpu_seconds)
     }
 
-    private func preload(_ workload: ClusterWorkload, _ servers: BenchServers, _ ceiling: Ceiling) async throws {
-        try await servers.reset()
-        _ = try await ceiling.append(workload, batch: 64, inFlight: 64)
-    }
-
-    /// - Returns: what the worker said, and how much CPU it and Redis used.
-    func drain(
-        _ workload: ClusterWorkload, _ servers: BenchServers, _ ceiling: Ceiling, metrics: Bool = false
-    ) async throws -> (news: WorkerNews, worker: Duration, redis: Duration) {
-        try await self.preload(workload, servers, ceiling)
-        var options = WorkerOptions(
-            workload, redis: servers.redis.url, database: self.journal == .postgres ? try servers.databaseURL : nil)
-        options.credits = self.credits
-        options.metrics = metrics
-        let worker = try await BenchWorker(options)
-        let (workerBefore, redisBefore) = (worker.usage, ProcessUsage(of: servers.redis.processID))
-        try await worker.go()
-        let news = try await worker.settled()
-        let (workerAfter, redisAfter) = (worker.usage, ProcessUsage(of: servers.redis.processID))
-        await worker.end()
-        return (news, workerAfter.cpu - workerBefore.cpu, redisAfter.cpu - redisBefore.cpu)
+    func engine(_ workload: ClusterWorkload, metrics: Bool = false) -> EngineRun {
+        EngineRun(workload: workload, journal: self.journal, credits: self.credits, metrics: metrics)
     }
 }
 

@@ -77,7 +77,7 @@ extension Figure.Unit {
     fileprivate var isMoreBetter: Bool? {
         switch self {
         case .messagesPerSecond: true
-        case .milliseconds, .seconds, .percentOfCore, .bytes: false
+        case .microseconds, .milliseconds, .seconds, .percentOfCore, .bytes: false
         case .percent, .count, .ratio, .share: nil
         }
     }

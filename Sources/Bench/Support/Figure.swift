@@ -5,6 +5,7 @@ struct Figure: Sendable {
     /// With its name in reports.
     enum Unit: String, Codable, Sendable {
         case messagesPerSecond = "messages/s"
+        case microseconds = "µs"
         case milliseconds = "ms"
         case seconds = "s"
         case percent = "%"
@@ -20,6 +21,7 @@ struct Figure: Sendable {
         func text(_ value: Double) -> String {
             switch self {
             case .messagesPerSecond: "\(Self.grouped(value)) messages/s"
+            case .microseconds: "\(Self.fixed(value, 1)) µs"
             case .milliseconds: "\(Self.fixed(value, value < 100 ? 2 : 0)) ms"
             case .seconds: "\(Self.fixed(value, 2)) s"
             case .percent: "\(Self.fixed(value, 2)) %"

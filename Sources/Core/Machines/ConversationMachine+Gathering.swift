@@ -149,7 +149,7 @@ extension ConversationMachine.Item {
     var mayBeMerged: Bool {
         switch self.standing {
         case .fresh, .suspect(marks: 0): break
-        case .suspect, .committed, .deadLetter: return false
+        case .suspect, .committed, .answered, .deadLetter: return false
         }
         let message = self.entry.message
         switch message.kind {

@@ -30,6 +30,8 @@ public struct ConversationMachine {
         case suspect(marks: Int)
         /// Its turn is committed; these sends may be unfinished, and the conversation may have to go to another assistant.
         case committed([SendIntent], transfer: AssistantID? = nil)
+        /// The turn of an earlier message has answered it, which finishes its sends; unless the log has lost that one.
+        case answered(by: Turn.ID)
         /// It has become a dead letter; only the log does not know yet.
         case deadLetter
     }

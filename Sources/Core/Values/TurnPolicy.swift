@@ -62,6 +62,12 @@ public struct TurnPolicy: Hashable, Sendable {
     /// Whether one turn may answer several messages from the start.
     public var merges: Bool { self.debounce.wait > .zero || self.onNewMessage == .supersede }
 
+    /// How many messages one turn may answer at most: 1 where nothing is ever merged.
+    public var largestTurn: Int {
+        let mergesLate = self.late.after > .zero && self.late.action == .merge
+        return self.merges || mergesLate ? self.debounce.maximumMessages : 1
+    }
+
     /// How long after its first message a turn may still be superseded, so that who never stops writing is answered, too:
     /// as long as a burst may be waited for, or 60 s where none is.
     public var supersedeLimit: Duration { self.debounce.wait > .zero ? self.debounce.maximumWait : .seconds(60) }

@@ -14,7 +14,7 @@ extension MemoryStore {
     struct Rollback {
         /// Messages that are gone, wherever they were.
         var lost: Set<MessageID> = []
-        /// Messages that had been settled.
+        /// Messages that had been settled, or had gone to another queue: where they are now, their owner does not expect them.
         var back: Set<MessageID> = []
         /// Messages that would be taken again.
         var forgotten: Set<MessageID> = []
@@ -29,7 +29,8 @@ extension MemoryStore {
         self.state.withLock { state in
             let (before, after) = (Self.messages(state.queues), Self.messages(image.queues))
             let rollback = Rollback(
-                lost: before.subtracting(after), back: after.subtracting(before),
+                lost: Set(before.keys).subtracting(after.keys),
+                back: Set(after.filter { before[$0.key] != $0.value }.keys),
                 forgotten: Set(state.seen.keys.filter { image.seen[$0] == nil }.map(\.message)))
             (state.queues, state.seen, state.holders, state.timers) = (image.queues, image.seen, image.holders, image.timers)
             state.incarnation += 1
@@ -37,8 +38,13 @@ extension MemoryStore {
         }
     }
 
-    private static func messages(_ queues: [Partition.ID: [LogEntry]]) -> Set<MessageID> {
-        Set(queues.values.joined().filter { $0.message.notice == nil }.map(\.message.id))
+    /// Messages, and in which partition each is.
+    private static func messages(_ queues: [Partition.ID: [LogEntry]]) -> [MessageID: Partition.ID] {
+        var places: [MessageID: Partition.ID] = [:]
+        for (partition, entries) in queues.sorted(by: { $0.key < $1.key }) {
+            for entry in entries where entry.message.notice == nil { places[entry.message.id] = partition }
+        }
+        return places
     }
 
     /// Of the latest owner.

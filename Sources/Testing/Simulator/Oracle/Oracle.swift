@@ -203,8 +203,8 @@ final class Oracle: @unchecked Sendable {  // Only on the simulation's thread, w
     /// A message has killed a process.
     func killed(_ message: MessageID) {
         self.kills[message, default: 0] += 1
-        // The first time nobody watches.
-        let bound = (1 + self.plan.common.crashMarkLimit) * self.slates
+        // The first time nobody watches, nor when a message that the log has lost comes anew.
+        let bound = (1 + self.plan.common.crashMarkLimit) * self.slates + self.appended[message, default: 1] - 1
         if self.kills[message]! > bound {
             self.broken(.kills, "\(message) has killed \(self.kills[message]!) processes; \(bound) are allowed")
         }
