@@ -14,8 +14,10 @@ extension MemoryStore {
     struct Rollback {
         /// Messages that are gone, wherever they were.
         var lost: Set<MessageID> = []
-        /// Messages that had been settled, or had gone to another queue: where they are now, their owner does not expect them.
+        /// Messages that had been settled.
         var back: Set<MessageID> = []
+        /// Messages that had gone to another queue, whose owner may still be at work on them, and are where they came from.
+        var displaced: Set<MessageID> = []
         /// Messages that would be taken again.
         var forgotten: Set<MessageID> = []
     }
@@ -29,8 +31,8 @@ extension MemoryStore {
         self.state.withLock { state in
             let (before, after) = (Self.messages(state.queues), Self.messages(image.queues))
             let rollback = Rollback(
-                lost: Set(before.keys).subtracting(after.keys),
-                back: Set(after.filter { before[$0.key] != $0.value }.keys),
+                lost: Set(before.keys).subtracting(after.keys), back: Set(after.keys).subtracting(before.keys),
+                displaced: Set(after.filter { before[$0.key].map { [place = $0.value] in $0 != place } ?? false }.keys),
                 forgotten: Set(state.seen.keys.filter { image.seen[$0] == nil }.map(\.message)))
             (state.queues, state.seen, state.holders, state.timers) = (image.queues, image.seen, image.holders, image.timers)
             state.incarnation += 1

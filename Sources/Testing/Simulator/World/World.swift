@@ -93,7 +93,9 @@ final class World: @unchecked Sendable {
         if !rollback.back.isEmpty { self.oracle.reached(.settledCameBack) }
         self.oracle.rolledBack(rollback)
         self.note(
-            nil, "lost: \(rollback.lost.sorted()), back: \(rollback.back.sorted()), forgotten: \(rollback.forgotten.count)")
+            nil,
+            "lost: \(rollback.lost.sorted()), back: \(rollback.back.sorted()), displaced: \(rollback.displaced.sorted()), forgotten: \(rollback.forgotten.count)"
+        )
     }
 
     private func pauseChannel(_ isPaused: Bool) {
