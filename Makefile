@@ -53,7 +53,7 @@ loadtest: setup-servers ## The ramp to 250 messages/s, everything on this machin
 	.build/release/cardume-loadtest ramp --local
 
 .PHONY: benchmarks instructions
-benchmarks: ## What each machine costs in time: benchmark suites in a package of their own (the first time 5 minutes)
+benchmarks: ## What each machine costs in time: benchmark suites in a package of their own
 	$(SWIFT) package --package-path Benchmarks benchmark
 
 instructions: ## What each machine costs in instructions and allocations, held against thresholds (needs valgrind)
