@@ -3,8 +3,8 @@ import HotPaths
 
 let benchmarks: @Sendable () -> Void = {
     Benchmark.defaultConfiguration = Benchmark.Configuration(
-        // Processor time is counted in steps of 10 ms, which says nothing here. Instructions are left out where the machine has no
-        // counter for them, as most virtual ones.
+        // Processor time is counted in steps of 10 ms, which says nothing here. Instructions are left out where the machine has
+        // no counter for them, as most virtual ones.
         metrics: [.wallClock, .instructions],
         timeUnits: .nanoseconds,
         scalingFactor: .kilo, maxDuration: .milliseconds(800), maxIterations: 5_000,
