@@ -2,6 +2,7 @@
 
 SWIFT ?= swift
 CONFIG ?= examples/cardume.yaml
+FORMATTED := Sources Tests loadtest Package.swift Benchmarks/Benchmarks Benchmarks/Sources Benchmarks/Package.swift
 RELEASE := $(SWIFT) build --configuration release
 
 .PHONY: help setup setup-servers run demo test bench bench-smoke loadtest lint check-k8s format clean
@@ -51,8 +52,15 @@ loadtest: setup-servers ## The ramp to 250 messages/s, everything on this machin
 	$(RELEASE) --product cardume-loadtest
 	.build/release/cardume-loadtest ramp --local
 
+.PHONY: benchmarks instructions
+benchmarks: ## What each machine costs in time: benchmark suites in a package of their own
+	$(SWIFT) package --package-path Benchmarks benchmark
+
+instructions: ## What each machine costs in instructions and allocations, held against thresholds (needs valgrind)
+	@SWIFT=$(SWIFT) scripts/count-instructions
+
 lint: ## Formatting, style and the house's rules
-	$(SWIFT) format lint --strict --recursive --parallel Sources Tests loadtest Package.swift
+	$(SWIFT) format lint --strict --recursive --parallel $(FORMATTED)
 	@scripts/check-layers
 
 check-k8s: setup-servers ## Manifests, dashboards, alerts, images and their documents, held against the program; no cluster needed
@@ -65,7 +73,7 @@ check-openapi: ## Call all of /admin with what its description allows and does n
 	@scripts/check-openapi
 
 format: ## Format everything
-	$(SWIFT) format --in-place --recursive --parallel Sources Tests loadtest Package.swift
+	$(SWIFT) format --in-place --recursive --parallel $(FORMATTED)
 
 clean: ## Remove what was built
-	rm -rf .build
+	rm -rf .build Benchmarks/.build
