@@ -54,11 +54,14 @@ public struct ChannelRoute: Sendable {
     /// Takes what nothing else claims.
     public var assistant: AssistantID
     /// A message that contains one of these words, whatever its case and accents, starts with that assistant.
-    public var keywords: [(word: String, assistant: AssistantID)]
+    public let keywords: [(word: String, assistant: AssistantID)]
     /// Shown to a new conversation, when not empty; chosen by number or label.
-    public var menu: [Option]
+    public let menu: [Option]
     /// What stands above the options.
-    public var menuTitle: String
+    public let menuTitle: String
+    /// As they are compared.
+    private let foldedKeywords: [FoldedText]
+    private let foldedLabels: [FoldedText]
 
     public init(
         assistant: AssistantID, keywords: [(word: String, assistant: AssistantID)] = [], menu: [Option] = [],
@@ -68,6 +71,8 @@ public struct ChannelRoute: Sendable {
         self.keywords = keywords
         self.menu = menu
         self.menuTitle = menuTitle
+        self.foldedKeywords = keywords.map { FoldedText($0.word) }
+        self.foldedLabels = menu.map { FoldedText($0.label) }
     }
 
     /// The menu as the contact reads it.
@@ -78,15 +83,19 @@ public struct ChannelRoute: Sendable {
 
     /// Where `message` starts if its conversation is new.
     public func route(_ message: InboundMessage) -> Route {
-        let text = FoldedText(message.text ?? "")
-        let chosen = self.menu.enumerated().first {
-            text.words == FoldedText($0.element.label).words || text.words == [String($0.offset + 1)]
-        }
-        if let chosen { return Route(assistant: chosen.element.assistant) }
-        if let keyword = self.keywords.first(where: { text.contains(FoldedText($0.word)) }) {
-            return Route(assistant: keyword.assistant)
-        }
+        if let chosen = self.choice(in: message.text ?? "") { return Route(assistant: chosen) }
         return Route(assistant: self.assistant, isChosen: self.menu.isEmpty)
+    }
+
+    /// Whom `text` names: by an option's number or label, or else by a keyword.
+    private func choice(in text: String) -> AssistantID? {
+        guard !self.menu.isEmpty || !self.keywords.isEmpty else { return nil }
+        let text = FoldedText(text)
+        let option = self.foldedLabels.indices.first {
+            text.words == self.foldedLabels[$0].words || text.words == [String($0 + 1)]
+        }
+        if let option { return self.menu[option].assistant }
+        return self.foldedKeywords.firstIndex { text.contains($0) }.map { self.keywords[$0].assistant }
     }
 }
 
