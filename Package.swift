@@ -184,7 +184,7 @@ let package = Package(
         .executableTarget(
             name: "CardumeFuzz",
             dependencies: [
-                "CardumeCore", "CardumeRuntime", "CardumeTesting",
+                "CPostgres", "CardumeCore", "CardumeRuntime", "CardumeTesting",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Fuzz"
@@ -263,6 +263,6 @@ if Context.environment["CARDUME_FUZZ"] != nil {
     for target in package.targets where ["CardumeCore", "CardumeRuntime", "CardumeFuzz"].contains(target.name) {
         target.swiftSettings?.append(.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"]))
         target.swiftSettings?.append(.define("CARDUME_COVERAGE"))
-        if target.name == "CardumeFuzz" { target.linkerSettings = [.unsafeFlags(["-sanitize=fuzzer"])] }
+        if target.name == "CardumeFuzz" { target.linkerSettings = [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])] }
     }
 }

@@ -4,7 +4,7 @@ import Foundation
 
 /// Something that is given bytes by strangers, or by servers that may be wrong, and must neither crash nor contradict itself.
 ///
-/// A violated `precondition` is a finding.
+/// A violated ``expect(_:_:)`` is a finding, and so is a trap.
 package struct FuzzTarget: Sendable {
     /// How it is asked for; also its corpus' folder.
     package let name: String
@@ -19,9 +19,16 @@ package struct FuzzTarget: Sendable {
         FuzzTarget(name: "otlp-answer") { Self.collectorAnswer($0) },
         FuzzTarget(name: "trace-headers") { Self.traceHeaders($0) },
         FuzzTarget(name: "load-trace") { Self.loadTrace($0) },
+        FuzzTarget(name: "api-message") { APIFuzz.message($0) },
+        FuzzTarget(name: "admin-bodies") { APIFuzz.bodies($0) },
+        FuzzTarget(name: "admin-queries") { APIFuzz.queries($0) },
+        FuzzTarget(name: "stored-json") { StoredFuzz.json($0) },
+        FuzzTarget(name: "stored-rows") { StoredFuzz.rows($0) },
+        FuzzTarget(name: "model-answer") { AnswerFuzz.model($0) },
+        FuzzTarget(name: "gateway-answer") { AnswerFuzz.gateway($0) },
     ]
 
-    private static let arrival = Arrival(
+    static let arrival = Arrival(
         receivedAt: Timestamp(milliseconds: 1_795_200_000_000), traceID: "0af7651916cd43dd8448eb211c80319c")
 
     /// What is read is the same each time, fit to be stored, and comes back from the log as it went in.
@@ -29,10 +36,10 @@ package struct FuzzTarget: Sendable {
         _ input: [UInt8], _ normalise: ([UInt8], Arrival) throws(WireRejection) -> NormalisedWebhook
     ) {
         guard let first = try? normalise(input, Self.arrival) else { return }
-        precondition((try? normalise(input, Self.arrival)) == first, "read differently the second time")
+        expect((try? normalise(input, Self.arrival)) == first, "read differently the second time")
         for message in first.messages {
-            precondition(!message.id.rawValue.isEmpty && !message.conversation.rawValue.isEmpty, "a message without a name")
-            precondition(!message.replyAddress.isEmpty, "a message that cannot be answered")
+            expect(!message.id.rawValue.isEmpty && !message.conversation.rawValue.isEmpty, "a message without a name")
+            expect(!message.replyAddress.isEmpty, "a message that cannot be answered")
             RedisFuzz.comesBack(message)
         }
     }
@@ -42,12 +49,12 @@ package struct FuzzTarget: Sendable {
         do {
             _ = try CardumeConfiguration(yaml: String(decoding: input, as: UTF8.self), file: "fuzz.yaml", environment: [:])
         } catch {
-            precondition(!"\(error)".isEmpty, "an error without words")
+            expect(!"\(error)".isEmpty, "an error without words")
         }
     }
 
     private static func collectorAnswer(_ input: [UInt8]) {
-        precondition(OTLPTraces.rejected(Data(input)) == OTLPTraces.rejected(Data(input)), "counted differently")
+        expect(OTLPTraces.rejected(Data(input)) == OTLPTraces.rejected(Data(input)), "counted differently")
     }
 
     /// What is understood is handed on, and understood again.
@@ -56,11 +63,11 @@ package struct FuzzTarget: Sendable {
         guard let parent = lines.first, let trace = TraceContext(traceparent: parent, tracestate: lines.dropFirst().first)
         else { return }
         let again = TraceContext(traceparent: trace.traceparent, tracestate: trace.span?.state)
-        precondition(again?.traceID == trace.traceID && again?.span?.state == trace.span?.state, "handed on as another")
+        expect(again?.traceID == trace.traceID && again?.span?.state == trace.span?.state, "handed on as another")
     }
 
     private static func loadTrace(_ input: [UInt8]) {
         guard let trace = try? LoadTrace(csv: String(decoding: input, as: UTF8.self)) else { return }
-        precondition(trace.end.isFinite && trace.end >= 0, "a load without an end")
+        expect(trace.end.isFinite && trace.end >= 0, "a load without an end")
     }
 }

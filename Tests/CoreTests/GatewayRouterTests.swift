@@ -175,6 +175,25 @@ import Darwin
         }
     }
 
+    /// Nobody starves: who comes goes at once, or one interval after whoever came before.
+    @Test(arguments: [(60, 1), (120, 20), (1, 3), (977, 7), (100_000, 50)])
+    func nobodyWaitsLongerThanThoseBeforeTake(_ perMinute: Int, _ burst: Int) {
+        var generator = SeededGenerator(seed: UInt64(perMinute))
+        var bucket = TokenBucket(TokenBucket.Settings(perMinute: perMinute, burst: burst))
+        let interval = Duration.seconds(60) / perMinute
+        var (now, latest, waited) = (Duration.zero, Duration.zero, 0)
+        for index in 0..<600 {
+            // Storms and lulls.
+            now += interval * Double.random(in: 0...((index / 50).isMultiple(of: 2) ? 0.5 : 3), using: &generator)
+            let goes = bucket.reserve(at: now)
+            #expect(goes >= max(now, latest), "in the order of coming")
+            #expect(goes <= max(now, latest + interval))
+            if goes > now { waited += 1 }
+            latest = goes
+        }
+        #expect(waited > 0, "the bucket was empty now and then")
+    }
+
     @Test func noLimitIsNoWait() {
         var bucket = TokenBucket(TokenBucket.Settings(perMinute: 0))
         for _ in 0..<10 { #expect(bucket.reserve(at: .seconds(1)) == .seconds(1)) }

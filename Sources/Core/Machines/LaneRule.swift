@@ -80,6 +80,8 @@ extension LaneHistory {
     /// As it stands in a journal: numbers separated by commas.
     public static func text(_ efforts: [Int]) -> String { efforts.map(String.init).joined(separator: ",") }
 
-    /// What ``text(_:)`` gave.
-    public static func efforts(_ text: String) -> [Int] { text.split(separator: ",").compactMap { Int($0) } }
+    /// What ``text(_:)`` gave. Numbers that no turn can have reached are left out.
+    public static func efforts(_ text: String) -> [Int] {
+        text.split(separator: ",").compactMap { Int($0) }.filter { (0...1_000_000).contains($0) }
+    }
 }

@@ -72,7 +72,7 @@ extension InboundMessage {
     public func transferred(from queue: QueueID, along drain: LogDrain) -> InboundMessage {
         var message = self.moved(along: drain)
         guard queue.assistant != drain.queue.assistant else { return message }
-        message.details.transfers = (self.details.transfers ?? 0) + 1
+        message.details.transfers = min(max(0, self.details.transfers ?? 0), 1_000) + 1
         message.details.showsMenu = nil
         return message
     }

@@ -43,12 +43,18 @@ extension TurnLoad: Codable {
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
+        func count(_ key: CodingKeys) throws -> Int {
+            let count = try container.decode(Int.self, forKey: key)
+            guard QueueReport.counts.contains(count) else {
+                throw DecodingError.dataCorruptedError(forKey: key, in: container, debugDescription: "no number of turns")
+            }
+            return count
+        }
         // What another version says otherwise is not known, and the rest still counts.
         let queues = (try? container.decodeIfPresent([String: QueueReport].self, forKey: .queues)) ?? [:]
         self.init(
-            running: try container.decode(Int.self, forKey: .running),
-            waiting: try container.decode(Int.self, forKey: .waiting),
-            queues: Dictionary(queues.map { (QueueID($0.key), $0.value) }) { first, _ in first })
+            running: try count(.running), waiting: try count(.waiting),
+            queues: Dictionary(queues.filter(\.value.isPlausible).map { (QueueID($0.key), $0.value) }) { first, _ in first })
     }
 
     public func encode(to encoder: any Encoder) throws {

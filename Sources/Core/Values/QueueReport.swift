@@ -78,6 +78,15 @@ public struct QueueReport: Hashable, Sendable, Codable {
         self.age = age
     }
 
+    /// What a process can have counted. Members' counts are added up: they must not overflow, whatever stands in the database.
+    static let counts = 0...1_000_000_000_000
+
+    var isPlausible: Bool {
+        let shares = [self.waiting] + self.excluded.values
+        let counts = [self.running, self.known] + shares.flatMap { [$0.conversations, $0.messages] }
+        return counts.allSatisfy(Self.counts.contains) && self.turn?.isPlausible ?? true
+    }
+
     public mutating func exclude(_ reason: Exclusion, messages: Int) {
         self.excluded[reason] = (self.excluded[reason] ?? Share()) + Share(conversations: 1, messages: messages)
     }

@@ -1,10 +1,15 @@
 /// Wall-clock time: milliseconds since 1970-01-01T00:00:00Z. For records and for people; never for measuring how long
 /// something took, nor for leases.
 public struct Timestamp: Hashable, Comparable, Sendable, Codable {
+    /// Years 1 to 9999, as in databases: any two are so near to each other that no difference overflows, whatever a stored
+    /// message or a stranger's says.
+    private static let range: ClosedRange<Int64> = -62_135_596_800_000...253_402_300_799_999
+
     public let milliseconds: Int64
 
+    /// - Parameter milliseconds: what is outside of the years 1 to 9999 becomes their beginning or end.
     public init(milliseconds: Int64) {
-        self.milliseconds = milliseconds
+        self.milliseconds = min(max(milliseconds, Self.range.lowerBound), Self.range.upperBound)
     }
 
     public static func < (lhs: Self, rhs: Self) -> Bool { lhs.milliseconds < rhs.milliseconds }

@@ -116,7 +116,9 @@ private struct EvolutionContent {
         var message = message
         var depth = 0
         while true {
+            // In an order of their own: that of a decoder's keys differs each time, and a repeated webhook must read the same.
             let keys = message.allKeys.filter { !Self.companions.contains($0.stringValue) }
+                .sorted { $0.stringValue < $1.stringValue }
             let wrapped = keys.lazy.filter { Self.wrappers.contains($0.stringValue) }
                 .compactMap { [message] in message.object($0)?.object("message") }.first
             if depth < 5, let wrapped {

@@ -1,6 +1,6 @@
 import AsyncHTTPClient
 public import CardumeCore
-import Foundation
+package import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
@@ -118,11 +118,11 @@ public struct EvolutionChannel: MessageChannel {
 }
 
 /// What an answer to a send says about the message.
-enum EvolutionAnswer {
+package enum EvolutionAnswer {
     /// The server works on inside one `try` after WhatsApp has taken the message, so most of its errors prove nothing. Proof
     /// of not having sent: the guards' 401, 403 and 404, a number that does not exist, a request that failed validation, and
     /// the existence check's 500, whose message is a string.
-    static func outcome(status: Int, body: Data) -> SendOutcome {
+    package static func outcome(status: Int, body: Data) -> SendOutcome {
         let object = (try? JSONSerialization.jsonObject(with: body)) as? [String: Any]
         if (200..<300).contains(status) {
             // Some answers are empty although the message went out.

@@ -1,6 +1,6 @@
 import AsyncHTTPClient
 public import CardumeCore
-import Foundation
+package import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
@@ -75,7 +75,7 @@ public struct MetaChannel: MessageChannel {
 }
 
 /// What an answer of the Cloud API says about the message. The error's code decides; its HTTP status is not stable.
-enum MetaAnswer {
+package enum MetaAnswer {
     /// Nothing was sent; waiting helps (limits), or somebody must act (tokens, permissions) and then it helps.
     private static let unavailable: Set<Int> = [
         0, 3, 4, 10, 190, 368, 80007, 130429, 131031, 131045, 131048, 131056, 131057, 133010, 133016,
@@ -83,7 +83,7 @@ enum MetaAnswer {
     /// The server failed in the middle.
     private static let unknown: Set<Int> = [1, 2, 131000, 131016]
 
-    static func outcome(status: Int, body: Data) -> SendOutcome {
+    package static func outcome(status: Int, body: Data) -> SendOutcome {
         let object = (try? JSONSerialization.jsonObject(with: body)) as? [String: Any]
         if (200..<300).contains(status) {
             return .accepted(providerID: (object?["messages"] as? [[String: Any]])?.first?["id"] as? String)

@@ -48,9 +48,17 @@ extension Request {
         }
     }
 
-    /// A query parameter. Names may contain dots; `+` is a space.
-    func query(_ name: String) -> String? {
-        for pair in (self.uri.query ?? "").split(separator: "&") {
+    /// A query parameter; see ``QueryString``.
+    func query(_ name: String) -> String? { QueryString.value(of: name, in: self.uri.query ?? "") }
+}
+
+/// What follows the question mark of an address.
+package enum QueryString {
+    /// The first parameter of this name, decoded; empty when it has no value. Names may contain dots; `+` is a space.
+    ///
+    /// - Returns: `nil` when there is none, or its value is no percent-encoded UTF-8.
+    package static func value(of name: String, in query: String) -> String? {
+        for pair in query.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 .map {
                     $0.split(separator: "+", omittingEmptySubsequences: false).joined(separator: " ").removingPercentEncoding

@@ -105,7 +105,7 @@ public struct OpenAIModel: LanguageModel {
             if OpenAIFailure.isContextOverflow(body) { throw ContextOverflow(failure: failure) }
             throw failure
         }
-        return try self.response(from: body, to: request)
+        return try OpenAIAnswer.response(from: body, of: self.settings.name, request.transfers)
     }
 
     private func httpRequest(for request: ModelRequest, as call: OutgoingCall) throws -> HTTPClientRequest {
@@ -128,34 +128,6 @@ public struct OpenAIModel: LanguageModel {
         return http
     }
 
-    private func response(from body: Data, to request: ModelRequest) throws -> ModelResponse {
-        guard let answer = try? JSONDecoder().decode(Answer.self, from: body), let choice = answer.choices.first,
-            let message = choice.message
-        else {
-            throw TurnFailure(category: .other, message: "the model's answer has no choices", isRetryable: true)
-        }
-        let usage = answer.usage.map {
-            TokenUsage(
-                model: self.settings.name, prompt: $0.prompt_tokens ?? 0, completion: $0.completion_tokens ?? 0)
-        }
-        if let refusal = message.refusal, message.content?.isEmpty ?? true {
-            return ModelResponse(text: refusal, usage: usage)
-        }
-        // Whatever `finish_reason` says: servers disagree on it.
-        if let call = message.tool_calls?.first {
-            let transfer = try TransferTool.assistant(call.function?.name, call.function?.arguments, request.transfers)
-            // Servers that take the call out of the text leave white space behind.
-            let text = message.content.flatMap { $0.allSatisfy(\.isWhitespace) ? nil : $0 }
-            return ModelResponse(text: text ?? "", usage: usage, transfer: transfer)
-        }
-        guard let content = message.content, !content.allSatisfy(\.isWhitespace) else {
-            throw TurnFailure(
-                category: .other, message: "the model's answer is empty (\(choice.finish_reason ?? "no reason"))",
-                isRetryable: true)
-        }
-        return ModelResponse(text: content, usage: usage)
-    }
-
     private struct Message: Encodable {
         let role: String
         let content: String
@@ -168,30 +140,5 @@ public struct OpenAIModel: LanguageModel {
         let max_completion_tokens: Int?
         let max_tokens: Int?
         let tools: [TransferTool]?
-    }
-
-    private struct Answer: Decodable {
-        struct Choice: Decodable {
-            struct Message: Decodable {
-                let content: String?
-                let refusal: String?
-                let tool_calls: [ToolCall]?
-            }
-            struct ToolCall: Decodable {
-                struct Function: Decodable {
-                    let name: String?
-                    let arguments: String?
-                }
-                let function: Function?
-            }
-            let message: Message?
-            let finish_reason: String?
-        }
-        struct Usage: Decodable {
-            let prompt_tokens: Int?
-            let completion_tokens: Int?
-        }
-        let choices: [Choice]
-        let usage: Usage?
     }
 }

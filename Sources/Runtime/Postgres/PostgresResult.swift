@@ -15,7 +15,7 @@ package final class PostgresResult: Sendable, RandomAccessCollection {
     package let affectedRows: Int
 
     /// Copies what libpq read, and frees `result`: rows may then go to any thread, and outlive the connection.
-    init(_ result: OpaquePointer) {
+    package init(_ result: OpaquePointer) {
         defer { PQclear(result) }
         let (rows, columns) = (PQntuples(result), PQnfields(result))
         var bytes: [UInt8] = []
@@ -99,17 +99,8 @@ package struct PostgresRow: Sendable {
         self.int(column).map(PostgresEncoding.time(microseconds:))
     }
 
-    /// `text[]` without NULLs.
+    /// `text[]` without NULLs; `nil` also for bytes that are none.
     package func texts(_ column: Int) -> [String]? {
-        self.result.value(self.row, column) { bytes in
-            guard bytes.loadUnaligned(as: Int32.self) != 0 else { return [] }
-            let count = Int32(bigEndian: bytes.loadUnaligned(fromByteOffset: 12, as: Int32.self))
-            var offset = 20
-            return (0..<count).map { _ in
-                let length = Int(Int32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Int32.self)))
-                defer { offset += 4 + length }
-                return String(decoding: bytes[offset + 4..<offset + 4 + length], as: UTF8.self)
-            }
-        }
+        self.result.value(self.row, column, PostgresEncoding.texts) ?? nil
     }
 }

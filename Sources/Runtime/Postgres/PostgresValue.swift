@@ -166,7 +166,7 @@ extension PostgresParameter {
         }
     }
 
-    func encode(into bytes: inout [UInt8]) {
+    package func encode(into bytes: inout [UInt8]) {
         switch self {
         case .null: break
         case .text(let text): bytes.append(contentsOf: PostgresEncoding.storable(text).utf8)
@@ -183,15 +183,32 @@ extension PostgresParameter {
 enum PostgresEncoding {
     /// 2000-01-01, from which PostgreSQL counts.
     private static let epoch: Int64 = 946_684_800_000
-    /// Years 1 to 9999: what `timestamptz` holds and people can read.
-    private static let range: ClosedRange<Int64> = -62_135_596_800_000...253_402_300_799_999
 
-    static func microseconds(_ time: Timestamp) -> Int64 {
-        (min(max(time.milliseconds, Self.range.lowerBound), Self.range.upperBound) - Self.epoch) * 1_000
-    }
+    static func microseconds(_ time: Timestamp) -> Int64 { (time.milliseconds - Self.epoch) * 1_000 }
 
     static func time(microseconds: Int64) -> Timestamp {
         Timestamp(milliseconds: microseconds / 1_000 + Self.epoch)
+    }
+
+    /// What `array_send` writes of a `text[]` of one dimension without NULLs; `nil` for anything else.
+    static func texts(_ bytes: UnsafeRawBufferPointer) -> [String]? {
+        var rest = bytes[...]
+        func word() -> Int? {
+            guard rest.count >= 4 else { return nil }
+            defer { rest = rest.dropFirst(4) }
+            return rest.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+        }
+        // Dimensions, whether there are NULLs, element type; then length and lower bound.
+        guard let dimensions = word(), word() != nil, word() != nil, dimensions <= 1 else { return nil }
+        guard dimensions == 1 else { return [] }
+        guard let count = word(), word() != nil else { return nil }
+        var texts: [String] = []
+        for _ in 0..<count {
+            guard let length = word(), length <= rest.count else { return nil }
+            texts.append(String(decoding: rest.prefix(length), as: UTF8.self))
+            rest = rest.dropFirst(length)
+        }
+        return texts
     }
 
     static func storable(_ text: String) -> String {

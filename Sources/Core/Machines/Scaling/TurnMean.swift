@@ -12,6 +12,9 @@ public struct TurnMean: Hashable, Sendable, Codable {
         self.weight = weight
     }
 
+    /// Whether a process can have measured it.
+    var isPlausible: Bool { (0...1_000_000_000).contains(self.seconds) && (0...1_000_000_000_000).contains(self.weight) }
+
     /// Some more turns have ended.
     ///
     /// - Parameters:

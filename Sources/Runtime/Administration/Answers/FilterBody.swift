@@ -1,4 +1,4 @@
-import CardumeCore
+package import CardumeCore
 
 /// Why a body cannot be used, in words for the caller.
 struct BodyProblem: Error {
@@ -30,7 +30,7 @@ package struct FilterBody: Codable, Sendable {
     package init() {}
 
     /// As it was understood: times are times.
-    init(_ filter: DeadLetterFilter) {
+    package init(_ filter: DeadLetterFilter) {
         self.ids = filter.ids
         (self.assistant, self.category, self.channel) = (filter.assistant, filter.category, filter.channel)
         (self.conversation, self.kind, self.fingerprint) = (filter.conversation, filter.kind, filter.fingerprint)

@@ -1,4 +1,4 @@
-import CardumeCore
+package import CardumeCore
 import Foundation
 import HTTPTypes
 import Hummingbird
@@ -98,8 +98,8 @@ extension AdminAPI {
 }
 
 /// A time in a request: `2026-11-21T14:03:22Z`, or how long ago: `90m`.
-enum AdminTime {
-    static func parse(_ text: String, named name: String, at now: Timestamp) throws -> Timestamp {
+package enum AdminTime {
+    package static func parse(_ text: String, named name: String, at now: Timestamp) throws -> Timestamp {
         if let ago = ConfigurationDuration.parse(text) { return now.advanced(by: .zero - ago) }
         for hasFraction in [false, true] {
             let style = Date.ISO8601FormatStyle(includingFractionalSeconds: hasFraction)
@@ -117,7 +117,7 @@ extension FilterBody {
     private static let mostIDs = 10_000
 
     /// - Throws: an ``APIError`` when it means everything without saying so.
-    func resolved(at now: Timestamp) throws -> DeadLetterFilter {
+    package func resolved(at now: Timestamp) throws -> DeadLetterFilter {
         var filter = DeadLetterFilter()
         filter.ids = self.ids
         (filter.assistant, filter.category, filter.channel) = (self.assistant, self.category, self.channel)
