@@ -28,8 +28,9 @@ extension Oracle {
         guard self.answered[message] == nil, !turn.intents.isEmpty else { return }
         let intents = turn.intents.compactMap { self.store.intent($0.id) }
         if intents.allSatisfy({ $0.state == .dropped }) { return }
-        let first = self.store.deadLetter(of: turn.turn, in: conversation)
-        if first?.failure.category.isOfSends ?? false { return }
+        // Of the turn's first message, or of this one when the log has lost the first.
+        let letters = [self.store.deadLetter(of: turn.turn, in: conversation), letter]
+        if letters.contains(where: { $0?.failure.category.isOfSends ?? false }) { return }
         self.broken(
             .loss,
             "no reply of the turn \(turn.turn) over \(message) has arrived: \(intents.map { "\($0.id) \($0.state.rawValue)" })")
