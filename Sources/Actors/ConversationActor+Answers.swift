@@ -134,9 +134,11 @@ extension ConversationActor {
         return standings[entry.offset]
     }
 
-    /// What is left to send of the turn that has answered `entry` together with its own first message: nothing, unless a
-    /// failover has taken that message from the log before its sends were finished.
-    func unfinished(_ turn: Turn.ID, over entry: LogEntry) async throws -> [SendIntent] {
+    /// The sends of the turn that has answered `entry`, as they stand now.
+    ///
+    /// A failover may have taken the turn's first message from the log before its sends were finished, and a webhook may have
+    /// brought it back behind the others: whichever of them comes first finishes the sends, and the rest finds them so.
+    func intents(of turn: Turn.ID, over entry: LogEntry) async throws -> [SendIntent] {
         var first = entry.message
         first.id = turn
         let asked = LogEntry(offset: entry.offset, message: first)
@@ -144,7 +146,7 @@ extension ConversationActor {
             try await self.environment.journal.standing(of: [asked])[asked.offset]
         }
         guard case .committed(let intents, _) = standing else { return [] }
-        return intents.filter { !$0.state.isFinal }
+        return intents
     }
 }
 

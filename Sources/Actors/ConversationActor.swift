@@ -198,11 +198,14 @@ actor ConversationActor {
             case .committed(let intents, let transfer):
                 // Of a dead letter, only the reply was lost: the conversation went where it was to go.
                 let next = message.replay == nil ? transfer : nil
-                let answer = Answer(intents: intents, transfer: next, isRepeated: true)
-                try await self.carryOut(answer, for: item.entry)
+                // What the journal knew when the message was read may be past.
+                let sends =
+                    intents.allSatisfy(\.state.isFinal)
+                    ? intents : try await self.intents(of: message.id, over: item.entry)
+                try await self.carryOut(Answer(intents: sends, transfer: next, isRepeated: true), for: item.entry)
             case .answered(let turn):
-                let intents = try await self.unfinished(turn, over: item.entry)
-                try await self.carryOut(Answer(intents: intents, isRepeated: true), for: item.entry)
+                let sends = try await self.intents(of: turn, over: item.entry).filter { !$0.state.isFinal }
+                try await self.carryOut(Answer(intents: sends, isRepeated: true), for: item.entry)
             case .deadLetter:
                 self.settleTurn(isAnswered: message.timer != nil)
             }

@@ -53,7 +53,7 @@ extension FaultMatrix {
                     scene.mustBite(try await proxy.received > before, "it went on working")
                     try await proxy.set(.pass)
                 }
-                scene.expect(worker.lines("\"lost\":\"").isEmpty, "it has lost leases")
+                scene.expect([worker].sum("lost") == 0, "it has lost leases")
             }),
         Fault(
             "database-link-cut", "a worker's packets to PostgreSQL vanish for 8 s; Redis is there",

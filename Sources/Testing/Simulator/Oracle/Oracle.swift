@@ -27,6 +27,8 @@ final class Oracle: @unchecked Sendable {  // Only on the simulation's thread, w
     var disturbed: Set<MessageID> = []
     /// Of them, those that are again in the queue from which they had gone to another one.
     private var displaced: Set<MessageID> = []
+    /// Their conversations: a part of each may be in either queue, and each queue has an owner.
+    private var split: Set<Conversation.ID> = []
     /// Of them, those that were in the log and are gone.
     var lost: Set<MessageID> = []
     /// By message: the turn of which a contact has read an answer to it.
@@ -78,6 +80,9 @@ final class Oracle: @unchecked Sendable {  // Only on the simulation's thread, w
     func rolledBack(_ rollback: MemoryStore.Rollback) {
         self.lost.formUnion(rollback.lost)
         self.displaced.formUnion(rollback.displaced)
+        for (conversation, messages) in self.order where !rollback.displaced.isDisjoint(with: messages) {
+            self.split.insert(conversation)
+        }
         self.disturbed.formUnion(rollback.lost.union(rollback.back).union(rollback.displaced).union(rollback.forgotten))
         self.forgetfulUntil = self.loop.now + self.plan.timeToLive
     }
@@ -137,8 +142,10 @@ final class Oracle: @unchecked Sendable {  // Only on the simulation's thread, w
         self.deliveries[intent.id] = known
         let doubts = min(1, self.store.intent(intent.id)?.ambiguousAttempts ?? 0)
         if known.count > 1 { self.reached(.duplicateDelivered) }
-        // Two owners may send what a failover has put back into the queue from which it had gone.
-        let owners = self.displaced.contains(intent.id.turn) ? 2 : 1
+        // Two owners may send what a failover has put back into the queue from which it had gone, or what it has lost there and a
+        // webhook has brought again.
+        let hasTwoPlaces = self.displaced.contains(intent.id.turn) || self.appended[intent.id.turn, default: 1] > 1
+        let owners = hasTwoPlaces ? 2 : 1
         if known.count - known.strays > owners * (1 + doubts) {
             self.broken(.duplicates, "\(intent.id) was delivered \(known.count) times, with \(doubts) doubt counted")
         }
@@ -173,7 +180,9 @@ final class Oracle: @unchecked Sendable {  // Only on the simulation's thread, w
         for other in self.running[turn.conversation] ?? []
         where !other.party.isGone && other.beganAt >= self.forgetfulUntil {
             // Who stood still may begin what another has taken over: nothing of it will count.
-            if other.party === party || (self.ownsAll(other) && self.ownsAll(run)) {
+            let mayBeOfTwoQueues = other.turn.assistant.id != turn.assistant.id || turn.assistant.queues.count > 1
+            let isSplit = self.split.contains(turn.conversation) && mayBeOfTwoQueues
+            if !isSplit, other.party === party || (self.ownsAll(other) && self.ownsAll(run)) {
                 self.broken(
                     .overlap, "\(turn.id) begins at \(party.name) while \(other.turn.id) runs at \(other.party.name)")
             }
