@@ -12,7 +12,7 @@ actor PartitionActor {
     /// Entries up to here may have been begun by an earlier owner.
     private var inheritedUpTo = LogOffset.start
     /// Of each conversation's entries, those that may have been begun: how many are known, and the latest of them.
-    private var mayHaveRun: [Conversation.ID: (count: Int, upTo: LogOffset)] = [:]
+    private var earliest: [Conversation.ID: (count: Int, upTo: LogOffset)] = [:]
     var window: ReadAheadWindow
     private var conversations: [Conversation.ID: ConversationActor] = [:]
     private var unsettled: [LogOffset] = []
@@ -186,10 +186,10 @@ actor PartitionActor {
     /// Whether an unfinished entry was among the first of its conversation, as many as one turn may answer. Also when it is read
     /// again, because its conversation was held meanwhile.
     private func mayHaveRun(_ entry: LogEntry) -> Bool {
-        let known = self.mayHaveRun[entry.message.conversation] ?? (0, .start)
+        let known = self.earliest[entry.message.conversation] ?? (0, .start)
         if entry.offset <= known.upTo { return true }
         guard known.count < self.settings.rules.turns.largestTurn else { return false }
-        self.mayHaveRun[entry.message.conversation] = (known.count + 1, entry.offset)
+        self.earliest[entry.message.conversation] = (known.count + 1, entry.offset)
         return true
     }
 
