@@ -33,7 +33,8 @@ import Testing
                 logger: Logger(label: "test") { label in
                     LineLogHandler(label: label, level: Live(.info), format: .text) { lines.add($0) }
                 }, uptime: { .zero })
-            try await self.live.start { configuration in self.applied.withLock { $0.append(configuration) } }
+            // Not held by what it holds: its folder goes with it.
+            try await self.live.start { [weak self] configuration in self?.applied.withLock { $0.append(configuration) } }
         }
 
         static func write(_ text: String, _ file: String) throws { try Data(text.utf8).write(to: URL(filePath: file)) }
