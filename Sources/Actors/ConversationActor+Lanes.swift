@@ -61,8 +61,10 @@ extension AdaptiveLimit.Outcome {
     /// What a failed call says about the capacity of what it called.
     init(of error: any Error) {
         switch error {
-        case let failure as TurnFailure where [.timeout, .rateLimit].contains(failure.category):
+        case let failure as TurnFailure where failure.category == .rateLimit:
             self = .overloaded
+        case let failure as TurnFailure where failure.category == .timeout:
+            self = .timedOut
         case let postponement as TurnPostponement:
             if case .breaker = postponement.cause {
                 self = .blocked

@@ -14,6 +14,12 @@ struct AdaptiveLimitTests {
         var spread = 0.0
         /// Calls in flight beyond which it answers 429.
         var refusesBeyond: Int?
+        /// Calls in flight beyond which it does not answer at all.
+        var hangsBeyond = Int.max
+        /// Of all calls, those that it never answers.
+        var hanging = 0.0
+        /// Seconds after which a call is given up.
+        var timeLimit = Double.infinity
         var served = 0
         var refused = 0
         private(set) var now = 0.0
@@ -56,11 +62,14 @@ struct AdaptiveLimitTests {
                 self.now += step
                 let speed = min(1, self.capacity / Double(max(self.calls.count, 1)))
                 for index in self.calls.indices { self.calls[index].left -= step * speed }
-                for index in self.calls.indices.reversed() where self.calls[index].left <= 0 {
+                for index in self.calls.indices.reversed() {
+                    let call = self.calls[index]
+                    let isServed = call.left <= 0
+                    guard isServed || self.now - call.began >= self.timeLimit else { continue }
                     let inFlight = self.calls.count
-                    let call = self.calls.remove(at: index)
-                    self.served += 1
-                    self.ended(self.now - call.began, inFlight: inFlight, .served)
+                    self.calls.remove(at: index)
+                    if isServed { self.served += 1 }
+                    self.ended(self.now - call.began, inFlight: inFlight, isServed ? .served : .timedOut)
                 }
                 // One that is turned away is tried again later, like a turn.
                 var attempts = 0
@@ -70,7 +79,10 @@ struct AdaptiveLimitTests {
                         self.refused += 1
                         self.ended(0.01, inFlight: self.calls.count + 1, .overloaded)
                     } else {
-                        self.calls.append((self.now, self.work()))
+                        let hangs =
+                            self.calls.count >= self.hangsBeyond
+                            || Double.random(in: 0..<1, using: &self.generator) < self.hanging
+                        self.calls.append((self.now, hangs ? .infinity : self.work()))
                     }
                 }
             }
@@ -120,6 +132,26 @@ struct AdaptiveLimitTests {
             Double(served(Simulation(Self.limiter(from: 4), spread: spread, seed: $0))) / Double(best)
         }
         #expect(shares.reduce(0, +) / 8 >= 0.9, "\(shares)")
+    }
+
+    /// A server without a bound, whose answers take 1 s (median) and 3 s (95th percentile), and one in a hundred never comes: to
+    /// ask less would not change that.
+    @Test(arguments: [0, 0.002, 0.01]) func whatHangsHoweverLittleIsAskedDoesNotLowerIt(hanging: Double) {
+        for seed in 1...4 as ClosedRange<UInt64> {
+            var simulation = Simulation(
+                AdaptiveLimit(policy: .init(ceiling: 200, initial: 40)), spread: 0.668, seed: seed)
+            (simulation.capacity, simulation.hanging, simulation.timeLimit) = (.infinity, hanging, 10)
+            simulation.run(seconds: 300)
+            #expect(simulation.median() >= 100)
+        }
+    }
+
+    /// One that answers forty calls and lets all others hang.
+    @Test func whatHangsBecauseTooMuchIsAskedLowersIt() {
+        var simulation = Simulation(AdaptiveLimit(policy: .init(ceiling: 200)), spread: 0.3)
+        (simulation.capacity, simulation.hangsBeyond, simulation.timeLimit) = (.infinity, 40, 10)
+        simulation.run(seconds: 300)
+        #expect((20...60).contains(simulation.median()))
     }
 
     @Test func oneLoneFailureCostsATenth() {
@@ -200,7 +232,7 @@ struct AdaptiveLimitTests {
             for _ in 0..<400 {
                 now += .milliseconds(Int.random(in: 0...2_000, using: &generator))
                 let outcome: AdaptiveLimit.Outcome =
-                    [.served, .served, .served, .overloaded, .other].randomElement(using: &generator) ?? .served
+                    [.served, .served, .served, .overloaded, .timedOut, .other].randomElement(using: &generator) ?? .served
                 _ = limiter.finished(
                     .milliseconds(Int.random(in: 0...20_000, using: &generator)),
                     inFlight: Int.random(in: 1...100, using: &generator), outcome, at: now)

@@ -11,9 +11,10 @@
 /// `tolerance × c + queue × √c`: some calls queue there, which is what keeps it busy. (Gradient and queue allowance: Netflix
 /// concurrency-limits, `Gradient2Limit`; after TCP Vegas, Brakmo and Peterson, 1995.)
 ///
-/// A call that is turned away (429, a timeout) lowers the limit at once to `backoff` times what was in flight, or, when less than
+/// A call that is turned away (429) lowers the limit at once to `backoff` times what was in flight, or, when less than
 /// half the limit was, to `backoff` times itself; at most once per round trip. So does a breaker that has opened, once until
-/// something is served again. For ``Policy/caution`` windows after that the limit grows by two in a hundred at a time instead of
+/// something is served again, and a call that times out while more than ``Policy/lateness`` of the latest did: one in a hundred
+/// that never ends is there with two in flight as with two hundred. Its time counts as that of a call that was served. For ``Policy/caution`` windows after that the limit grows by two in a hundred at a time instead of
 /// by the queue allowance (additive increase, multiplicative decrease: Chiu and Jain, 1989).
 ///
 /// The baseline follows slower calls only slowly, for they may be queueing, and every ``Policy/probeInterval`` windows the limit
@@ -41,6 +42,8 @@ public struct AdaptiveLimit: Sendable {
         public var window: Duration
         /// Defaults to 10.
         public var minimumSamples: Int
+        /// Share of the latest calls that may time out before each is like one that was turned away. Defaults to 0.1.
+        public var lateness: Double
         /// Windows between two looks at the baseline. Defaults to 15.
         public var probeInterval: Int
         /// Windows of slow growth after a call was turned away. Defaults to 30.
@@ -50,8 +53,8 @@ public struct AdaptiveLimit: Sendable {
 
         public init(
             floor: Int = 1, ceiling: Int, initial: Int? = nil, tolerance: Double = 1.03, queue: Double = 0.8,
-            backoff: Double = 0.9, window: Duration = .seconds(1), minimumSamples: Int = 10, probeInterval: Int = 15,
-            caution: Int = 30, patience: Duration = .seconds(30)
+            backoff: Double = 0.9, window: Duration = .seconds(1), minimumSamples: Int = 10, lateness: Double = 0.1,
+            probeInterval: Int = 15, caution: Int = 30, patience: Duration = .seconds(30)
         ) {
             self.floor = max(floor, 1)
             self.ceiling = max(ceiling, self.floor)
@@ -61,6 +64,7 @@ public struct AdaptiveLimit: Sendable {
             self.backoff = backoff
             self.window = window
             self.minimumSamples = minimumSamples
+            self.lateness = lateness
             self.probeInterval = probeInterval
             self.caution = caution
             self.patience = patience
@@ -70,8 +74,10 @@ public struct AdaptiveLimit: Sendable {
     /// How a call ended.
     public enum Outcome: Hashable, Sendable {
         case served
-        /// Turned away or timed out: there was no capacity for it.
+        /// Turned away: there was no capacity for it.
         case overloaded
+        /// It did not end in time.
+        case timedOut
         /// Not even tried: a breaker is open.
         case blocked
         /// Says nothing about capacity: a bad request, an interrupted call.
@@ -154,6 +160,9 @@ public struct AdaptiveLimit: Sendable {
     private var isIdle = true
     /// Whether the limit was lowered for a breaker that has been open since.
     private var isBlocked = false
+    /// What share of the latest calls timed out; each counts for a fiftieth of it.
+    private var lateShare = 0.0
+    private static let lateMemory = 0.02
     /// Full windows so far.
     private var windows = 0
     /// Whether the baseline has been looked for.
@@ -203,8 +212,13 @@ public struct AdaptiveLimit: Sendable {
             guard !self.isBlocked else { return false }
             self.isBlocked = true
             return self.overloaded(inFlight: inFlight, at: now)
+        case .timedOut:
+            self.lateShare += (1 - self.lateShare) * Self.lateMemory
+            guard self.lateShare <= self.policy.lateness else { return self.overloaded(inFlight: inFlight, at: now) }
+            return self.served(latency, inFlight: inFlight, at: now)
         case .served:
             self.isBlocked = false
+            self.lateShare -= self.lateShare * Self.lateMemory
             return self.served(latency, inFlight: inFlight, at: now)
         }
     }
