@@ -43,8 +43,7 @@ struct CardumeFuzz: ParsableCommand {
                 target.run(input)
                 count += 1
             }
-            // What the command is called for; it has no other output.
-            print("\(target.name): \(inputs.count) of the corpus, \(count) made of them")
+            print("\(target.name): \(inputs.count) of the corpus, \(count) made of them")  // The command's output.
         }
     }
 

@@ -120,8 +120,7 @@ extension World {
         return lines.joined(separator: "\n  ")
     }
 
-    /// `@unchecked Sendable`: see ``SimulationLoop``.
-    private final class Answer: @unchecked Sendable {
+    private final class Answer: @unchecked Sendable {  // Only on the simulation's thread, as Party.
         var explanations: [QueueID: ConversationExplanation]?
     }
 }

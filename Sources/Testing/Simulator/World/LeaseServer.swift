@@ -1,9 +1,7 @@
 import CardumeCore
 
 /// The leases' server, on whose clock members die.
-///
-/// `@unchecked Sendable`: see ``SimulationLoop``.
-final class LeaseServer: @unchecked Sendable {
+final class LeaseServer: @unchecked Sendable {  // Only on the simulation's thread, as Party.
     private let store: MemoryStore
     private let oracle: Oracle
     private let loop: SimulationLoop

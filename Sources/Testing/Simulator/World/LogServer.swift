@@ -2,9 +2,7 @@ import CardumeCore
 
 /// The log's server: a ``MemoryStore`` that keeps fences of its own, as a server does that knows nothing of leases, and that may
 /// be replaced by one that lags behind.
-///
-/// `@unchecked Sendable`: see ``SimulationLoop``.
-final class LogServer: @unchecked Sendable {
+final class LogServer: @unchecked Sendable {  // Only on the simulation's thread, as Party.
     private struct Reader {
         let partition: Partition.ID
         let offset: LogOffset

@@ -1,9 +1,7 @@
 import CardumeCore
 
 /// The gateway's servers, and what they have sent.
-///
-/// `@unchecked Sendable`: see ``SimulationLoop``.
-final class SimulatedGateway: @unchecked Sendable {
+final class SimulatedGateway: @unchecked Sendable {  // Only on the simulation's thread, as Party.
     private struct Record {
         let intent: SendIntent
         let server: Int

@@ -2,9 +2,7 @@ import CardumeActors
 import CardumeCore
 
 /// A place where one process after the other runs.
-///
-/// `@unchecked Sendable`: see ``SimulationLoop``.
-final class SimulatedPod: @unchecked Sendable {
+final class SimulatedPod: @unchecked Sendable {  // Only on the simulation's thread, as Party.
     /// After this, who was told to stop is killed, beyond what it may take for its partitions.
     private static let grace: Duration = .seconds(10)
 
@@ -102,9 +100,7 @@ final class SimulatedPod: @unchecked Sendable {
 }
 
 /// One process: the real actors, over this world's doubles.
-///
-/// `@unchecked Sendable`: see ``SimulationLoop``.
-final class SimulatedProcess: @unchecked Sendable {
+final class SimulatedProcess: @unchecked Sendable {  // Only on the simulation's thread, as Party.
     let party: Party
     let clock: SimulatedClock
     let coordinator: Coordinator

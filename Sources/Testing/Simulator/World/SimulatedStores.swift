@@ -57,8 +57,7 @@ package struct SimulatedStores: Sendable {
         try await self.world.outsideClock.sleep(for: self.world.plan.timeToLive)
     }
 
-    /// `@unchecked Sendable`: see ``SimulationLoop``.
-    private final class End: @unchecked Sendable {
+    private final class End: @unchecked Sendable {  // Only on the simulation's thread, as Party.
         var result: Result<Void, any Error>?
     }
 }

@@ -2,9 +2,7 @@ import CardumeActors
 import CardumeCore
 
 /// One simulated world: the stores, the gateway, the pods, what goes wrong at the moment, and who watches.
-///
-/// `@unchecked Sendable`: used on the simulation's thread alone; see ``SimulationLoop``.
-final class World: @unchecked Sendable {
+final class World: @unchecked Sendable {  // Only on the simulation's thread, as Party.
     let plan: SimulationPlan
     let without: Set<Safeguard>
     let loop: SimulationLoop
