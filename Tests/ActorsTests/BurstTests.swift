@@ -29,7 +29,6 @@ import Testing
     /// Lets time pass until nothing is left to do.
     private static func settle(_ bed: RuntimeTestBed, _ clock: ManualClock, left: Int = 0) async throws {
         try await Waiting.until("everything to be settled") {
-            for _ in 0..<50 { await Task.yield() }
             clock.advance(by: .milliseconds(100))
             return bed.store.unsettled == left
         }
@@ -71,7 +70,7 @@ import Testing
         let first = Self.bed(Self.debounce, store: store, channel: channel, clock: clock)
         await first.start()
         try await first.post("c", ["a", "b"])
-        while !clock.deadlines.contains(.seconds(2)) { await Task.yield() }
+        await clock.sleeper(until: .seconds(2))
         #expect(await first.stop())
         #expect(store.unsettled == 2)
         let second = Self.bed(Self.debounce, store: store, channel: channel, clock: clock)
@@ -86,7 +85,7 @@ import Testing
         let bed = Self.bed(Self.debounce, clock: clock)
         await bed.start()
         try await bed.post("c", ["a"])
-        while !clock.deadlines.contains(.seconds(2)) { await Task.yield() }
+        await clock.sleeper(until: .seconds(2))
         await bed.dispatcher.update([Self.assistant(TurnPolicy())])
         await bed.events.finished(1)
         _ = await bed.stop()
@@ -120,15 +119,16 @@ import Testing
         assistant.timers = TimerPlan([TimerRule(name: "ainda", delay: .seconds(60), text: "ainda?")])
         let handler = ScriptedHandler { $0.messages[0].timer == nil ? Self.reply($0) : "ainda?" }
         let bed = RuntimeTestBed(store: store, assistant: assistant, clock: clock, handler: handler)
-        await bed.start()
         _ = try await store.append([RuntimeTestBed.append("c", "a", at: clock.wallTime)])
         clock.advance(by: .milliseconds(500))
         _ = try await store.append([RuntimeTestBed.append("c", "b", at: clock.wallTime)])
-        try await Waiting.until("the timer") {
-            for _ in 0..<50 { await Task.yield() }
-            clock.advance(by: .milliseconds(500))
-            return bed.channel.texts(to: "c").count == 2
-        }
+        await bed.start()
+        await clock.sleeper(until: .milliseconds(2_500))
+        clock.advance(by: .seconds(2))
+        await clock.sleeper(until: .milliseconds(62_500))
+        #expect(bed.channel.texts(to: "c") == ["re: a+b"])
+        clock.advance(by: .seconds(60))
+        await bed.events.finished(3)
         _ = await bed.stop()
         #expect(bed.channel.texts(to: "c") == ["re: a+b", "ainda?"])
     }
@@ -139,12 +139,7 @@ import Testing
         let clock = ManualClock()
         let bed = Self.bed(
             Self.debounce, clock: clock, onDeadLetter: .hold,
-            handler: ScriptedHandler { turn in
-                if turn.messages.contains(where: { $0.text == "poison" }) {
-                    throw TurnFailure(category: .other, message: "no", isRetryable: false)
-                }
-                return Self.reply(turn)
-            })
+            handler: ScriptedHandler.refusingPoison(answer: Self.reply))
         await bed.start()
         try await bed.post("c", ["a", "poison", "b"])
         try await Self.settle(bed, clock)
@@ -277,7 +272,7 @@ import Testing
             handler: Transferring())
         await bed.start()
         try await bed.post("c", ["a", "b"])
-        while !clock.deadlines.contains(.seconds(2)) { await Task.yield() }
+        await clock.sleeper(until: .seconds(2))
         _ = try await store.transfer(LogTransfer(of: "loja:c", to: "financeiro", at: clock.wallTime))
         try await Self.settle(bed, clock)
         #expect(await bed.stop())

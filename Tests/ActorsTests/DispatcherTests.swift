@@ -72,12 +72,7 @@ import Testing
         let bed = RuntimeTestBed(
             assistant: Assistant(
                 id: RuntimeTestBed.assistant, retry: RetryPolicy(maximumAttempts: 1), onDeadLetter: .hold),
-            handler: ScriptedHandler { turn in
-                if turn.messages[0].text == "poison" {
-                    throw TurnFailure(category: .other, message: "no", isRetryable: false)
-                }
-                return "re: \(turn.messages[0].text ?? "")"
-            })
+            handler: ScriptedHandler.refusingPoison())
         await bed.start()
         try await bed.post("c", ["poison", "a", "b"])
         await bed.events.wait { $0.contains { if case .conversationHeld = $0 { true } else { false } } }
@@ -288,7 +283,8 @@ import Testing
         await gate.arrival()
         async let isInTime = first.stop()
         // Idle partitions are handed back at once; the deadline that is left is that of the turn.
-        while store.heldLeases > 1 || !clock.deadlines.contains(.seconds(5)) { await Task.yield() }
+        while store.heldLeases > 1 { await Task.yield() }
+        await clock.sleeper(until: .seconds(5))
         gate.open()
         #expect(await isInTime)
         #expect(first.channel.texts(to: "c") == ["re: a"])

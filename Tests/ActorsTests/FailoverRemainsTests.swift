@@ -23,12 +23,7 @@ import Testing
         let bed = RuntimeTestBed(
             assistant: Assistant(
                 id: RuntimeTestBed.assistant, retry: RetryPolicy(maximumAttempts: 1), onDeadLetter: .hold),
-            handler: ScriptedHandler { turn in
-                if turn.messages[0].text == "poison" {
-                    throw TurnFailure(category: .other, message: "no", isRetryable: false)
-                }
-                return "re: \(turn.messages[0].text ?? "")"
-            })
+            handler: ScriptedHandler.refusingPoison())
         await bed.start()
         try await bed.post("c", ["poison", "a"])
         await bed.events.wait { $0.contains { if case .conversationHeld = $0 { true } else { false } } }

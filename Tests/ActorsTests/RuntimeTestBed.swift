@@ -109,6 +109,18 @@ struct ScriptedHandler: TurnHandler {
         self.answer = answer
     }
 
+    /// Answers, but for turns with a message that says "poison": those fail for good.
+    static func refusingPoison(
+        answer: @escaping @Sendable (Turn) -> String? = { "re: \($0.messages[0].text ?? "")" }
+    ) -> ScriptedHandler {
+        ScriptedHandler { turn in
+            guard !turn.messages.contains(where: { $0.text == "poison" }) else {
+                throw TurnFailure(category: .other, message: "no", isRetryable: false)
+            }
+            return answer(turn)
+        }
+    }
+
     func respond(to turn: Turn) async throws -> TurnResult {
         TurnResult(replies: try await self.answer(turn).map { [Reply(text: $0)] } ?? [])
     }

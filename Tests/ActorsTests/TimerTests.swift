@@ -39,12 +39,10 @@ import Testing
         try await Waiting.until("everything to be settled") { bed.store.unsettled == 0 }
     }
 
-    /// Lets a timer that was set reach the clock, and time pass.
+    /// Lets time pass once nothing is under way, for turns have their time on this clock, too.
     private static func pass(_ seconds: Int, _ clock: ManualClock, _ bed: RuntimeTestBed) async throws {
-        for _ in 0..<seconds / 10 {
-            for _ in 0..<50 { await Task.yield() }
-            clock.advance(by: .seconds(10))
-        }
+        try await Waiting.until("everything to be settled") { bed.store.unsettled == 0 }
+        clock.advance(by: .seconds(seconds))
     }
 
     @Test func aSilentConversationIsAskedClosedAndSurveyed() async throws {

@@ -69,6 +69,11 @@ public final class ManualClock: RuntimeClock {
         }
     }
 
+    /// Returns when somebody sleeps until `uptime`, to the very nanosecond.
+    public func sleeper(until uptime: Duration) async {
+        while !self.deadlines.contains(uptime) { await Task.yield() }
+    }
+
     /// Lets time pass and wakes whoever is due, earliest first.
     public func advance(by duration: Duration) {
         let due = self.state.withLock { state in
