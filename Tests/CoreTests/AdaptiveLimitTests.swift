@@ -146,6 +146,16 @@ struct AdaptiveLimitTests {
         }
     }
 
+    /// However much its answers differ in length, chance is not taken for queueing.
+    @Test(arguments: [0.3, 0.668, 0.9]) func aServerWithoutABoundIsAskedAllThatMayBe(spread: Double) {
+        for seed in 1...6 as ClosedRange<UInt64> {
+            var simulation = Simulation(AdaptiveLimit(policy: .init(ceiling: 200)), spread: spread, seed: seed)
+            simulation.capacity = .infinity
+            simulation.run(seconds: 120)
+            #expect(simulation.median() >= 180)
+        }
+    }
+
     /// One that answers forty calls and lets all others hang.
     @Test func whatHangsBecauseTooMuchIsAskedLowersIt() {
         var simulation = Simulation(AdaptiveLimit(policy: .init(ceiling: 200)), spread: 0.3)

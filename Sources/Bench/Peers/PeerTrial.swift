@@ -21,21 +21,34 @@ struct PeerTrial: Sendable {
         let workload = ClusterWorkload(
             messages: scenario.messages, conversations: min(Self.conversations, scenario.messages),
             partitions: Self.partitions)
-        let (seconds, percentiles) =
+        let outcome =
             switch scenario.shape {
             case .append(let batch, let characters): try await self.append(workload, batch: batch, characters: characters)
             case .drain(let slots, let journal): try await self.drain(workload, slots: slots, journal)
             }
-        let rate = Double(scenario.messages) / seconds
-        return [Figure("\(scenario.name)_per_second", scenario.label, rate, .messagesPerSecond)]
-            + ["p50", "p95", "p99"].map {
-                Figure("\(scenario.name)_\($0)_milliseconds", "– \($0)", percentiles[$0] ?? 0, .milliseconds)
-            }
+        let rate = Double(scenario.messages) / outcome.seconds
+        var figures = [Figure("\(scenario.name)_per_second", scenario.label, rate, .messagesPerSecond)]
+        figures += ["p50", "p95", "p99"].map {
+            Figure("\(scenario.name)_\($0)_milliseconds", "– \($0)", outcome.percentiles[$0] ?? 0, .milliseconds)
+        }
+        if scenario.needsDatabase {
+            figures.append(
+                Figure(
+                    "\(scenario.name)_repeated_calls", "– calls without an answer, repeated", Double(outcome.repeatedCalls),
+                    .count))
+        }
+        return figures
+    }
+
+    private struct Outcome {
+        var seconds: Double
+        var percentiles: [String: Double]
+        var repeatedCalls = 0
     }
 
     private func append(
         _ workload: ClusterWorkload, batch: Int, characters: Int
-    ) async throws -> (seconds: Double, percentiles: [String: Double]) {
+    ) async throws -> Outcome {
         let text = String(repeating: "Bom dia! ", count: characters / 9 + 1)
         let calls = workload.calls(of: batch, at: SystemClock().wallTime).map { call in
             call.map { append in
@@ -54,13 +67,13 @@ struct PeerTrial: Sendable {
                 percentiles.record(nanoseconds: Int64(before.duration(to: now).seconds * 1e9))
                 before = now
             }
-            return (begin.duration(to: before).seconds, percentiles.milliseconds)
+            return Outcome(seconds: begin.duration(to: before).seconds, percentiles: percentiles.milliseconds)
         }
     }
 
     private func drain(
         _ workload: ClusterWorkload, slots: Int, _ journal: JournalKind
-    ) async throws -> (seconds: Double, percentiles: [String: Double]) {
+    ) async throws -> Outcome {
         _ = try await self.ceiling.append(workload, batch: 64, inFlight: 64)
         var options = WorkerOptions(
             workload, redis: self.servers.redis.url,
@@ -68,8 +81,10 @@ struct PeerTrial: Sendable {
         options.slots = slots
         let worker = try await BenchWorker(options)
         try await worker.go()
-        let news = try await worker.settled()
+        // A disk that must write a million turns may keep PostgreSQL from answering for seconds.
+        let news = try await worker.settled(mayRepeat: journal == .postgres)
         await worker.end()
-        return (news.seconds, news.latency["finished"] ?? [:])
+        return Outcome(
+            seconds: news.seconds, percentiles: news.latency["finished"] ?? [:], repeatedCalls: news.repeatedCalls)
     }
 }

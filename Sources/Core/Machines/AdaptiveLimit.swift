@@ -1,8 +1,8 @@
 /// How many calls may be in flight at once to something whose capacity nobody knows: found out from how long calls take and
 /// which are turned away.
 ///
-/// Calls are looked at in windows of at least ``Policy/window`` and ``Policy/minimumSamples`` calls, and as long as one call
-/// usually takes. At a window's end, with `latency` its mean and `baseline` what a call takes when nothing queues:
+/// Calls are looked at in windows of at least ``Policy/window``, as long as one call usually takes, and of twice as many calls as
+/// the limit, but not fewer than ``Policy/minimumSamples`` nor more than ``Policy/enoughSamples``. At a window's end, with `latency` its mean and `baseline` what a call takes when nothing queues:
 ///
 ///     gradient = clamp(tolerance × baseline / latency, 0.5, 1)
 ///     limit    = limit × gradient + max(2, queue × √limit)
@@ -14,8 +14,9 @@
 /// A call that is turned away (429) lowers the limit at once to `backoff` times what was in flight, or, when less than
 /// half the limit was, to `backoff` times itself; at most once per round trip. So does a breaker that has opened, once until
 /// something is served again, and a call that times out while more than ``Policy/lateness`` of the latest did: one in a hundred
-/// that never ends is there with two in flight as with two hundred. Its time counts as that of a call that was served. For ``Policy/caution`` windows after that the limit grows by two in a hundred at a time instead of
-/// by the queue allowance (additive increase, multiplicative decrease: Chiu and Jain, 1989).
+/// that never ends is there with two in flight as with two hundred. Its time counts as that of a call that was served. For
+/// ``Policy/caution`` windows after that the limit grows by two in a hundred at a time instead of by the queue allowance (additive
+/// increase, multiplicative decrease: Chiu and Jain, 1989).
 ///
 /// The baseline follows slower calls only slowly, for they may be queueing, and every ``Policy/probeInterval`` windows the limit
 /// is lowered for one window to look (as Envoy's adaptive concurrency does and TCP BBR's PROBE_RTT). When calls turn
@@ -42,6 +43,10 @@ public struct AdaptiveLimit: Sendable {
         public var window: Duration
         /// Defaults to 10.
         public var minimumSamples: Int
+        /// Calls after which a window may end, however high the limit is. Defaults to 400: answers of language models differ so
+        /// much in length (3 s in the 95th percentile where the median is 1 s) that the mean of 100 is off by 7 % by chance, which
+        /// is more than the queue allowance makes good at limits above 130.
+        public var enoughSamples: Int
         /// Share of the latest calls that may time out before each is like one that was turned away. Defaults to 0.1.
         public var lateness: Double
         /// Windows between two looks at the baseline. Defaults to 15.
@@ -53,8 +58,8 @@ public struct AdaptiveLimit: Sendable {
 
         public init(
             floor: Int = 1, ceiling: Int, initial: Int? = nil, tolerance: Double = 1.03, queue: Double = 0.8,
-            backoff: Double = 0.9, window: Duration = .seconds(1), minimumSamples: Int = 10, lateness: Double = 0.1,
-            probeInterval: Int = 15, caution: Int = 30, patience: Duration = .seconds(30)
+            backoff: Double = 0.9, window: Duration = .seconds(1), minimumSamples: Int = 10, enoughSamples: Int = 400,
+            lateness: Double = 0.1, probeInterval: Int = 15, caution: Int = 30, patience: Duration = .seconds(30)
         ) {
             self.floor = max(floor, 1)
             self.ceiling = max(ceiling, self.floor)
@@ -64,6 +69,7 @@ public struct AdaptiveLimit: Sendable {
             self.backoff = backoff
             self.window = window
             self.minimumSamples = minimumSamples
+            self.enoughSamples = enoughSamples
             self.lateness = lateness
             self.probeInterval = probeInterval
             self.caution = caution
@@ -241,7 +247,7 @@ public struct AdaptiveLimit: Sendable {
         if self.window == nil, inFlight > self.limit { return false }
         var window = self.window ?? Window(at: now)
         let age = now - window.beganAt
-        let needed = max(self.policy.minimumSamples, min(2 * self.limit, 100))
+        let needed = max(self.policy.minimumSamples, min(2 * self.limit, self.policy.enoughSamples))
         // Without this call: calls may end in bursts, and a window goes from the beginning of one to the beginning of another.
         let isFull =
             window.count >= needed && age >= max(self.policy.window, .seconds(window.mean(until: now, inFlight: inFlight)))
@@ -286,7 +292,7 @@ public struct AdaptiveLimit: Sendable {
 
     private mutating func adjust(_ window: Window) {
         // Less what chance may well explain.
-        let gradient = self.gradient(window.mean * (1 - 0.75 * window.error))
+        let gradient = self.gradient(window.mean * (1 - window.error))
         var allowance = max(2, self.estimate.squareRoot() * self.policy.queue)
         if self.cautionLeft > 0 {
             self.cautionLeft -= 1

@@ -10,6 +10,8 @@ final class FinishCounter: RuntimeObserver {
     private let reached = Mutex<[String: ContinuousClock.Instant]>([:])
     private let counter = Atomic(0)
     private let complaints = Complaints()
+    private let repetitions = Atomic(0)
+    private let unavailable = Complaints()
     private let end = AsyncStream<Void>.makeStream()
 
     init(expected: Int) {
@@ -24,6 +26,10 @@ final class FinishCounter: RuntimeObserver {
     }
 
     var troubles: [String] { self.complaints.first }
+    /// Calls to Redis and PostgreSQL that failed and were repeated.
+    var repeatedCalls: (count: Int, first: [String]) {
+        (self.repetitions.load(ordering: .relaxed), self.unavailable.first)
+    }
 
     /// Returns when all have come.
     func all() async {
@@ -38,7 +44,9 @@ final class FinishCounter: RuntimeObserver {
             if count == self.most { self.reach("p95") }
             if count == self.nearly { self.reach("p99") }
             if count == self.expected { self.end.continuation.yield() }
-        case .storeUnavailable(let error, _): self.complaints.add("\(error)")
+        case .storeUnavailable(let error, _):
+            self.repetitions.add(1, ordering: .relaxed)
+            self.unavailable.add("\(error)")
         case .ownershipChanged(_, _, let lost, _, _) where lost > 0: self.complaints.add("\(lost) partitions lost")
         case .partitionAbandoned(let partition, let error): self.complaints.add("\(partition) abandoned: \(error)")
         case .deadLettered(let letter): self.complaints.add("\(letter.message.id) became a dead letter: \(letter.failure)")

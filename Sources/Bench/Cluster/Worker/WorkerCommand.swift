@@ -134,6 +134,7 @@ private struct MeasuredWorker: Sendable {
         news.conversations = await self.dispatcher.conversationCount()
         news.violations = self.turn.violations(isOver: state == .settled)
         news.troubles = self.counter.troubles
+        (news.repeatedCalls, news.unavailable) = self.counter.repeatedCalls
         news.latency = self.latency?.percentiles ?? [:]
         news.latency["finished"] = self.counter.milestones(since: .now - elapsed)
         return news

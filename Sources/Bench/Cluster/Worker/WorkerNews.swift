@@ -40,6 +40,10 @@ struct WorkerNews: Codable, Sendable {
     var violations: [String] = []
     /// What the runtime complained of; the first few.
     var troubles: [String] = []
+    /// Calls to Redis and PostgreSQL that failed and were repeated.
+    var repeatedCalls = 0
+    /// Why; the first few.
+    var unavailable: [String] = []
     /// Percentiles in milliseconds by what was measured.
     var latency: [String: [String: Double]] = [:]
 

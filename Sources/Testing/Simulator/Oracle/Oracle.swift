@@ -27,7 +27,9 @@ final class Oracle: @unchecked Sendable {  // Only on the simulation's thread, w
     var disturbed: Set<MessageID> = []
     /// Of them, those that are again in the queue from which they had gone to another one.
     private var displaced: Set<MessageID> = []
-    /// Their conversations: a part of each may be in either queue, and each queue has an owner.
+    /// Conversations that have been given to another assistant.
+    private var transferred: Set<Conversation.ID> = []
+    /// Those of displaced messages: a part of each may be in either queue, and each queue has an owner.
     private var split: Set<Conversation.ID> = []
     /// Of them, those that were in the log and are gone.
     var lost: Set<MessageID> = []
@@ -142,9 +144,10 @@ final class Oracle: @unchecked Sendable {  // Only on the simulation's thread, w
         self.deliveries[intent.id] = known
         let doubts = min(1, self.store.intent(intent.id)?.ambiguousAttempts ?? 0)
         if known.count > 1 { self.reached(.duplicateDelivered) }
-        // Two owners may send what a failover has put back into the queue from which it had gone, or what it has lost there and a
-        // webhook has brought again.
-        let hasTwoPlaces = self.displaced.contains(intent.id.turn) || self.appended[intent.id.turn, default: 1] > 1
+        // Two owners may send what a failover has put back into the queue from which it had gone, or what it has lost of a
+        // conversation that changed its queue, and a webhook has brought again.
+        let cameAgain = self.appended[intent.id.turn, default: 1] > 1 && self.transferred.contains(intent.id.conversation)
+        let hasTwoPlaces = self.displaced.contains(intent.id.turn) || cameAgain
         let owners = hasTwoPlaces ? 2 : 1
         if known.count - known.strays > owners * (1 + doubts) {
             self.broken(.duplicates, "\(intent.id) was delivered \(known.count) times, with \(doubts) doubt counted")
@@ -209,6 +212,12 @@ final class Oracle: @unchecked Sendable {  // Only on the simulation's thread, w
         }
     }
 
+    func transferred(_ conversation: Conversation.ID, byTurn: Bool) {
+        self.transferred.insert(conversation)
+        if byTurn { self.moved() }
+    }
+
+    /// A message has gone to another assistant's queue.
     func moved() {
         self.reached(.messageMoved)
         self.slates += 1

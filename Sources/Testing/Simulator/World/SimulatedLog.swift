@@ -70,7 +70,7 @@ struct SimulatedLog: PartitionLog {
             var transfer = transfer
             if let fence = transfer.turn?.fence { transfer.turn?.fence = try server.admit(fence) }
             let outcome = try await store.transfer(transfer)
-            if transfer.turn != nil { oracle.moved() }
+            oracle.transferred(transfer.conversation, byTurn: transfer.turn != nil)
             return outcome
         }
     }
