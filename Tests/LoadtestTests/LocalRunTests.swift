@@ -79,16 +79,19 @@ import Testing
         let folder = CardumeTesting.TemporaryFolder()
         let outcome = try await Self.run(
             [
-                "steady", "--rate", "40", "--length", "5s", "--sabotage", fault.rawValue, "--sabotage-every", "10",
-                "--conversations", "8",
+                "steady", "--rate", "40", "--length", "8s", "--sabotage", fault.rawValue, "--sabotage-every", "10",
+                "--conversations", "16",
             ]
-                + Self.quick + ["--lateness", "30s", "--patience", "3s"] + Self.objectives(folder, Self.exact), in: folder)
+                + Self.quick + ["--lateness", "30s", "--patience", "12s"] + Self.objectives(folder, Self.exact), in: folder)
         #expect(outcome.status == 1, "\(outcome.output.suffix(3_000))")
         let step = try #require(outcome.results?.steps.first)
+        #expect(fault == .drop || step.lost == 0)
+        #expect(fault == .swap || step.reordered == 0)
+        #expect(fault == .duplicate || step.duplicates == 0)
         switch fault {
-        case .drop: #expect(step.lost > 5 && step.duplicates == 0 && step.reordered == 0)
-        case .swap: #expect(step.reordered > 2 && step.lost == 0 && step.duplicates == 0)
-        case .duplicate: #expect(step.duplicates > 5 && step.lost == 0 && step.reordered == 0)
+        case .drop: #expect(step.lost > 5)
+        case .swap: #expect(step.reordered > 2)
+        case .duplicate: #expect(step.duplicates > 5)
         }
     }
 
