@@ -21,11 +21,12 @@ final class Deployment: Doorway {
     static let openDoor = Load.openDoor
 
     /// - Parameters:
+    ///   - sendTimeout: after which a reply that the gateway has not confirmed is in doubt.
     ///   - door: lines of the configuration about load, rates and the spool.
     ///   - extra: added to the configuration.
     init(
         _ settings: SandboxSettings = SandboxSettings(), assistant: String = "", others: [String: String] = [:],
-        door: String = Deployment.openDoor, extra: String = ""
+        sendTimeout: String = "2s", door: String = Deployment.openDoor, extra: String = ""
     ) async throws {
         self.servers = try await RunningSandbox(settings)
         let sandboxPort = self.servers.port
@@ -46,7 +47,7 @@ final class Deployment: Doorway {
                 kind: evolution
                 base_url: http://127.0.0.1:\(sandboxPort)
                 key: qualquer
-                timeout: 2s
+                timeout: \(sendTimeout)
                 record_delay: 100ms
             \(extra.replacing("SANDBOX", with: "\"http://127.0.0.1:\(sandboxPort)\""))
             """
