@@ -2,7 +2,8 @@
 /// which are turned away.
 ///
 /// Calls are looked at in windows of at least ``Policy/window``, as long as one call usually takes, and of twice as many calls as
-/// the limit, but not fewer than ``Policy/minimumSamples`` nor more than ``Policy/enoughSamples``. At a window's end, with `latency` its mean and `baseline` what a call takes when nothing queues:
+/// the limit, but not fewer than ``Policy/minimumSamples`` nor more than ``Policy/enoughSamples``. At a window's end, with
+/// `latency` its mean and `baseline` what a call takes when nothing queues:
 ///
 ///     gradient = clamp(tolerance × baseline / latency, 0.5, 1)
 ///     limit    = limit × gradient + max(2, queue × √limit)

@@ -69,9 +69,9 @@ public final class ManualClock: RuntimeClock {
         }
     }
 
-    /// Returns when somebody sleeps until `uptime`, to the very nanosecond.
+    /// Returns when somebody sleeps until `uptime`, to the very nanosecond, or when the task is cancelled.
     public func sleeper(until uptime: Duration) async {
-        while !self.deadlines.contains(uptime) { await Task.yield() }
+        while !self.deadlines.contains(uptime), !Task.isCancelled { await Task.yield() }
     }
 
     /// Lets time pass and wakes whoever is due, earliest first.

@@ -120,7 +120,7 @@ extension World {
         return lines.joined(separator: "\n  ")
     }
 
-    private final class Answer: @unchecked Sendable {  // Only on the simulation's thread, as Party.
+    private final class Answer: @unchecked Sendable {  // Only on the simulation's thread, which SimulationLoop.enqueue checks.
         var explanations: [QueueID: ConversationExplanation]?
     }
 }

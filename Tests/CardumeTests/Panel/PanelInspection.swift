@@ -74,6 +74,7 @@ enum PanelInspection {
         const problems = [];
         for (const element of document.querySelectorAll('body *')) {
             const isText = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+            // Controls that are switched off need no contrast (WCAG 1.4.3).
             if (!isText || element.disabled || !element.checkVisibility()) continue;
             const [one, other] = [parse(getComputedStyle(element).color), behind(element)].map(luminance);
             const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);

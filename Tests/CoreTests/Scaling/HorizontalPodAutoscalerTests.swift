@@ -137,7 +137,7 @@ import Testing
         behavior.down.select = .max
         play = Self.play(10, behavior: behavior)
         #expect(play.look(1) == 5)
-        behavior.down.select = .disabled
+        behavior.down.select = .disabled  // Kubernetes' policy: never fewer pods.
         play = Self.play(10, behavior: behavior)
         #expect(play.look(1, times: 100) == 10)
     }

@@ -43,7 +43,7 @@ final class JobLane {
 }
 
 /// An event loop of a simulated process.
-final class SimulatedShard: SerialExecutor, @unchecked Sendable {  // Only on the simulation's thread, as Party.
+final class SimulatedShard: SerialExecutor, @unchecked Sendable {  // On one thread, which SimulationLoop.enqueue checks.
     // Set once, in `init`.
     private unowned let loop: SimulationLoop
     private(set) var lane: JobLane!

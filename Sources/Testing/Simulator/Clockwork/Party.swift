@@ -117,7 +117,7 @@ final class Party: @unchecked Sendable {  // Only on the simulation's thread, wh
 }
 
 /// Something that is waited for.
-final class Promise<Value: Sendable>: @unchecked Sendable {  // Only on the simulation's thread, as Party.
+final class Promise<Value: Sendable>: @unchecked Sendable {  // On one thread, which SimulationLoop.enqueue checks.
     private var continuation: CheckedContinuation<Value, Never>?
     private unowned let party: Party
     private let number: UInt64

@@ -1,7 +1,7 @@
 import CardumeCore
 
 /// The leases' server, on whose clock members die.
-final class LeaseServer: @unchecked Sendable {  // Only on the simulation's thread, as Party.
+final class LeaseServer: @unchecked Sendable {  // Only on the simulation's thread, which SimulationLoop.enqueue checks.
     private let store: MemoryStore
     private let oracle: Oracle
     private let loop: SimulationLoop

@@ -2,7 +2,7 @@ import CardumeCore
 
 /// The log's server: a ``MemoryStore`` that keeps fences of its own, as a server does that knows nothing of leases, and that may
 /// be replaced by one that lags behind.
-final class LogServer: @unchecked Sendable {  // Only on the simulation's thread, as Party.
+final class LogServer: @unchecked Sendable {  // Only on the simulation's thread, which SimulationLoop.enqueue checks.
     private struct Reader {
         let partition: Partition.ID
         let offset: LogOffset

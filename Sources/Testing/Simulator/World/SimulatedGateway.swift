@@ -1,7 +1,7 @@
 import CardumeCore
 
 /// The gateway's servers, and what they have sent.
-final class SimulatedGateway: @unchecked Sendable {  // Only on the simulation's thread, as Party.
+final class SimulatedGateway: @unchecked Sendable {  // Only on the simulation's thread, which SimulationLoop.enqueue checks.
     private struct Record {
         let intent: SendIntent
         let server: Int

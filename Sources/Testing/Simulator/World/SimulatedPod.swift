@@ -2,7 +2,7 @@ import CardumeActors
 import CardumeCore
 
 /// A place where one process after the other runs.
-final class SimulatedPod: @unchecked Sendable {  // Only on the simulation's thread, as Party.
+final class SimulatedPod: @unchecked Sendable {  // Only on the simulation's thread, which SimulationLoop.enqueue checks.
     /// After this, who was told to stop is killed, beyond what it may take for its partitions.
     private static let grace: Duration = .seconds(10)
 
@@ -100,7 +100,7 @@ final class SimulatedPod: @unchecked Sendable {  // Only on the simulation's thr
 }
 
 /// One process: the real actors, over this world's doubles.
-final class SimulatedProcess: @unchecked Sendable {  // Only on the simulation's thread, as Party.
+final class SimulatedProcess: @unchecked Sendable {  // Only on the simulation's thread, which SimulationLoop.enqueue checks.
     let party: Party
     let clock: SimulatedClock
     let coordinator: Coordinator

@@ -57,7 +57,7 @@ package struct SimulatedStores: Sendable {
         try await self.world.outsideClock.sleep(for: self.world.plan.timeToLive)
     }
 
-    private final class End: @unchecked Sendable {  // Only on the simulation's thread, as Party.
+    private final class End: @unchecked Sendable {  // Only on the simulation's thread, which SimulationLoop.enqueue checks.
         var result: Result<Void, any Error>?
     }
 }

@@ -2,7 +2,7 @@ import CardumeActors
 import CardumeCore
 
 /// One simulated world: the stores, the gateway, the pods, what goes wrong at the moment, and who watches.
-final class World: @unchecked Sendable {  // Only on the simulation's thread, as Party.
+final class World: @unchecked Sendable {  // Only on the simulation's thread, which SimulationLoop.enqueue checks.
     let plan: SimulationPlan
     let without: Set<Safeguard>
     let loop: SimulationLoop
